@@ -1,0 +1,175 @@
+"""`python -m flows FLOW ...`: the same work as `governance`, watched by Prefect.
+
+Needs no server: without PREFECT_API_URL, Prefect starts its own inside this process, with
+its database in the workspace's inner zone.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from governance import pipeline
+from governance.datatypes import Outcome
+from governance.errors import GovernanceError
+
+
+def main() -> int:
+    """Run one flow; returns an exit code as the command line of the library does."""
+    args = _parser().parse_args()
+    _settle_prefect(args.workspace)
+    try:
+        return int(args.act(args))
+    except GovernanceError as error:
+        print(f"flows: error: {error}", file=sys.stderr)
+        if error.hint:
+            print(f"flows: hint: {error.hint}", file=sys.stderr)
+        return error.exit_code
+    except Exception as error:
+        from flows.boundary import FlowFailed
+
+        print(f"flows: error: {error if isinstance(error, FlowFailed) else pipeline.where(error)}", file=sys.stderr)
+        return error.exit_code if isinstance(error, FlowFailed) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m flows",
+        description="The work of `governance` as Prefect flows.",
+        epilog="example:\n  python -m flows nightly /archive -w /data/research --project lung --dataset lung-ct",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    flows = parser.add_subparsers(required=True, metavar="FLOW")
+
+    def add(name: str, act: object, text: str) -> argparse.ArgumentParser:
+        sub = flows.add_parser(name, help=text, description=text)
+        sub.add_argument("--workspace", "-w", type=Path, required=True, metavar="W")
+        sub.set_defaults(act=act)
+        return sub
+
+    for name, act, text in (
+        ("ingest", _ingest, "List sources into a run; prints the run's id."),
+        ("nightly", _nightly, "Ingest, de-identify, publish and verify."),
+    ):
+        sub = add(name, act, text)
+        sub.add_argument("sources", type=Path, nargs="+", metavar="SOURCE")
+        sub.add_argument("--project", "-p", required=True)
+        sub.add_argument("--policy", default="research")
+        if name == "nightly":
+            sub.add_argument("--dataset", required=True)
+            sub.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    sub = add("deidentify", _deidentify, "De-identify the listed sources of a run.")
+    sub.add_argument("run", metavar="RUN")
+    sub.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    sub = add("publish", _publish, "Write the next version of a dataset.")
+    sub.add_argument("--project", "-p", required=True)
+    sub.add_argument("--dataset", required=True)
+    sub = add("verify", _verify, "Verify a release and the audit log.")
+    sub.add_argument("release", metavar="NAME@vN")
+    return parser
+
+
+def _settle_prefect(workspace: Path) -> None:
+    """Settings that Prefect reads at import: no telemetry, no home outside the workspace, quiet logs."""
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    if workspace.is_dir():
+        os.environ.setdefault("PREFECT_HOME", str((workspace / "inner" / "prefect").resolve()))
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _workspace(args: argparse.Namespace) -> str:
+    return str(args.workspace.resolve())
+
+
+def _register(args: argparse.Namespace) -> str:
+    from flows.boundary import open_context
+
+    return pipeline.register(
+        open_context(_workspace(args)), args.sources, project=args.project, policy_name=args.policy
+    )
+
+
+def _ingest(args: argparse.Namespace) -> int:
+    from flows.ingest import ingest
+
+    run_id = _register(args)
+    ingest(_workspace(args), run_id)
+    print(run_id)
+    return 0
+
+
+def _deidentify(args: argparse.Namespace) -> int:
+    from flows.boundary import open_context
+    from flows.deidentify import deidentify
+
+    deidentify(_workspace(args), args.run, args.processes)
+    return _report(pipeline.summarise(open_context(_workspace(args)), args.run))
+
+
+def _publish(args: argparse.Namespace) -> int:
+    from flows.publish import publish
+
+    print(publish(_workspace(args), args.project, args.dataset))
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from flows.verify import verify
+
+    print(f"verified {args.release}: {verify(_workspace(args), args.release)} files, and the audit log")
+    return 0
+
+
+def _report(summary: pipeline.Summary) -> int:
+    print(summary.text())
+    return 3 if summary.held_back else 0
+
+
+def _nightly(args: argparse.Namespace) -> int:
+    """Everything in a row; ends with what was published, held back and filtered, and what to try next."""
+    from flows.boundary import open_context
+    from flows.deidentify import deidentify
+    from flows.ingest import ingest
+    from flows.publish import publish
+    from flows.verify import verify
+
+    workspace = _workspace(args)
+    run_id = _register(args)
+    print(f"de-identifying as Prefect flows; run {run_id}", file=sys.stderr)
+    ingest(workspace, run_id)
+    deidentify(workspace, run_id, args.processes)
+    context = open_context(workspace)
+    summary = pipeline.summarise(context, run_id)
+    print(summary.text())
+    reasons: dict[tuple[str, str], int] = {}
+    for outcome in pipeline.outcomes(context, run_id=run_id):
+        if outcome.outcome is not Outcome.PUBLISHED:
+            key = (outcome.outcome.value, outcome.reason)
+            reasons[key] = reasons.get(key, 0) + 1
+    print("\nwhy the others were not published")
+    for (kind, reason), count in sorted(reasons.items()):
+        print(f"  {count:>4}  {kind}: {reason}")
+    if not summary.counts.get(Outcome.PUBLISHED.value):
+        print("\nnothing is curated, so there is nothing to publish")
+        return 3
+    release = publish(workspace, args.project, args.dataset)
+    files = verify(workspace, release)
+    shown = os.path.relpath(workspace)
+    print(f"\nrelease {release}: {files} files verified, signature and audit log included")
+    print("\nnext, try")
+    print(f"  .venv/bin/governance outcomes -w {shown}")
+    print(f"  .venv/bin/governance verify {shown}/published/{release}")
+    print(f"  .venv/bin/governance trace {_first_patient(context)} -w {shown}")
+    return 0
+
+
+def _first_patient(context: pipeline.Context) -> str:
+    return min(path.name for path in context.workspace.curated.iterdir() if path.is_dir())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

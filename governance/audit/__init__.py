@@ -1,0 +1,30 @@
+"""The append-only log of Events: an RFC 6962 tree in the workspace's database.
+
+    log.py       append, checkpoint, proofs
+    verify.py    the whole log against itself and its signatures
+    tree.py      a growing tree in a few hashes, and the check of consistency proofs
+
+An event is appended in the transaction of the act that it records: there is no act
+without its event, and no event without its act. A signed checkpoint fixes every event
+before it: after that, a change, a deletion, an insertion or another order is found.
+
+What cannot be found here: events after the last checkpoint have no signature over them
+yet, and who puts back an old copy of the whole database puts back a log that is true in
+itself. Checkpoints that left the machine, as one does with every release, show both.
+"""
+
+from governance.audit.log import append, checkpoint, consistency, encode, inclusion, latest
+from governance.audit.tree import verify_consistency
+from governance.audit.verify import AuditReport, verify
+
+__all__ = [
+    "AuditReport",
+    "append",
+    "checkpoint",
+    "consistency",
+    "encode",
+    "inclusion",
+    "latest",
+    "verify",
+    "verify_consistency",
+]

@@ -1,0 +1,134 @@
+"""Append events, sign how the log stands, and prove what is in it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import rfc8785
+from sqlalchemy import Connection, delete, false, func, insert, select
+
+from governance import merkle, signed_note
+from governance.audit.tree import Frontier
+from governance.database import checkpoints, events
+from governance.datatypes import Event
+from governance.errors import Tampered
+from governance.keys import Keyring
+
+
+def encode(event: Event) -> bytes:
+    """The leaf of an event: canonical JSON (RFC 8785)."""
+    return rfc8785.dumps(
+        {
+            "actor": event.actor,
+            "details": dict(event.details),
+            "kind": event.kind,
+            "subject": event.subject,
+            "time": event.time,
+        }
+    )
+
+
+def append(connection: Connection, new: Sequence[Event]) -> int:
+    """Add events in the caller's transaction; returns the index of the first.
+
+    Two writers never take the same index: whoever comes second waits, or fails on the
+    primary key.
+    """
+    # Takes SQLite's write lock before the size is read, so that no other writer gets in between.
+    connection.execute(delete(events).where(false()))
+    first = _size(connection)
+    if new:
+        bodies = [encode(event) for event in new]
+        connection.execute(
+            insert(events),
+            [
+                {"idx": index, "leaf_hash": merkle.leaf_hash(body), "body": body}
+                for index, body in enumerate(bodies, first)
+            ],
+        )
+    return first
+
+
+def _size(connection: Connection) -> int:
+    last: int | None = connection.execute(select(func.max(events.c.idx))).scalar_one()
+    return 0 if last is None else last + 1
+
+
+class Stored(NamedTuple):
+    """The last checkpoint: how large the log was, the signed note, and the tree at that size."""
+
+    size: int
+    note: str
+    tree: Frontier
+
+
+def latest(connection: Connection) -> str | None:
+    """The last signed checkpoint; None if there is none yet."""
+    row = connection.execute(select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)).first()
+    return None if row is None else str(row.note)
+
+
+def checkpoint(connection: Connection, keyring: Keyring, *, origin: str) -> str:
+    """Sign the log as it stands, in the caller's transaction: a C2SP tlog-checkpoint.
+
+    Reads only the events since the last checkpoint, which every new one continues; the
+    same log gives the same checkpoint.
+
+    Raises:
+        Tampered: the last checkpoint is not true, or events are missing; nothing was signed.
+    """
+    connection.execute(delete(checkpoints).where(false()))  # the write lock, as in `append`
+    last = _last(connection, keyring, origin)
+    tree = Frontier() if last is None else last.tree
+    rows = connection.execute(
+        select(events.c.idx, events.c.leaf_hash).where(events.c.idx >= tree.size).order_by(events.c.idx)
+    )
+    for index, leaf in rows:
+        if index != tree.size:
+            raise Tampered(f"event {tree.size} is missing")
+        tree.push(leaf)
+    if last is not None and last.size == tree.size:
+        if _size(connection) != tree.size:
+            raise Tampered(f"events before the checkpoint at {tree.size} are missing")
+        return last.note
+    signed = signed_note.Checkpoint(tree.size, tree.root())
+    note = signed_note.sign_checkpoint(signed, origin=origin, public_key=keyring.public_key, signer=keyring.sign)
+    connection.execute(insert(checkpoints).values(size=tree.size, note=note, frontier=tree.encode()))
+    return note
+
+
+def _last(connection: Connection, keyring: Keyring, origin: str) -> Stored | None:
+    """The last checkpoint. tlog-checkpoint: a log never signs what contradicts what it signed before."""
+    row = connection.execute(select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1)).first()
+    if row is None:
+        return None
+    signed = signed_note.parse_checkpoint(row.note, keyring.public_key, origin)
+    tree = Frontier.decode(row.size, row.frontier)
+    if tree is None or signed != (tree.size, tree.root()):
+        raise Tampered(f"the checkpoint at {row.size} is not what was signed")
+    return Stored(row.size, row.note, tree)
+
+
+def inclusion(connection: Connection, index: int, size: int) -> list[bytes]:
+    """The proof that event `index` is in the log of `size` events (RFC 6962, 2.1.1).
+
+    Raises:
+        IndexError: there is no such event in a log of that size.
+    """
+    return merkle.inclusion_proof(_leaves(connection, size), index)
+
+
+def consistency(connection: Connection, old_size: int, size: int) -> list[bytes]:
+    """The proof that the log only grew from `old_size` to `size` (RFC 6962, 2.1.2).
+
+    Raises:
+        IndexError: the log never had these sizes.
+    """
+    return merkle.consistency_proof(_leaves(connection, size), old_size)
+
+
+def _leaves(connection: Connection, size: int) -> list[bytes]:
+    rows = connection.execute(select(events.c.leaf_hash).where(events.c.idx < size).order_by(events.c.idx))
+    leaves = list(rows.scalars())
+    if len(leaves) != size:
+        raise IndexError("the log is not that large")
+    return leaves

@@ -1,0 +1,282 @@
+"""Arguments in; text or --json out; exit codes. No logic.
+
+stdout is data, stderr is talk. Exit codes: 0 done, 1 our bug, 2 misuse or
+misconfiguration, 3 some sources were not published or something does not verify,
+75 try later.
+"""
+
+import argparse
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from governance import __version__, keys, pipeline, policy
+from governance.datatypes import Outcome
+from governance.errors import GovernanceError, Misconfigured
+
+BAD = (Outcome.QUARANTINED, Outcome.UNREADABLE)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    try:
+        # Misuse inside argparse exits with 2 by itself.
+        args = _parser().parse_args(argv)
+        act: Callable[[argparse.Namespace], int] = args.act
+        return act(args)
+    except GovernanceError as error:
+        _say(f"governance: error: {error}")
+        if error.hint:
+            _say(f"governance: hint: {error.hint}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say("governance: interrupted; the same command goes on where it stopped")
+        return 75
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        # A message or traceback may quote a value; the type and the place do not.
+        _say(f"governance: error: internal error {pipeline.where(error)}")
+        _say("governance: hint: this is our bug; nothing that was committed is lost")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="governance", description="De-identify, trace and publish imaging archives.")
+    parser.add_argument("--version", action="version", version=f"governance {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+
+    def command(name: str, act: Callable[[argparse.Namespace], int], text: str, example: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        sub.set_defaults(act=act)
+        sub.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+        return sub
+
+    def in_workspace(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--workspace", "-w", type=Path, required=True, metavar="W", help="folder made by init")
+
+    init = command("init", _init, "Create a workspace: zones, keys, database, config.", "governance init /data/research")
+    init.add_argument("workspace", type=Path, metavar="WORKSPACE")
+    init.add_argument("--passphrase-file", type=Path, metavar="FILE", help="first line protects the root key")
+
+    run = command(
+        "run",
+        _run,
+        "Ingest, de-identify, inspect and commit sources.",
+        "governance run /archive/2024 scans.zip -w /data/research --project lung --policy research",
+    )
+    run.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help="file, folder, zip, tar(.gz/.xz) or DICOMDIR")
+    in_workspace(run)
+    run.add_argument("--project", "-p", required=True, metavar="P", help="pseudonyms of projects cannot be linked")
+    run.add_argument("--policy", default="research", metavar="NAME|FILE", help="default: research")
+    run.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores")
+
+    plan = command("plan", _plan, "Every decision on one file; writes nothing.", "governance plan ct.dcm --policy research")
+    plan.add_argument("file", type=Path, metavar="FILE")
+    plan.add_argument("--policy", default="research", metavar="NAME|FILE")
+
+    explain = command("explain", _explain, "Why an attribute is treated as it is.", "governance explain StudyDate --policy basic")
+    explain.add_argument("attribute", metavar="ATTRIBUTE", help="keyword, or gggg,eeee")
+    explain.add_argument("--policy", default="research", metavar="NAME|FILE")
+
+    outcomes = command(
+        "outcomes", _outcomes, "One line a source: confidential.", "governance outcomes -w /data/research --json"
+    )
+    in_workspace(outcomes)
+    outcomes.add_argument("--run", metavar="ID", help="default: the latest run")
+
+    publish = command(
+        "publish", _publish, "Write release NAME@vN.", "governance publish -w /data/research -p lung --dataset lung-ct"
+    )
+    in_workspace(publish)
+    publish.add_argument("--project", "-p", required=True, metavar="P")
+    publish.add_argument("--dataset", required=True, metavar="NAME")
+
+    trace = command(
+        "trace", _trace, "Where an output came from, and where it went.", "governance trace LUNG-7X0 -w /data/research"
+    )
+    trace.add_argument("id", metavar="ID", help="pseudonymous id, receipt id, digest, or an output file")
+    in_workspace(trace)
+
+    verify = command("verify", _verify, "Check a release offline.", "governance verify /data/research/published/lung-ct@v1")
+    verify.add_argument("release", type=Path, metavar="RELEASE")
+    verify.add_argument("--key", metavar="HEX", help="the public key that you expect, from a channel that you trust")
+
+    audit = commands.add_parser("audit", help="The append-only log.", description="The append-only log.")
+    checks = audit.add_subparsers(required=True, metavar="COMMAND")
+    whole = checks.add_parser(
+        "verify",
+        help="Check the whole log.",
+        description="Check every event, root and checkpoint of the log.",
+        epilog="example:\n  governance audit verify -w /data/research",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    whole.set_defaults(act=_audit_verify)
+    whole.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+    in_workspace(whole)
+    return parser
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _print(args: argparse.Namespace, value: Any, text: str) -> None:
+    """One result: as a JSON line, or as text."""
+    if args.json:
+        data = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+        print(json.dumps(data, default=str, ensure_ascii=False))
+    else:
+        print(text)
+
+
+def _passphrase(environ: Mapping[str, str]) -> bytes | None:
+    """From the environment or a file; a terminal is asked only where a key needs one."""
+    return keys.read_passphrase(environ)
+
+
+def _open(args: argparse.Namespace) -> pipeline.Context:
+    passphrase = _passphrase(os.environ)
+    if passphrase is None and pipeline.needs_passphrase(args.workspace):
+        if not sys.stdin.isatty():
+            raise Misconfigured(
+                "the root key is protected by a passphrase",
+                hint="set GOVERNANCE_PASSPHRASE_FILE (or GOVERNANCE_PASSPHRASE)",
+            )
+        passphrase = getpass.getpass("passphrase: ").encode()
+    return pipeline.open_context(args.workspace, passphrase=passphrase)
+
+
+def _init(args: argparse.Namespace) -> int:
+    environ = dict(os.environ)
+    if args.passphrase_file is not None:
+        environ["GOVERNANCE_PASSPHRASE_FILE"] = str(args.passphrase_file)
+    passphrase = _passphrase(environ)
+    if passphrase is None and sys.stdin.isatty():
+        passphrase = getpass.getpass("passphrase for the root key (empty: a key file that only you can read): ").encode()
+        if passphrase and passphrase != getpass.getpass("again: ").encode():
+            raise Misconfigured("the two passphrases differ", hint="run init again")
+    context = pipeline.create(args.workspace, passphrase=passphrase or None)
+    protected = "passphrase" if passphrase else "file mode 0600"
+    public_key = context.keyring.public_key.hex()
+    value = {"workspace": str(args.workspace), "public_key": public_key, "root_key_protected_by": protected}
+    _print(args, value, f"workspace ready\npublic key {public_key}\nroot key protected by {protected}")
+    if not args.json:
+        _say(f"next: governance run SOURCE -w {args.workspace} --project NAME")
+    return 0
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.processes < 1:
+        raise Misconfigured("--processes must be at least 1")
+    context = _open(args)
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task("files", total=None)
+        summary = pipeline.run(
+            context,
+            args.sources,
+            project=args.project,
+            policy_name=args.policy,
+            processes=args.processes,
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    _print(args, summary, summary.text())
+    if not args.json and summary.held_back:
+        _say(f"next: governance outcomes -w {args.workspace}")
+    elif not args.json:
+        _say(f"next: governance publish -w {args.workspace} -p {args.project} --dataset NAME")
+    return 3 if summary.held_back else 0
+
+
+def _plan(args: argparse.Namespace) -> int:
+    planned = pipeline.plan(args.file, policy_name=args.policy)
+    for line in planned.lines:
+        _print(args, line, f"{line.action} {line.method:<18} {line.path:<58} {line.rule}  {line.because}".rstrip())
+    if not args.json:
+        _say(planned.summary)
+    return 0
+
+
+def _explain(args: argparse.Namespace) -> int:
+    explanation = policy.explain(args.attribute, policy.load(args.policy))
+    _print(args, explanation, str(explanation))
+    return 0
+
+
+def _outcomes(args: argparse.Namespace) -> int:
+    context = _open(args)
+    held_back = False
+    for outcome in pipeline.outcomes(context, run_id=args.run):
+        held_back |= outcome.outcome in BAD
+        value = {
+            "source": outcome.source,
+            "outcome": outcome.outcome.value,
+            "reason": outcome.reason,
+            "output": outcome.output,
+        }
+        _print(args, value, f"{outcome.outcome.value:<11} {outcome.source}  {outcome.reason or outcome.output}")
+    return 0
+
+
+def _publish(args: argparse.Namespace) -> int:
+    published = pipeline.publish(_open(args), project=args.project, dataset=args.dataset)
+    state = "published" if published.changed else "unchanged"
+    value = {
+        "release": f"{published.name}@v{published.version}",
+        "path": str(published.path),
+        "rows": published.rows,
+        "changed": published.changed,
+    }
+    _print(args, value, f"{state} {value['release']}: {published.rows} instances in {published.path}")
+    if not args.json:
+        _say(f"next: governance verify {published.path}")
+    return 0
+
+
+def _trace(args: argparse.Namespace) -> int:
+    for traced in pipeline.trace(_open(args), args.id):
+        _print(args, traced, traced.text())
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    report = pipeline.verify(args.release, public_key=args.key)
+    text = [f"{name} {value}" for name, value in asdict(report).items()]
+    _print(args, report, "verified\n" + "\n".join(text))
+    if args.key is None and not args.json:
+        _say("governance: hint: the key came with the release; compare it, or pass the expected one as --key")
+    return 0
+
+
+def _audit_verify(args: argparse.Namespace) -> int:
+    report = pipeline.verify_audit(_open(args))
+    text = [f"{name} {value}" for name, value in asdict(report).items()]
+    _print(args, report, "verified\n" + "\n".join(text))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

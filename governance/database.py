@@ -1,0 +1,259 @@
+"""The rows of a workspace: SQLAlchemy Core tables over SQLite. What they mean is their stage's matter.
+
+No source name, path or original value stands here in clear: the columns that begin with
+`sealed` hold what `keys` sealed, digests of sources are keyed. Parameters of
+statements are kept out of SQLAlchemy's errors and logs.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    create_engine,
+    event,
+    text,
+)
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from governance.errors import Misconfigured, Unavailable
+
+SCHEMA_VERSION = 1
+
+BUSY_SECONDS = 30
+"""How long a writer waits for another one."""
+
+metadata = MetaData()
+
+
+def _text(name: str, *, null: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=null)
+
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("number", Integer, primary_key=True),  # in the order of registration
+    Column("run_id", Text, nullable=False, unique=True),
+    _text("project"),
+    _text("policy"),
+    _text("policy_digest"),
+    _text("started"),
+    _text("finished", null=True),
+    _text("status"),
+    Column("sources", Integer),
+    Column("sealed_request", LargeBinary, nullable=False),
+)
+
+shards = Table(
+    "shards",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("done", Boolean, nullable=False),
+    PrimaryKeyConstraint("run_id", "number"),
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("sealed_source", LargeBinary, nullable=False, index=True),
+    _text("outcome"),
+    _text("reason"),
+    _text("output", null=True),
+    _text("source_digest", null=True),
+    PrimaryKeyConstraint("run_id", "position"),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("batch_id", Text, primary_key=True),
+    Column("run_id", Text, ForeignKey("runs.run_id"), nullable=False),
+    _text("time"),
+    Column("size", Integer, nullable=False),
+    _text("root"),
+    _text("signature"),
+    _text("public_key"),
+    Column("event_index", Integer, ForeignKey("events.idx"), nullable=False),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("receipt_id", Text, nullable=False, index=True),
+    _text("project"),
+    Column("patient", Text, nullable=False, index=True),
+    Column("study", Text, nullable=False, index=True),
+    Column("series", Text, nullable=False, index=True),
+    Column("instance", Text, nullable=False, index=True),
+    Column("path", Text, nullable=False, index=True),
+    Column("source_digest", Text, nullable=False, index=True),
+    _text("policy_digest"),
+    Column("sha256", Text, nullable=False, index=True),
+    Column("batch_id", Text, ForeignKey("batches.batch_id"), nullable=False),
+    Column("batch_index", Integer, nullable=False),
+    Column("superseded", Boolean, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    # Not the receipt's id: a change of policy and back again makes the same receipt twice.
+    PrimaryKeyConstraint("batch_id", "batch_index"),
+)
+_current = receipts.c.superseded.is_(False)
+Index("receipts_current_path", receipts.c.path, unique=True, sqlite_where=_current, postgresql_where=_current)
+
+pending = Table(
+    "pending",
+    metadata,
+    Column("path", Text, primary_key=True),  # about to be renamed into `curated/`
+    Column("run_id", Text, ForeignKey("runs.run_id"), nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("idx", Integer, primary_key=True, autoincrement=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("size", Integer, primary_key=True, autoincrement=False),
+    _text("note"),
+    Column("frontier", LargeBinary, nullable=False),  # hashes of the perfect subtrees, the largest first
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    _text("name"),
+    Column("version", Integer, nullable=False),
+    _text("project"),
+    _text("manifest_digest"),
+    _text("time"),
+    PrimaryKeyConstraint("name", "version"),
+)
+
+release_receipts = Table(
+    "release_receipts",
+    metadata,
+    Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("receipt_id", Text, nullable=False, index=True),
+    ForeignKeyConstraint(["name", "version"], ["releases.name", "releases.version"]),
+    PrimaryKeyConstraint("name", "version", "receipt_id"),
+)
+
+APPEND_ONLY = ("events", "checkpoints")
+"""Tables whose rows a trigger keeps as they are: against mistakes. The signatures are against malice."""
+
+SETTINGS = (
+    f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}",  # first, the next one may have to wait
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # a committed batch survives a power cut
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA trusted_schema = OFF",
+)
+
+_WRITES = "governance_writes"
+
+
+def open_database(path: Path) -> Engine:
+    """The database at `path`, with its tables; made if it is not there.
+
+    Raises:
+        Misconfigured: the file is no database of this version.
+        Unavailable: it stays locked.
+    """
+    url = URL.create("sqlite", database=str(path))
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _settle)
+    event.listen(engine, "begin", _begin)
+    problem = _prepare(path, engine)
+    if problem is not None:
+        engine.dispose()
+        raise problem
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """`engine.begin()` that is a writer from its start.
+
+    A transaction that reads first and then writes fails at once if another one wrote in
+    between; this one waits for its turn before it reads.
+    """
+    with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+        yield connection
+
+
+def _settle(connection: Any, _record: object) -> None:
+    # sqlite3 would begin transactions late and on its own; `_begin` does it where SQLAlchemy means it.
+    connection.isolation_level = None
+    for setting in SETTINGS:
+        connection.execute(setting)
+
+
+def _begin(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _prepare(path: Path, engine: Engine) -> Misconfigured | Unavailable | None:
+    """Make what is missing. Returns what is wrong, so that no error of the driver is chained to it."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with engine.connect() as connection:
+            version = _version(connection)
+        if version == 0:
+            with writing(engine) as connection:
+                if _version(connection) == 0:
+                    _create(connection)
+            version = SCHEMA_VERSION
+    except OperationalError as error:
+        if "locked" in str(error.orig):
+            return Unavailable("the database is locked")
+        return Misconfigured("the database cannot be opened")
+    except (DatabaseError, OSError):
+        return Misconfigured("the database cannot be opened")
+    if version != SCHEMA_VERSION:
+        return Misconfigured("the database was made by another version of this program")
+    return None
+
+
+def _version(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+
+def _create(connection: Connection) -> None:
+    metadata.create_all(connection)
+    for table in APPEND_ONLY:
+        for change in ("UPDATE", "DELETE"):
+            connection.execute(
+                text(
+                    f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table} "
+                    f"BEGIN SELECT RAISE(ABORT, '{table} are append-only'); END"
+                )
+            )
+    connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")

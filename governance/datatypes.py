@@ -1,0 +1,350 @@
+"""The things that travel between stages. Stages import this module, never each other.
+
+A Source is read into an Instance; detectors make Findings; policy turns the
+instance into a Plan of Decisions; the plan is carried out as Edits, written,
+inspected, and proved by a Receipt. Types above the line are confidential: their
+repr shows the type and nothing else. Types below it may be published.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from governance import dicom
+
+type_only = object.__repr__
+
+
+class Confidential:
+    """Mixin: prints its type and nothing else."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+# ---------------------------------------------------------------- confidential
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Source(Confidential):
+    """Where bytes came from: a file on disk, or a member streamed out of an archive.
+
+    `name` is the path as given; members of archives are `archive.zip!member`.
+    Exactly one of `path` and `data` is set.
+    """
+
+    name: str
+    path: Path | None = None
+    data: bytes | None = None
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Element(Confidential):
+    """One data element as it lies in the instance's buffer.
+
+    `buffer[start:stop]` is its value, `buffer[header:end]` the whole element with
+    header and delimiters. `vr` is never empty: implicit and UN elements take the
+    VR of PS3.6, or UN. `items` is a tuple for sequences (also those hidden in UN),
+    None for everything else. `creator` is the private creator that owns a private
+    element ("" when its block has none), None for standard elements.
+    Encapsulated PixelData: the value runs over all items and includes the sequence
+    delimiter; `Instance.fragments` has the parts.
+    """
+
+    tag: int
+    vr: str
+    header: int
+    start: int
+    stop: int
+    end: int
+    creator: str | None = None
+    items: "tuple[Item, ...] | None" = None
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Item(Confidential):
+    """One item of a sequence: its elements in file order, and how they are encoded."""
+
+    elements: tuple[Element, ...]
+    explicit: bool
+    start: int
+    stop: int
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Instance(Confidential):
+    """One DICOM image object as an element table over its bytes; pixels load on demand.
+
+    `buffer` is always little endian: what came big endian, deflated or malformed was
+    re-encoded by the reader, and `source_syntax` tells the syntax it came in.
+    `transfer_syntax` is the syntax of `buffer`. `elements` excludes groups 0000 and 0002,
+    which are `meta`. `trailing` counts bytes after the last element. `preamble` is
+    None when the file had none.
+    """
+
+    buffer: bytes | memoryview
+    elements: tuple[Element, ...]
+    meta: tuple[Element, ...]
+    explicit: bool
+    transfer_syntax: str
+    source_syntax: str
+    preamble: bytes | None = None
+    trailing: int = 0
+    fragments: tuple[tuple[int, int], ...] = ()
+    """Encapsulated PixelData: (start, stop) of each item's value; the first is the Basic Offset Table."""
+    repaired: str = ""
+    """Why the reader re-encoded the data set ("big endian", "deflated", "malformed"), or empty."""
+    _index: dict[int, Element] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self._index:
+            for element in self.elements:
+                self._index.setdefault(element.tag, element)
+
+    def first(self, tag: int) -> Element | None:
+        """The first top-level element with `tag`."""
+        return self._index.get(tag)
+
+    def value(self, element: Element) -> bytes:
+        """The value's bytes, padding included."""
+        return bytes(self.buffer[element.start : element.stop])
+
+    @property
+    def codecs(self) -> tuple[str, ...]:
+        """Python codecs of the instance's SpecificCharacterSet."""
+        declared = self.first(0x00080005)
+        return dicom.encodings(self.value(declared).decode("ascii", "replace").strip("\0 ") if declared else "")
+
+    def decode(self, element: Element) -> list[str]:
+        """Values of a text element, unpadded, split at backslashes where its VR allows several.
+
+        Uses the top-level SpecificCharacterSet; items that declare another one are rare
+        and are handled where it matters, in the text stages.
+        """
+        raw = self.value(element).rstrip(b"\0 ")
+        text = dicom.decode(raw, self.codecs)
+        if element.vr in dicom.SINGLE_TEXT_VRS:
+            return [text]
+        return [part.strip(" \0") for part in text.split("\\")]
+
+    def text(self, keyword: str) -> str:
+        """The first value of a top-level text element, or the empty string."""
+        tag = dicom.tag_of(keyword)
+        element = None if tag is None else self.first(tag)
+        return "" if element is None else self.decode(element)[0]
+
+    def walk(self) -> Iterator[Element]:
+        """Every element at every depth, in file order, parents first."""
+        stack = [iter(self.elements)]
+        while stack:
+            for element in stack[-1]:
+                yield element
+                if element.items:
+                    stack.append(nested for item in element.items for nested in item.elements)
+                    break
+            else:
+                stack.pop()
+
+
+class Added(NamedTuple):
+    """An element to write that the source did not have, or to write instead of its own."""
+
+    tag: int
+    vr: str
+    value: bytes
+
+
+Edits = dict[Element, bytes | None]
+"""What to write instead of an element's value; None removes it, b"" empties it (also a sequence).
+Elements that are not in the mapping are written as they are."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Identifiers(Confidential):
+    """What identifies this patient and this study, collected from one instance as read.
+
+    names: parts of person names, as typed; numbers: patient ids, accession numbers and the like;
+    uids: every UID that the policy may replace; dates: DA strings of the patient's dates.
+    """
+
+    names: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
+    uids: frozenset[str] = frozenset()
+    dates: frozenset[str] = frozenset()
+
+
+class Span(NamedTuple):
+    """Part of a text that may identify: half-open character range, and its kind."""
+
+    start: int
+    stop: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Region(Confidential):
+    """A rectangle that may show an identifier: stored rows and columns, half open.
+
+    `frame` is the frame's number from 0, or None for every frame. Never the text itself.
+    """
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    frame: int | None
+    detector: str
+    confidence: float
+
+
+# ------------------------------------------------------------------ publishable
+
+
+class Outcome(StrEnum):
+    """How a source ends; exactly one each."""
+
+    PUBLISHED = "published"
+    QUARANTINED = "quarantined"
+    FILTERED = "filtered"
+    DUPLICATE = "duplicate"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SourceOutcome(Confidential):
+    """The one outcome of one source. Confidential for its source name; the rest quotes no value."""
+
+    source: str
+    outcome: Outcome
+    reason: str
+    output: str | None = None
+
+
+class Action(StrEnum):
+    """PS3.15, E.1-1a: what happens to an attribute."""
+
+    DUMMY = "D"
+    EMPTY = "Z"
+    REMOVE = "X"
+    KEEP = "K"
+    CLEAN = "C"
+    UID = "U"
+
+
+class Method(StrEnum):
+    """How an action is carried out."""
+
+    KEEP = "keep"
+    DESCEND = "decide inside"
+    REMOVE = "remove"
+    EMPTY = "empty"
+    DUMMY = "dummy value"
+    CONSISTENT = "consistent dummy"
+    PATIENT = "patient pseudonym"
+    ACCESSION = "accession pseudonym"
+    UID = "keyed uid"
+    SHIFT = "shift date"
+    TEXT = "clean text"
+    AGE = "cap age"
+
+
+class Decision(NamedTuple):
+    """One action on one element, and the rule that asked for it.
+
+    `within` is the printed path of the item that holds the element, e.g.
+    `RequestAttributesSequence[0].`, empty at the top level.
+    """
+
+    where: Element
+    within: str
+    action: Action
+    method: Method
+    rule: str
+
+    @property
+    def path(self) -> str:
+        """`RequestAttributesSequence[0].StudyID`; private elements show their creator's element as `(gggg,xxee)`."""
+        tag = self.where.tag
+        if self.where.creator is not None and not 0x10 <= tag & 0xFFFF <= 0xFF:
+            return f"{self.within}({tag >> 16:04X},xx{tag & 0xFF:02X})"
+        return self.within + dicom.keyword_of(tag)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every decision on one instance, before anything is touched.
+
+    One decision for each element at each depth, in file order, except inside what is
+    removed or emptied whole. `filtered` names the filter rule that keeps this instance
+    out, or is empty. `codes` are the CID 7050 codes that hold once the header work is
+    carried out and verified; 113101 is added by what happens to the pixels.
+    """
+
+    policy: str
+    policy_digest: str
+    decisions: tuple[Decision, ...]
+    codes: tuple[str, ...]
+    dates: str
+    """What (0028,0303) says: UNMODIFIED, MODIFIED or REMOVED."""
+    detect_pixels: bool
+    """Whether the policy wants burned-in text looked for in this instance."""
+    likely_burned_in: bool
+    """Whether the class, device or header makes burned-in text likely."""
+    filtered: str = ""
+
+
+Facts = Mapping[str, str | int | float | bool | list[str] | list[float] | list[int] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One processing step as executed (W3C PROV: an activity and its agent)."""
+
+    name: str
+    tool: str
+    version: str
+    parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was done to one instance; a pure function of input, policy, keys and versions.
+
+    It carries no time, so that a rerun makes the same receipt; the batch that it is
+    signed in carries the time. `source_digest` is keyed, so that nobody without the key can
+    test a guess. `facts` are DICOM keywords read back from the written object.
+    """
+
+    project: str
+    patient: str
+    study: str
+    series: str
+    instance: str
+    path: str
+    source_digest: str
+    sha256: str
+    size: int
+    policy: str
+    policy_digest: str
+    codes: tuple[str, ...]
+    decisions: Mapping[str, int]
+    """How many times each rule decided."""
+    steps: tuple[Step, ...]
+    facts: Facts
+    masked_regions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Who did what to what, when, with what outcome; ids and counts only."""
+
+    kind: str
+    actor: str
+    time: str
+    """RFC 3339, UTC."""
+    subject: str
+    details: Mapping[str, str | int]

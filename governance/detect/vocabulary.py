@@ -1,0 +1,91 @@
+"""Words that descriptions may keep, and names that are never taken for one of them.
+
+Three lists in `data/`: `jargon.txt` and `names.txt` are written by hand,
+`vocabulary.txt` is built by `infra/vocabulary.py` from both and from the tables
+of the standard. All are compared folded: without case and diacritics.
+"""
+
+import re
+import unicodedata
+from functools import cache, lru_cache
+from importlib.resources import files
+
+DATA = files("governance.detect") / "data"
+
+MOST_DIGITS = 4
+"""A word with more digits is a number of somebody or something, not a sequence name."""
+
+_UNDECOMPOSED = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ı": "i", "ħ": "h", "ŧ": "t"}
+)
+_LETTERS = re.compile(r"[^\W\d_]+")
+# "HeadMatrix", "SSh", "TxRx": a new word starts at a capital after a small letter, or before a capitalised word.
+_CAMEL = re.compile(r"(?<=[a-zß-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])|(?<=[A-ZÀ-ÖØ-Þ])(?=[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ])")
+
+
+@lru_cache(maxsize=65536)
+def fold(text: str) -> str:
+    """`text` without case, diacritics and width: "Müller" and "MULLER" fold to the same."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold().translate(_UNDECOMPOSED)
+
+
+def read_words(name: str) -> frozenset[str]:
+    """The folded letter runs of a list in `data/`, headings left out."""
+    lines = (DATA / name).read_text("utf-8").splitlines()
+    kept = (line for line in lines if not line.startswith("#"))
+    return frozenset(fold(word) for line in kept for word in _LETTERS.findall(line))
+
+
+@cache
+def words() -> frozenset[str]:
+    """The vocabulary, folded."""
+    return frozenset((DATA / "vocabulary.txt").read_text("utf-8").split())
+
+
+@cache
+def names() -> frozenset[str]:
+    """Frequent names of many languages, folded."""
+    return read_words("names.txt")
+
+
+def knows(word: str) -> bool:
+    """Whether every part of `word` may stay in a description.
+
+    word: letters and digits without anything between, such as `B30f`, `HeadMatrix`, `p2`.
+    Letters beside digits may be any one or two; a single letter is nobody's name.
+    """
+    digits = sum(c.isdigit() for c in word)
+    if digits > MOST_DIGITS and digits != len(word):
+        return False
+    return all(_knows_letters(run, shortest=2 if digits else 1) for run in _LETTERS.findall(word))
+
+
+def is_clinical(name: str) -> bool:
+    """Whether a part of a person's name says nothing alone, because it is a word of every other report.
+
+    "HEAD" or "PHANTOM" of `HEAD^PHANTOM` is; "Long" is not, because people are called so.
+    """
+    return knows(name) and (len(name) <= 2 or fold(name) not in names())
+
+
+def _knows_letters(run: str, *, shortest: int) -> bool:
+    if len(run) <= shortest or fold(run) in words():
+        return True
+    if not run.isascii() and not run.upper() != run.lower():
+        return _knows_script_without_case(run)
+    parts = _CAMEL.split(run)
+    return len(parts) > 1 and all(len(part) == 1 or fold(part) in words() for part in parts)
+
+
+def _knows_script_without_case(run: str) -> bool:
+    """Chinese and Japanese write no spaces: a run of known words is known."""
+    place = 0
+    while place < len(run):
+        length = next((n for n in range(min(8, len(run) - place), 0, -1) if fold(run[place : place + n]) in words()), 0)
+        if not length:
+            return False
+        place += length
+    return True

@@ -1,0 +1,126 @@
+"""Facts of DICOM that several stages need: tags, VRs, characters, headers.
+
+Nothing here knows an instance, a policy or a person. Tags are ints (0xggggeeee).
+The dictionary is pydicom's (PS3.6); the encodings are those of PS3.5.
+"""
+
+import warnings
+from functools import lru_cache
+from struct import pack
+
+from pydicom import charset, datadict
+
+PIXEL_DATA = 0x7FE00010
+ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+UNDEFINED = 0xFFFFFFFF
+
+LONG_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
+"""VRs with a 32-bit length in explicit encodings (PS3.5, 7.1.2)."""
+
+VRS = LONG_VRS | frozenset(
+    {"AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"}
+)
+
+CHARSET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+"""VRs whose bytes are read by SpecificCharacterSet (PS3.5, 6.1.2.2)."""
+
+FREE_TEXT_VRS = CHARSET_VRS | {"UR"}
+"""VRs that can hold whatever somebody typed."""
+
+SINGLE_TEXT_VRS = frozenset({"LT", "ST", "UT", "UR"})
+"""Text VRs in which a backslash is a character, not a delimiter (PS3.5, 6.4)."""
+
+MAX_CHARACTERS = {"AE": 16, "AS": 4, "CS": 16, "DA": 8, "DS": 16, "DT": 26, "IS": 12, "LO": 64, "LT": 10240, "PN": 64, "SH": 16, "ST": 1024, "TM": 14, "UI": 64}
+"""Characters a value may have (PS3.5, table 6.2-1); for PN, each component group."""
+
+
+@lru_cache(maxsize=65536)
+def vr_of(tag: int) -> str | None:
+    """The VR that PS3.6 gives, None if PS3.6 does not know `tag`; the first where it allows several."""
+    if (tag >> 16) & 1:
+        return "LO" if 0x10 <= (tag & 0xFFFF) <= 0xFF else None
+    if tag & 0xFFFF == 0:
+        return "UL"
+    try:
+        return datadict.dictionary_VR(tag)[:2]
+    except KeyError:
+        return None
+
+
+@lru_cache(maxsize=65536)
+def keyword_of(tag: int) -> str:
+    """The keyword of PS3.6, or `(gggg,eeee)` where there is none."""
+    return datadict.keyword_for_tag(tag) or format_tag(tag)
+
+
+def tag_of(keyword: str) -> int | None:
+    """The tag of a PS3.6 keyword, None if there is none."""
+    tag = datadict.tag_for_keyword(keyword)
+    return None if tag is None else int(tag)
+
+
+def format_tag(tag: int) -> str:
+    """`(gggg,eeee)` in upper-case hexadecimal."""
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def is_private(tag: int) -> bool:
+    """Odd groups are private (PS3.5, 7.8)."""
+    return bool(tag >> 16 & 1)
+
+
+@lru_cache(maxsize=256)
+def encodings(declared: str) -> tuple[str, ...]:
+    """Python codecs for a SpecificCharacterSet value; unknown terms fall back to the default repertoire."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return tuple(charset.convert_encodings([term.strip() for term in declared.split("\\")]))
+        except (LookupError, ValueError):
+            return ("iso8859",)
+
+
+def decode(value: bytes, codecs: tuple[str, ...]) -> str:
+    """Text of `value`; bytes that the declared character set cannot hold become U+FFFD."""
+    if value.isascii() and b"\x1b" not in value:
+        return value.decode("ascii")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return charset.decode_bytes(value, list(codecs), {0x5C, 0x5E, 0x3D, 0x0A, 0x0C, 0x0D, 0x09})
+        except (LookupError, ValueError):
+            return value.decode("ascii", "replace")
+
+
+def encode(text: str, codecs: tuple[str, ...]) -> bytes:
+    """Bytes of `text`; characters that the declared character set cannot hold become '?'."""
+    if text.isascii():
+        return text.encode("ascii")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return charset.encode_string(text, list(codecs))
+        except (LookupError, ValueError):
+            return text.encode("ascii", "replace")
+
+
+def pad(value: bytes, vr: str) -> bytes:
+    """Values have an even length (PS3.5, 6.2): NUL for UI and bytes, space for text."""
+    if len(value) % 2 == 0:
+        return value
+    return value + (b"\0" if vr in ("UI", "OB", "UN") else b" ")
+
+
+def header(tag: int, vr: str, length: int, *, explicit: bool) -> bytes:
+    """The little endian header of one element (PS3.5, 7.1).
+
+    A value too long for a 16-bit length is declared UN (PS3.5, 6.2.2, note 3).
+    """
+    group, element = tag >> 16, tag & 0xFFFF
+    if not explicit or group == 0xFFFE:
+        return pack("<HHI", group, element, length)
+    if vr in LONG_VRS:
+        return pack("<HH2sHI", group, element, vr.encode(), 0, length)
+    if length > 0xFFFE:
+        return pack("<HH2sHI", group, element, b"UN", 0, length)
+    return pack("<HH2sH", group, element, vr.encode(), length)

@@ -1,0 +1,291 @@
+"""The root secret of a workspace, and every key that is derived from it. Keys never print.
+
+One secret of 32 random bytes lies in a file of mode 0600, wrapped by AES-GCM under
+scrypt(passphrase), or as it is where there is no passphrase. Everything else is
+HKDF-SHA256 of it, for one purpose, project and epoch: the same secret gives the same
+pseudonyms for ever, and whoever loses it can never link a later run to an earlier one.
+"""
+
+import binascii
+import hmac
+import json
+import os
+import secrets
+import stat
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NoReturn, Self, SupportsIndex
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from governance.datatypes import Confidential
+from governance.errors import Misconfigured, Tampered
+
+VERSION = 1
+
+EPOCH = 1
+"""Part of every derivation, so that a later epoch can re-key without a new root."""
+
+SECRET_BYTES = 32
+
+SCRYPT = {"n": 1 << 17, "r": 8, "p": 1}
+"""128 MiB and about 0.3 s for each guess of a passphrase."""
+
+MAX_SCRYPT_BYTES = 1 << 30
+"""A key file that asks for more memory than this is not one of ours."""
+
+PASSPHRASE = "GOVERNANCE_PASSPHRASE"
+PASSPHRASE_FILE = "GOVERNANCE_PASSPHRASE_FILE"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ProjectKeys(Confidential):
+    """What a worker needs to pseudonymise for one project: 32 bytes for each purpose."""
+
+    project: str
+    patient: bytes
+    study: bytes
+    accession: bytes
+    uid: bytes
+    shift: bytes
+    consistent: bytes
+    digest: bytes
+
+
+class Keyring(Confidential):
+    """The root secret, as the few things that may be done with it. It cannot be pickled or copied."""
+
+    __slots__ = ("_root", "_seals", "_signing", "public_key")
+
+    public_key: bytes
+    """Raw Ed25519 key, 32 bytes."""
+
+    def __init__(self, root: bytes) -> None:
+        if len(root) != SECRET_BYTES:
+            raise ValueError("not a root secret")
+        self._root = root
+        self._signing = Ed25519PrivateKey.from_private_bytes(derive(root, "signing"))
+        self._seals: dict[str, AESSIV] = {}
+        self.public_key = self._signing.public_key().public_bytes_raw()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("a keyring stays in its process")
+
+    @classmethod
+    def generate(cls) -> Self:
+        """A new root secret, which exists nowhere else until it is written."""
+        return cls(secrets.token_bytes(SECRET_BYTES))
+
+    @property
+    def key_id(self) -> str:
+        """16 hexadecimal digits that name the signing key."""
+        return sha256(self.public_key).hexdigest()[:16]
+
+    def project(self, name: str) -> ProjectKeys:
+        """The keys of one project; two projects share none, so their pseudonyms cannot be linked."""
+        purposes = [field.name for field in fields(ProjectKeys) if field.name != "project"]
+        return ProjectKeys(name, **{purpose: derive(self._root, purpose, project=name) for purpose in purposes})
+
+    def sign(self, data: bytes) -> bytes:
+        """Ed25519, 64 bytes."""
+        return self._signing.sign(data)
+
+    def seal(self, text: str, *, purpose: str) -> bytes:
+        """Encrypt `text`. The same text and purpose give the same bytes, so that it can be looked up.
+
+        Equal texts are therefore seen to be equal, and lengths are seen; nothing else is.
+        """
+        # Python holds file names that are no UTF-8 as lone surrogates; they must come back.
+        return self._seal(purpose).encrypt(b"\1" + text.encode("utf-8", "surrogatepass"), None)
+
+    def unseal(self, sealed: bytes, *, purpose: str) -> str:
+        """What was sealed for `purpose`.
+
+        Raises:
+            Tampered: the bytes were changed, or sealed for another purpose or workspace.
+        """
+        try:
+            opened = self._seal(purpose).decrypt(sealed, None)
+        except (InvalidTag, ValueError):
+            opened = b""
+        if not opened.startswith(b"\1"):
+            raise Tampered("a sealed value does not open with the key of this workspace")
+        return opened[1:].decode("utf-8", "surrogatepass")
+
+    def _seal(self, purpose: str) -> AESSIV:
+        if purpose not in self._seals:
+            self._seals[purpose] = AESSIV(derive(self._root, f"seal {purpose}", length=64))
+        return self._seals[purpose]
+
+    def _write(self, path: Path, passphrase: bytes | None) -> None:
+        head: dict[str, Any] = {"version": VERSION, "public_key": self.public_key.hex()}
+        if passphrase is None:
+            body = {**head, "kdf": "none", "root": _encode(self._root)}
+        else:
+            head["kdf"] = {"name": "scrypt", **SCRYPT, "salt": _encode(secrets.token_bytes(16))}
+            nonce = secrets.token_bytes(12)
+            wrapped = AESGCM(_stretch(passphrase, head["kdf"])).encrypt(nonce, self._root, _bound(head))
+            body = {**head, "nonce": _encode(nonce), "wrapped": _encode(wrapped)}
+        _write_once(path, json.dumps(body, indent=2).encode() + b"\n")
+
+
+def derive(root: bytes, purpose: str, *, project: str = "", epoch: int = EPOCH, length: int = 32) -> bytes:
+    """HKDF-SHA256 (RFC 5869) for one purpose, project and epoch.
+
+    Each field goes in behind its length, so that no two triples give the same info.
+    """
+    parts = (b"governance", purpose.encode(), project.encode(), str(epoch).encode())
+    info = b"".join(len(part).to_bytes(4) + part for part in parts)
+    return HKDF(SHA256(), length, salt=None, info=info).derive(root)
+
+
+def create(path: Path, *, passphrase: bytes | None) -> Keyring:
+    """Make a root secret and write it to `path`, which must not exist yet.
+
+    Raises:
+        Misconfigured: there is a file already, or the passphrase is empty.
+    """
+    if passphrase is not None and not passphrase:
+        raise Misconfigured("the passphrase is empty")
+    keyring = Keyring.generate()
+    keyring._write(path, passphrase)
+    return keyring
+
+
+def load(path: Path, *, passphrase: bytes | None) -> Keyring:
+    """Open the key file at `path`; a passphrase that it does not need is ignored.
+
+    Raises:
+        Misconfigured: others may read the file, it is damaged, or the passphrase is not its own.
+    """
+    body = _read(path)
+    try:
+        keyring = _unwrap(body, passphrase)
+        fits = keyring is not None and hmac.compare_digest(keyring.public_key, bytes.fromhex(body["public_key"]))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise Misconfigured("the key file is damaged", hint="restore it from a backup") from None
+    if keyring is None:
+        raise Misconfigured("the passphrase does not open the root key")
+    if not fits:
+        raise Misconfigured("the key file is damaged", hint="restore it from a backup")
+    return keyring
+
+
+def needs_passphrase(path: Path) -> bool:
+    """Whether the key file at `path` is protected by a passphrase."""
+    return _read(path).get("kdf") != "none"
+
+
+def read_passphrase(environ: Mapping[str, str]) -> bytes | None:
+    """From the file that GOVERNANCE_PASSPHRASE_FILE names, else GOVERNANCE_PASSPHRASE, else None.
+
+    Raises:
+        Misconfigured: the file cannot be read, or holds nothing.
+    """
+    name = environ.get(PASSPHRASE_FILE)
+    if not name:
+        return os.fsencode(environ[PASSPHRASE]) if environ.get(PASSPHRASE) else None
+    try:
+        passphrase = Path(name).read_bytes()
+    except (OSError, ValueError):
+        raise Misconfigured(f"the file that {PASSPHRASE_FILE} names cannot be read") from None
+    passphrase = passphrase.removesuffix(b"\n").removesuffix(b"\r")
+    if not passphrase:
+        raise Misconfigured(f"the file that {PASSPHRASE_FILE} names holds no passphrase")
+    return passphrase
+
+
+def _unwrap(body: Mapping[str, Any], passphrase: bytes | None) -> Keyring | None:
+    """The keyring in a key file; None if the passphrase does not open it."""
+    if body["version"] != VERSION:
+        raise Misconfigured("the key file is of another version of this program")
+    if body["kdf"] == "none":
+        return Keyring(_decode(body["root"]))
+    if passphrase is None:
+        raise Misconfigured(
+            "the root key is protected by a passphrase", hint=f"set {PASSPHRASE_FILE} (or {PASSPHRASE})"
+        )
+    head = {name: body[name] for name in ("version", "public_key", "kdf")}
+    key = _stretch(passphrase, head["kdf"])
+    try:
+        return Keyring(AESGCM(key).decrypt(_decode(body["nonce"]), _decode(body["wrapped"]), _bound(head)))
+    except InvalidTag:
+        return None
+
+
+def _stretch(passphrase: bytes, kdf: Mapping[str, Any]) -> bytes:
+    n, r, p = kdf["n"], kdf["r"], kdf["p"]
+    if kdf["name"] != "scrypt" or 128 * n * r * p > MAX_SCRYPT_BYTES:
+        raise ValueError("not a key derivation of ours")
+    return Scrypt(salt=_decode(kdf["salt"]), length=32, n=n, r=r, p=p).derive(passphrase)
+
+
+def _bound(head: Mapping[str, Any]) -> bytes:
+    """What the wrapping vouches for besides the secret: nobody can weaken the derivation in place."""
+    return json.dumps(head, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _encode(data: bytes) -> str:
+    return b64encode(data).decode()
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except binascii.Error:
+        raise ValueError("not base64") from None
+
+
+def _write_once(path: Path, data: bytes) -> None:
+    """Write a new file of mode 0600, whole or not at all; a file that is there stays as it is."""
+    if not _claim(path):
+        raise Misconfigured("there is a key file already")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _claim(path: Path) -> bool:
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            data = file.read(1 << 16)
+    except OSError as error:
+        problem = type(error).__name__
+    else:
+        problem = ""
+    if problem:
+        raise Misconfigured(f"the key file cannot be read ({problem})")
+    if not stat.S_ISREG(mode) or stat.S_IMODE(mode) & 0o077:
+        raise Misconfigured("others than its owner may read the key file", hint="chmod 600 inner/keys/root.json")
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise Misconfigured("the key file is damaged", hint="restore it from a backup")
+    return body

@@ -1,0 +1,89 @@
+"""Merkle tree hashes and proofs of RFC 6962, 2.1, over SHA-256.
+
+Pure functions on leaf hashes; what the leaves mean is the caller's matter.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+EMPTY_ROOT = sha256(b"").digest()
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """RFC 6962, 2.1: the prefix 0x00 keeps a leaf from passing for a node."""
+    return sha256(b"\x00" + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """RFC 6962, 2.1: the hash of an inner node."""
+    return sha256(b"\x01" + left + right).digest()
+
+
+def _split(size: int) -> int:
+    """The largest power of two smaller than `size`."""
+    return 1 << (size - 1).bit_length() - 1
+
+
+def root(leaves: Sequence[bytes]) -> bytes:
+    """The tree head over leaf hashes; the empty tree has the hash of nothing."""
+    if not leaves:
+        return EMPTY_ROOT
+    row = list(leaves)
+    # Pairing level by level with the odd one carried up gives the same tree as
+    # the recursive split of RFC 6962, without recursion.
+    while len(row) > 1:
+        paired = [node_hash(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)]
+        row = paired + row[len(paired) * 2 :]
+    return row[0]
+
+
+def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    """The audit path of leaf `index` (RFC 6962, 2.1.1), from the leaf upwards.
+
+    Raises:
+        IndexError: there is no such leaf.
+    """
+    if not 0 <= index < len(leaves):
+        raise IndexError("no such leaf")
+    path: list[bytes] = []
+    row = list(leaves)
+    while len(row) > 1:
+        sibling = index ^ 1
+        if sibling < len(row):
+            path.append(row[sibling])
+        paired = [node_hash(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)]
+        row = paired + row[len(paired) * 2 :]
+        index //= 2
+    return path
+
+
+def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
+    """The root that `path` leads to (RFC 9162, 2.1.3.2), or None if it has a wrong length."""
+    if not 0 <= index < size:
+        return None
+    node, last, rest = leaf, size - 1, list(path)
+    while last:
+        if index & 1 or index < last:
+            if not rest:
+                return None
+            sibling = rest.pop(0)
+            node = node_hash(sibling, node) if index & 1 else node_hash(node, sibling)
+        index, last = index >> 1, last >> 1
+    return None if rest else node
+
+
+def consistency_proof(leaves: Sequence[bytes], old_size: int) -> list[bytes]:
+    """That the first `old_size` leaves are a prefix (RFC 6962, 2.1.2)."""
+    if not 0 < old_size <= len(leaves):
+        raise IndexError("no such tree")
+    return _subproof(leaves, old_size, complete=True)
+
+
+def _subproof(leaves: Sequence[bytes], old_size: int, *, complete: bool) -> list[bytes]:
+    size = len(leaves)
+    if old_size == size:
+        return [] if complete else [root(leaves)]
+    split = _split(size)
+    if old_size <= split:
+        return [*_subproof(leaves[:split], old_size, complete=complete), root(leaves[split:])]
+    return [*_subproof(leaves[split:], old_size - split, complete=False), root(leaves[:split])]

@@ -1,0 +1,74 @@
+"""An open workspace: its folders, its database and its keys."""
+
+import traceback
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from governance import keys
+from governance.database import open_database
+from governance.datatypes import Confidential, Event
+from governance.storage import Workspace
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Context(Confidential):
+    """What every command needs."""
+
+    workspace: Workspace
+    engine: Engine
+    keyring: keys.Keyring
+
+    @property
+    def log_origin(self) -> str:
+        """The name of this workspace's audit log (C2SP tlog-checkpoint: the origin line)."""
+        return self.workspace.origin
+
+
+def create(path: Path, *, passphrase: bytes | None) -> Context:
+    """Make a workspace and open it.
+
+    Raises:
+        Misconfigured: `path` is a workspace already, or not empty.
+    """
+    workspace = Workspace.create(path, passphrase=passphrase)
+    return open_context(workspace.root, passphrase=passphrase)
+
+
+def open_context(path: Path, *, passphrase: bytes | None) -> Context:
+    """Open an existing workspace.
+
+    Raises:
+        Misconfigured: not a workspace, or its root key cannot be opened.
+    """
+    workspace = Workspace.open(path)
+    keyring = keys.load(workspace.key_path, passphrase=passphrase)
+    return Context(workspace, open_database(workspace.database_path), keyring)
+
+
+def needs_passphrase(path: Path) -> bool:
+    """Whether the root key of the workspace at `path` is protected by a passphrase."""
+    return keys.needs_passphrase(Workspace.open(path).key_path)
+
+
+def now() -> str:
+    """This moment in UTC, whole seconds, RFC 3339."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def event(kind: str, subject: str, **details: str | int) -> Event:
+    """An event of this program, now."""
+    return Event(kind=kind, actor="governance", time=now(), subject=subject, details=details)
+
+
+def where(error: BaseException) -> str:
+    """The type of an error and where it came from, without its message: messages may quote values."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "governance" in frame.filename]
+    if not frames:
+        return type(error).__name__
+    path = Path(frames[-1].filename)
+    return f"{type(error).__name__} at {path.parent.name}/{path.name}:{frames[-1].lineno}"
+
+

@@ -1,0 +1,267 @@
+"""One source, from bytes to a staged and inspected object. The order of the stages is here.
+
+Every source that enters `Worker.process` leaves as one `Processed`, whatever it holds.
+"""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from hmac import digest as hmac_digest
+from pathlib import Path
+
+import governance
+from governance import dicom, policy, provenance, read, scrub, write
+from governance.datatypes import (
+    Added,
+    Confidential,
+    Edits,
+    Identifiers,
+    Instance,
+    Outcome,
+    Plan,
+    Receipt,
+    Region,
+    Source,
+    Step,
+)
+from governance.detect import burned_in, devices, identifiers, text
+from governance.errors import GovernanceError, Leak, Refused, Unreadable
+from governance.keys import ProjectKeys
+from governance.pseudonymise import Pseudonymiser, Subject
+from governance.pseudonymise.attributes import Replaced
+from governance.scrub import containers, encode
+from governance.scrub.attributes import attributes as scrub_attributes
+from governance.scrub.text import replace as replace_text
+from governance.storage import Staged, stage
+
+MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
+CLEAN_PIXEL_DATA = "113101"
+ICC_PROFILE, BURNED_IN_ANNOTATION = 0x00282000, 0x00280301
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Processed(Confidential):
+    """How one source ended in the worker, and what the committer needs to make it so."""
+
+    source: str
+    outcome: Outcome
+    reason: str
+    source_digest: str = ""
+    receipt: Receipt | None = None
+    staged: Staged | None = None
+
+
+@dataclass(slots=True, repr=False)
+class Pixels(Confidential):
+    """What happened to the pixels of one instance."""
+
+    added: list[Added] = field(default_factory=list)
+    edits: Edits = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    transfer_syntax: str | None = None
+    regions: tuple[Region, ...] = ()
+    looked: bool = False
+
+
+class Worker(Confidential):
+    """Everything that a process needs to de-identify instances of one project under one policy."""
+
+    def __init__(self, *, rules: policy.Rules, keys: ProjectKeys, staging: Path) -> None:
+        self._rules = rules
+        self._keys = keys
+        self._staging = staging
+        self._pseudonymiser = Pseudonymiser(keys)
+
+    def source_digest(self, data: bytes | memoryview) -> str:
+        """Keyed, so that nobody without the key can test whether a file was a source."""
+        return hmac_digest(self._keys.digest, sha256(data).digest(), "sha256").hex()
+
+    def process(self, source: Source, data: bytes, source_digest: str) -> Processed:
+        """De-identify one source; what goes wrong becomes its outcome and reason."""
+        try:
+            return self._deidentify(source, data, source_digest)
+        except Unreadable as error:
+            return Processed(source.name, Outcome.UNREADABLE, str(error), source_digest)
+        except Refused as error:
+            return Processed(source.name, Outcome.QUARANTINED, str(error), source_digest)
+        except GovernanceError:
+            raise
+        except Exception as error:  # our bug: this source is held back, the others go on
+            return Processed(source.name, Outcome.QUARANTINED, _internal(error), source_digest)
+
+    def _deidentify(self, source: Source, data: bytes, source_digest: str) -> Processed:
+        # (1) read, and know whose it is
+        instance = read.parse(data)
+        if is_directory(instance):
+            reason = "a DICOMDIR; the files that it lists are sources of their own"
+            return Processed(source.name, Outcome.FILTERED, reason, source_digest)
+        found = identifiers.collect(instance)
+        # (2) decide
+        plan = policy.plan(instance, self._rules)
+        if plan.filtered:
+            return Processed(source.name, Outcome.FILTERED, f"filter {plan.filtered}", source_digest)
+        subject = self._pseudonymiser.subject(instance)
+        # (3) act
+        pixels = scrub_pixels(instance, plan)
+        replaced = self._pseudonymiser.attributes(instance, plan, subject)
+        edits = scrub_attributes(instance, plan, clean=lambda value, limit: _clean(value, limit, found))
+        edits |= replaced.edits | pixels.edits
+        codes = (*plan.codes, CLEAN_PIXEL_DATA) if pixels.looked else plan.codes
+        added, appended = write.marks(
+            sorted(codes),
+            instance=instance,
+            policy=plan.policy,
+            policy_digest=plan.policy_digest,
+            dates=plan.dates,
+            version=governance.__version__,
+        )
+        parts = write.instance(
+            instance,
+            edits,
+            [*added, *pixels.added],
+            transfer_syntax=pixels.transfer_syntax,
+            appended_items=appended,
+        )
+        staged = stage(self._staging, parts)
+        # (4) inspect what was written, as it was written
+        try:
+            written = inspect(staged, instance=instance, subject=subject, found=found, replaced=replaced, pixels=pixels)
+        except BaseException:
+            staged.path.unlink(missing_ok=True)
+            raise
+        # (5) prove
+        receipt = Receipt(
+            project=self._keys.project,
+            patient=subject.patient,
+            study=subject.study,
+            series=subject.series,
+            instance=subject.instance,
+            path=subject.path,
+            source_digest=source_digest,
+            sha256=staged.sha256,
+            size=staged.size,
+            policy=plan.policy,
+            policy_digest=plan.policy_digest,
+            codes=tuple(sorted(codes)),
+            decisions=count_rules(plan),
+            steps=tuple(_steps(instance, plan, pixels, replaced)),
+            facts=provenance.facts(written),
+            masked_regions=len(pixels.regions),
+        )
+        return Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged)
+
+
+def is_directory(instance: Instance) -> bool:
+    """Whether this is a DICOMDIR (PS3.10, 8.6): a list of files, not an image."""
+    return any(
+        element.tag == 0x00020002 and instance.value(element).strip(b"\0 ") == MEDIA_STORAGE_DIRECTORY.encode()
+        for element in instance.meta
+    )
+
+
+def count_rules(plan: Plan) -> dict[str, int]:
+    """How many decisions each rule made, rules in order of name."""
+    counts: dict[str, int] = {}
+    for decision in plan.decisions:
+        counts[decision.rule] = counts.get(decision.rule, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def _clean(value: str, limit: int | None, found: Identifiers) -> str:
+    return replace_text(value, text.find(value, found), limit=limit)
+
+
+def scrub_pixels(instance: Instance, plan: Plan) -> Pixels:
+    """Look for burned-in text where the plan wants it, mask it, and clean around the pixels.
+
+    Raises:
+        Refused: burned-in text is likely and the policy does not look for it.
+    """
+    pixels = Pixels()
+    profile = instance.first(ICC_PROFILE)
+    if profile is not None:
+        pixels.edits[profile] = containers.icc(instance.value(profile))
+    element = instance.first(dicom.PIXEL_DATA)
+    if element is None:
+        return pixels
+    known = devices.regions(instance)
+    likely = plan.likely_burned_in or bool(known) or bool(devices.distrusted(instance))
+    if likely and not plan.detect_pixels and not plan.looks_at_pixels:
+        raise Refused("burned-in text is likely, and this policy does not look for it")
+    if likely and plan.looks_at_pixels:
+        pixels.looked = True
+        seen = burned_in.find_in(instance, read.frames(instance))
+        pixels.steps.append(burned_in.engine())
+        pixels.regions = (*known, *seen)
+    if pixels.regions:
+        repainted = encode.repaint(instance, pixels.regions, read.frames(instance))
+        pixels.transfer_syntax = repainted.transfer_syntax
+        pixels.added += repainted.added
+        pixels.steps += repainted.steps
+    else:
+        cleaned = containers.clean(instance)
+        if cleaned is not None:
+            pixels.edits[element] = cleaned.value
+            pixels.added += cleaned.added
+            pixels.steps += cleaned.steps
+    if pixels.looked:
+        pixels.added.append(Added(BURNED_IN_ANNOTATION, "CS", b"NO"))
+    return pixels
+
+
+def inspect(
+    staged: Staged,
+    *,
+    instance: Instance,
+    subject: Subject,
+    found: Identifiers,
+    replaced: Replaced,
+    pixels: Pixels,
+) -> Instance:
+    """Read the staged file back and look for what must not be there.
+
+    Raises:
+        Leak: an identifier of this patient, or text where pixels were masked.
+    """
+    data = staged.path.read_bytes()
+    if sha256(data).hexdigest() != staged.sha256:
+        raise Leak("the staged file does not read back as written")
+    written = read.parse(data)
+    if written.trailing or any(written.preamble or b""):
+        raise Leak("bytes outside the data set survived")
+    skip = native_pixels(written)
+    kinds = identifiers.search(data, found, codecs=instance.codecs, skip=skip, allowed=frozenset(replaced.shifted_dates))
+    if kinds:
+        raise Leak(f"still there after writing: {', '.join(kinds)}")
+    if pixels.regions and burned_in.find_in(written, read.frames(written), frames_of=pixels.regions):
+        raise Leak("still there after masking: burned-in text")
+    return written
+
+
+def native_pixels(instance: Instance) -> tuple[tuple[int, int], ...]:
+    """The byte range of native pixel data, whose exact length the container stage has checked."""
+    element = instance.first(dicom.PIXEL_DATA)
+    return () if element is None or instance.fragments else ((element.start, element.stop),)
+
+
+def _steps(instance: Instance, plan: Plan, pixels: Pixels, replaced: Replaced) -> Sequence[Step]:
+    version = governance.__version__
+    reading = {"transfer_syntax": instance.source_syntax} | ({"repaired": instance.repaired} if instance.repaired else {})
+    return [
+        Step("read", "governance", version, reading),
+        Step("header", "governance", version, {"decisions": len(plan.decisions), "emptied": replaced.emptied}),
+        *pixels.steps,
+        Step("inspect", "governance", version, {"pixels_looked_at_again": bool(pixels.regions)}),
+    ]
+
+
+def _internal(error: Exception) -> str:
+    """Where our own error happened, without its message: messages may quote values."""
+    frames = [f for f in traceback.extract_tb(sys.exc_info()[2]) if "governance" in f.filename]
+    place = f"{Path(frames[-1].filename).parent.name}/{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+    return f"internal error: {type(error).__name__} at {place}"
+
+
+_ = scrub

@@ -1,0 +1,33 @@
+"""What an object is, and how it came to be: facts, Receipts, signed batches.
+
+facts.py      what the written object says of its acquisition, under DICOM keywords
+portable.py   whether a mobile unit took it, where that is recorded
+receipts.py   a Receipt as canonical JSON and back; its id is the digest of that
+batches.py    one signature for many receipts, and the proof that one is among them
+"""
+
+from governance.provenance.batches import (
+    Batch,
+    batch_from_json,
+    batch_to_json,
+    prove,
+    sign_batch,
+    verify_batch,
+    verify_receipt,
+)
+from governance.provenance.facts import facts
+from governance.provenance.receipts import from_json, receipt_id, to_json
+
+__all__ = [
+    "Batch",
+    "batch_from_json",
+    "batch_to_json",
+    "facts",
+    "from_json",
+    "prove",
+    "receipt_id",
+    "sign_batch",
+    "to_json",
+    "verify_batch",
+    "verify_receipt",
+]

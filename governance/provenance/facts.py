@@ -1,0 +1,217 @@
+"""What a written object says of its acquisition, under DICOM keywords.
+
+Nothing is invented: what the object does not say, or says in a form that its VR does
+not allow, is absent. Read from the object as written, so that pseudonymous UIDs, moved
+dates and cleaned descriptions are what a fact can hold at most.
+
+Multi-frame objects keep much of this in functional groups (PS3.3, C.7.6.16): a value
+there counts if all frames share it.
+"""
+
+import math
+import re
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+
+from pydicom import datadict
+
+from governance import dicom
+from governance.datatypes import Element, Facts, Instance, Item
+from governance.provenance.portable import portable
+
+# What the object is
+_OBJECT = """
+SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID FrameOfReferenceUID Modality ImageType
+SeriesNumber AcquisitionNumber InstanceNumber StudyDate StudyDescription SeriesDescription ProtocolName
+PerformedProcedureStepDescription
+"""
+# Whom it shows, and from where
+_PATIENT = """
+PatientSex PatientAge PatientSize PatientWeight BodyPartExamined Laterality ImageLaterality FrameLaterality
+ViewPosition PatientOrientation PatientPosition PositionerPrimaryAngle PositionerSecondaryAngle
+ContrastBolusAgent ContrastBolusRoute
+"""
+# What took it, and how
+_DEVICE = """
+Manufacturer ManufacturerModelName SoftwareVersions MagneticFieldStrength ReceiveCoilName TransmitCoilName
+DetectorType DetectorConfiguration KVP ExposureTime ExposureTimeInms XRayTubeCurrent XRayTubeCurrentInmA Exposure
+ExposureInmAs FilterType FilterMaterial FocalSpots Grid CTDIvol EntranceDoseInmGy OrganDose CompressionForce
+BodyPartThickness DistanceSourceToDetector DistanceSourceToPatient ConvolutionKernel ReconstructionDiameter
+ReconstructionAlgorithm GantryDetectorTilt SpiralPitchFactor SliceThickness SpacingBetweenSlices ScanOptions
+ScanningSequence SequenceVariant SequenceName PulseSequenceName MRAcquisitionType EchoTime EffectiveEchoTime
+RepetitionTime InversionTime FlipAngle EchoTrainLength NumberOfAverages PixelBandwidth ParallelReductionFactorInPlane
+DiffusionBValue ImagingFrequency ImagedNucleus TransducerType TransducerFrequency MechanicalIndex
+ActualFrameDuration Radiopharmaceutical Units
+"""
+# What its pixels are
+_PIXELS = """
+Rows Columns NumberOfFrames SamplesPerPixel BitsAllocated BitsStored PixelRepresentation PhotometricInterpretation
+PixelSpacing ImagerPixelSpacing NominalScannedPixelSpacing ImageOrientationPatient ImagePositionPatient RescaleSlope
+RescaleIntercept RescaleType WindowCenter WindowWidth VOILUTFunction PresentationLUTShape
+"""
+# What was done to it before it came here
+_HISTORY = """
+DerivationDescription LossyImageCompression LossyImageCompressionRatio LossyImageCompressionMethod BurnedInAnnotation
+PixelPresentation VolumetricProperties QualityControlImage
+"""
+
+KEYWORDS = tuple(" ".join((_OBJECT, _PATIENT, _DEVICE, _PIXELS, _HISTORY)).split())
+
+SHARED, PER_FRAME = 0x52009229, 0x52009230
+CONTRIBUTING_EQUIPMENT, PURPOSE = 0x0018A001, 0x0040A170
+CODE_MEANING, MANUFACTURER, MODEL, SOFTWARE = 0x00080104, 0x00080070, 0x00081090, 0x00181020
+
+_BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
+_NO_VALUE = frozenset({"AT", "OB", "OD", "OF", "OL", "OV", "OW", "SQ", "UN"})
+_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[Ee][+-]?\d+)?", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d{1,12}", re.ASCII)
+
+Value = str | int | float
+EXACT = 1 << 53
+"""JSON numbers above this are not exact (RFC 8785, 3.2.2.3)."""
+
+
+def facts(instance: Instance) -> Facts:
+    """Every fact that `instance` records, in order of keyword.
+
+    Attributes that allow several values are lists. Besides DICOM keywords:
+    `TransferSyntaxUID`; `portable` and `portable_from`; `equipment_history`, a line for each
+    device or program of ContributingEquipmentSequence, in file order.
+    """
+    found: dict[str, str | int | float | bool | list[str] | list[float] | list[int] | None] = {}
+    keywords = _keywords()
+    values = _functional_groups(instance)
+    # From the last to the first, so that of two elements with one tag the first counts.
+    recorded = (e for e in reversed(instance.elements) if e.tag in keywords and e.start < e.stop)
+    values |= {element.tag: _values(instance, element) for element in recorded}
+    for tag, several in values.items():
+        fact = _fact(tag, several)
+        if fact is not None:
+            found[keywords[tag]] = fact
+    if instance.transfer_syntax:
+        found["TransferSyntaxUID"] = instance.transfer_syntax
+    history = list(_equipment(instance))
+    if history:
+        found["equipment_history"] = history
+    mobile = portable(instance)
+    if mobile is not None:
+        found["portable"], found["portable_from"] = mobile
+    return dict(sorted(found.items()))
+
+
+@lru_cache(maxsize=1)
+def _keywords() -> dict[int, str]:
+    return {tag: keyword for keyword in KEYWORDS if (tag := dicom.tag_of(keyword)) is not None}
+
+
+@lru_cache(maxsize=1024)
+def _is_single(tag: int) -> bool:
+    return bool(datadict.dictionary_VM(tag) == "1")
+
+
+def _fact(tag: int, values: list[Value]) -> Value | list[str] | list[float] | list[int] | None:
+    """A single value, a list, or None where there is nothing that PS3.6 allows."""
+    if not values:
+        return None
+    if not _is_single(tag):
+        return values  # type: ignore[return-value]
+    if len(values) == 1:
+        return values[0]
+    # A backslash in what should be one text is a character that somebody typed.
+    return "\\".join(values) if all(isinstance(value, str) for value in values) else None  # type: ignore[arg-type]
+
+
+def _values(instance: Instance, element: Element) -> list[Value]:
+    """Its values; none at all if one of them is malformed. Empty texts in a list stay, in an empty list not."""
+    values: list[Value | None]
+    if element.items is not None or element.vr in _NO_VALUE:
+        return []
+    if element.vr in _BINARY:
+        values = list(_numbers(instance.value(element), _BINARY[element.vr]))
+    else:
+        texts = _texts(instance, element)
+        if not any(texts):
+            return []
+        read = _READ.get(element.vr)
+        values = list(texts) if read is None else [read(text) for text in texts]
+    return [value for value in values if value is not None] if None not in values else []
+
+
+def _texts(instance: Instance, element: Element) -> list[str]:
+    """`instance.decode`, without a look at the character set where it cannot matter."""
+    raw = instance.value(element)
+    if not raw.isascii() or b"\x1b" in raw or element.vr in dicom.SINGLE_TEXT_VRS:
+        return instance.decode(element)
+    return [part.strip(" \0") for part in raw.decode("ascii").rstrip("\0 ").split("\\")]
+
+
+def _numbers(data: bytes, code: str) -> Iterator[Value | None]:
+    size = struct.calcsize(code)
+    if len(data) % size:
+        yield None
+        return
+    for (number,) in struct.iter_unpack(f"<{code}", data):
+        if isinstance(number, float):
+            # A 32-bit float has seven digits; more would be an artefact of its widening.
+            number = float(f"{number:.7g}") if code == "f" else number
+            yield number if math.isfinite(number) else None
+        else:
+            yield number if -EXACT < number < EXACT else None
+
+
+def _decimal(text: str) -> float | None:
+    number = float(text) if _DECIMAL.fullmatch(text) else math.nan
+    return number if math.isfinite(number) else None
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if _INTEGER.fullmatch(text) else None
+
+
+_READ: dict[str, Callable[[str], Value | None]] = {"DS": _decimal, "IS": _integer}
+
+
+def _functional_groups(instance: Instance) -> dict[int, list[Value]]:
+    """Values that hold for every frame: from the shared groups, or the same in the groups of each frame."""
+    shared = instance.first(SHARED)
+    found = _common(instance, shared.items[:1] if shared is not None and shared.items else ())
+    per_frame = instance.first(PER_FRAME)
+    frames = per_frame.items if per_frame is not None and per_frame.items else ()
+    return _common(instance, frames) | found
+
+
+def _common(instance: Instance, groups: Iterable[Item]) -> dict[int, list[Value]]:
+    """What the macros of all `groups` agree on."""
+    wanted = _keywords()
+    common: dict[int, list[Value]] | None = None
+    for group in groups:
+        here: dict[int, list[Value]] = {}
+        macros = (item for macro in group.elements for item in macro.items or ())
+        for element in (element for item in macros for element in item.elements if element.tag in wanted):
+            values = _values(instance, element)
+            if here.setdefault(element.tag, values) != values:
+                here[element.tag] = []
+        common = here if common is None else {tag: v for tag, v in common.items() if here.get(tag) == v}
+        if not common:
+            break
+    return {tag: values for tag, values in (common or {}).items() if values}
+
+
+def _equipment(instance: Instance) -> Iterator[str]:
+    sequence = instance.first(CONTRIBUTING_EQUIPMENT)
+    for item in (sequence.items if sequence is not None else None) or ():
+        purposes = [_text(instance, code, CODE_MEANING) for code in _items(item, PURPOSE)]
+        device = " ".join(filter(None, (_text(instance, item, tag) for tag in (MANUFACTURER, MODEL, SOFTWARE))))
+        line = ": ".join(filter(None, (", ".join(filter(None, purposes)), device)))
+        if line:
+            yield line
+
+
+def _items(item: Item, tag: int) -> tuple[Item, ...]:
+    return next((element.items or () for element in item.elements if element.tag == tag), ())
+
+
+def _text(instance: Instance, item: Item, tag: int) -> str:
+    element = next((element for element in item.elements if element.tag == tag and element.items is None), None)
+    return "" if element is None else "\\".join(instance.decode(element))

@@ -1,0 +1,124 @@
+"""A Receipt as canonical JSON (RFC 8785) and back. The bytes are what is hashed, stored and signed."""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, NoReturn
+
+import rfc8785
+
+from governance.datatypes import Facts, Receipt, Step
+from governance.errors import Tampered
+
+VERSION = 1
+
+_TEXTS = (
+    "project",
+    "patient",
+    "study",
+    "series",
+    "instance",
+    "path",
+    "source_digest",
+    "sha256",
+    "policy",
+    "policy_digest",
+)
+_WHOLE = ("size", "masked_regions")
+
+
+def receipt_id(receipt: Receipt) -> str:
+    """SHA-256 of the receipt's canonical JSON, hexadecimal."""
+    return sha256(to_json(receipt)).hexdigest()
+
+
+def to_json(receipt: Receipt) -> bytes:
+    """Canonical JSON: equal receipts give equal bytes."""
+    return rfc8785.dumps(
+        {name: getattr(receipt, name) for name in _TEXTS + _WHOLE}
+        | {
+            "version": VERSION,
+            "codes": list(receipt.codes),
+            "decisions": dict(receipt.decisions),
+            "facts": {name: list(fact) if isinstance(fact, list) else fact for name, fact in receipt.facts.items()},
+            "steps": [
+                {"name": s.name, "tool": s.tool, "version": s.version, "parameters": dict(s.parameters)}
+                for s in receipt.steps
+            ],
+        }
+    )
+
+
+def from_json(body: bytes) -> Receipt:
+    """The receipt in `body`. `to_json` of it gives the same bytes; numbers without a fraction are ints.
+
+    Raises:
+        Tampered: `to_json` did not write this.
+    """
+    receipt = _parse(body)
+    if receipt is None or _again(receipt) != body:
+        raise Tampered("a receipt is malformed")
+    return receipt
+
+
+def _parse(body: bytes) -> Receipt | None:
+    try:
+        value = json.loads(body, parse_constant=_refuse)
+        if not isinstance(value, dict) or value.pop("version") != VERSION:
+            return None
+        return Receipt(
+            **{name: _typed(value.pop(name), str) for name in _TEXTS},
+            **{name: _typed(value.pop(name), int) for name in _WHOLE},
+            codes=tuple(_typed(code, str) for code in _typed(value.pop("codes"), list)),
+            decisions={name: _typed(count, int) for name, count in _typed(value.pop("decisions"), dict).items()},
+            facts=_facts(_typed(value.pop("facts"), dict)),
+            steps=tuple(_step(step) for step in _typed(value.pop("steps"), list)),
+            **_nothing_more(value),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _again(receipt: Receipt) -> bytes | None:
+    try:
+        return to_json(receipt)
+    except (ValueError, TypeError, RecursionError):  # rfc8785's errors are ValueErrors
+        return None
+
+
+def _refuse(_constant: str) -> NoReturn:
+    raise ValueError("NaN and infinities are not JSON")
+
+
+def _typed(value: Any, kind: type) -> Any:
+    if type(value) is not kind:  # exact: a bool is an int to isinstance
+        raise TypeError("not of its type")
+    return value
+
+
+def _nothing_more(rest: Mapping[str, object]) -> dict[str, Any]:
+    if rest:
+        raise ValueError("more than a receipt has")
+    return {}
+
+
+def _step(value: Any) -> Step:
+    step = Step(
+        _typed(value.pop("name"), str),
+        _typed(value.pop("tool"), str),
+        _typed(value.pop("version"), str),
+        _typed(value.pop("parameters"), dict),
+        **_nothing_more(value),
+    )
+    if not all(type(parameter) in (str, int, float, bool) for parameter in step.parameters.values()):
+        raise TypeError("not a parameter")
+    return step
+
+
+def _facts(value: dict[str, Any]) -> Facts:
+    for fact in value.values():
+        parts = fact if isinstance(fact, list) else [fact]
+        allowed = (str, int, float) if isinstance(fact, list) else (str, int, float, bool, type(None))
+        if not all(type(part) in allowed for part in parts):
+            raise TypeError("not a fact")
+    return value

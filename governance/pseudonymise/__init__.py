@@ -1,0 +1,14 @@
+"""What is replaced: identifiers, UIDs and dates.
+
+    identifiers.py   pseudonyms of patients, studies, accessions: keyed, short, with a check character
+    uids.py          UIDs under 2.25, the same wherever the original is referenced
+    dates.py         one secret shift per patient and project
+    attributes.py    a Plan's replacing decisions -> Edits
+
+Everything is a pure function of the project's keys and the original value: there is
+no table to protect, reruns agree, and projects cannot be linked to each other.
+"""
+
+from governance.pseudonymise.attributes import Pseudonymiser, Subject
+
+__all__ = ["Pseudonymiser", "Subject"]

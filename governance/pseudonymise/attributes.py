@@ -1,0 +1,168 @@
+"""Carry out the replacing decisions of a Plan: pseudonyms, UIDs, dates, ages, dummies.
+
+Acts and decides nothing. What cannot be replaced as decided (a date that is not
+complete, an age that is not one) is emptied whole and counted, never passed on.
+"""
+
+import hmac
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from governance import dicom
+from governance.datatypes import Confidential, Decision, Edits, Element, Instance, Method, Plan
+from governance.errors import Refused, UnshiftableDate
+from governance.keys import ProjectKeys
+from governance.pseudonymise.dates import DateShift
+from governance.pseudonymise.identifiers import base32, patient_pseudonym, short_pseudonym
+from governance.pseudonymise.uids import new_uid
+
+OLDEST_AGE = 90
+"""Ages above 89 become 090Y (45 CFR 164.514(b)(2)(i)(C))."""
+
+_AGE = re.compile(r"(\d{3})([DWMY])", re.ASCII)
+_PER_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
+_TEXT_DUMMY = b"ANONYMIZED"
+_DUMMIES = {
+    "DA": b"19000101",
+    "DT": b"19000101000000",
+    "TM": b"000000",
+    "AS": b"000Y",
+    "DS": b"0",
+    "IS": b"0",
+    "UR": b"urn:anonymized",
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Subject(Confidential):
+    """Whose instance this is, in original and in pseudonyms.
+
+    `patient_id` keys everything of the patient. Instances without a PatientID are keyed
+    by their study, so that two unknown patients never become one.
+    """
+
+    patient_id: str
+    patient: str
+    study: str
+    series: str
+    instance: str
+
+    @property
+    def path(self) -> str:
+        """Where the object lies under `curated/`."""
+        return f"{self.patient}/{self.study}/{self.series}/{self.instance}.dcm"
+
+
+@dataclass(slots=True, repr=False)
+class Replaced(Confidential):
+    """The edits, the dates that the output may contain, and what had to be emptied."""
+
+    edits: Edits
+    shifted_dates: set[str]
+    emptied: int = 0
+
+
+class Pseudonymiser(Confidential):
+    """Replaces identifying values under one project's keys."""
+
+    def __init__(self, keys: ProjectKeys) -> None:
+        self._keys = keys
+        self._act: dict[Method, Callable[[str, Element, Subject, DateShift], str]] = {
+            Method.ACCESSION: lambda value, _element, _subject, _shift: (
+                short_pseudonym(self._keys.accession, value, letter="A") if value else ""
+            ),
+            Method.UID: lambda value, _element, _subject, _shift: new_uid(self._keys.uid, value.strip("\0 ")),
+            Method.SHIFT: lambda value, _element, _subject, shift: shift.apply(value),
+            Method.AGE: lambda value, _element, _subject, _shift: cap_age(value),
+            Method.CONSISTENT: self._consistent,
+            Method.PATIENT: self._patient,
+        }
+
+    def subject(self, instance: Instance) -> Subject:
+        """Name the patient, study, series and instance of `instance` by their pseudonyms.
+
+        Raises:
+            Refused: a UID that identifies the study, series or instance is missing.
+        """
+        uids = [instance.text(keyword) for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
+        for keyword, uid in zip(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"), uids, strict=True):
+            if not uid:
+                raise Refused(f"{keyword} is missing or empty")
+        patient_id = instance.text("PatientID") or f"no patient id, study {uids[0]}"
+        study, series, sop = (
+            short_pseudonym(self._keys.study, letter + uid, letter=letter) for letter, uid in zip("SRN", uids, strict=True)
+        )
+        patient = patient_pseudonym(self._keys.patient, patient_id, project=self._keys.project)
+        return Subject(patient_id, patient, study, series, sop)
+
+    def attributes(self, instance: Instance, plan: Plan, subject: Subject) -> Replaced:
+        """Edits for every replacing decision; keeping and removing ones are not ours."""
+        shift = DateShift.derive(self._keys.shift, patient_id=subject.patient_id)
+        replaced = Replaced(edits={}, shifted_dates=set())
+        for decision in plan.decisions:
+            if decision.method is Method.DUMMY:
+                replaced.edits[decision.where] = self._dummy(instance, decision.where)
+            elif decision.method in self._act:
+                self._replace(instance, decision, subject, shift, replaced)
+        return replaced
+
+    def _replace(
+        self, instance: Instance, decision: Decision, subject: Subject, shift: DateShift, replaced: Replaced
+    ) -> None:
+        element, act = decision.where, self._act[decision.method]
+        try:
+            values = [act(value, element, subject, shift) for value in instance.decode(element)]
+        except UnshiftableDate:
+            replaced.emptied += 1
+            replaced.edits[element] = b""
+            return
+        if decision.method is Method.SHIFT:
+            replaced.shifted_dates.update(value[:8] for value in values if value)
+        replaced.edits[element] = dicom.encode("\\".join(values), instance.codecs)
+
+    def _patient(self, value: str, element: Element, subject: Subject, _shift: DateShift) -> str:
+        # A nested PatientID may be another number; its own pseudonym keeps it apart.
+        if element.vr == "PN" or not value or value == subject.patient_id:
+            return subject.patient
+        return patient_pseudonym(self._keys.patient, value, project=self._keys.project)
+
+    def _consistent(self, value: str, _element: Element, _subject: Subject, _shift: DateShift) -> str:
+        if not value:
+            return ""
+        digest = hmac.digest(self._keys.consistent, value.encode("utf-8", "surrogatepass"), "sha256")
+        return base32(int.from_bytes(digest[:10]), 16)
+
+    def _dummy(self, instance: Instance, element: Element) -> bytes:
+        vr = element.vr
+        if vr == "SQ":
+            return _dummy_code_item(explicit=instance.explicit)
+        if vr == "UI":
+            return new_uid(self._keys.uid, instance.decode(element)[0] or "none").encode()
+        if vr in _DUMMIES:
+            return _DUMMIES[vr]
+        if vr in dicom.FREE_TEXT_VRS or vr in ("AE", "CS"):
+            return _TEXT_DUMMY
+        return bytes(element.stop - element.start)
+
+
+def cap_age(value: str) -> str:
+    """`090Y` for every age above 89 years, whatever its unit; other ages as they are.
+
+    Raises:
+        UnshiftableDate: not an age string (PS3.5, 6.2: AS).
+    """
+    if not value:
+        return ""
+    match = _AGE.fullmatch(value)
+    if match is None:
+        raise UnshiftableDate("not a DICOM age")
+    years = int(match[1]) / _PER_YEAR[match[2]]
+    return f"{OLDEST_AGE:03d}Y" if years >= OLDEST_AGE else value
+
+
+def _dummy_code_item(*, explicit: bool) -> bytes:
+    """One item of a code sequence that says that the code was taken out."""
+    parts = ((0x00080100, "SH", b"ANON"), (0x00080102, "SH", b"99GOVERNANCE"), (0x00080104, "LO", b"Anonymized"))
+    body = b"".join(dicom.header(tag, vr, len(value), explicit=explicit) + value for tag, vr, value in parts)
+    return dicom.header(dicom.ITEM, "", len(body), explicit=explicit) + body

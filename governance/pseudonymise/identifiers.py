@@ -1,0 +1,61 @@
+"""Pseudonyms: keyed, unlinkable between projects, and hard to mistype.
+
+A pseudonym is Crockford base32 of a truncated HMAC-SHA256 and one check character
+(Crockford's modulo 37). Patients get 80 bits behind the project's prefix; the
+others get 70 bits behind one letter, because AccessionNumber is SH and holds no
+more than 16 characters (PS3.5, 6.2).
+"""
+
+import hmac
+import re
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+CHECK_ALPHABET = ALPHABET + "*~$=U"
+
+
+def base32(number: int, characters: int) -> str:
+    """`number` in exactly `characters` digits of Crockford's base 32, highest first."""
+    return "".join(ALPHABET[number >> 5 * place & 31] for place in reversed(range(characters)))
+
+
+def check_character(digits: str) -> str:
+    """Crockford's check: the number modulo 37. One wrong or swapped character never fits.
+
+    The five symbols past Z of Crockford's alphabet are unfit for file names, so
+    `_drawn` draws again when one of them would be needed.
+    """
+    number = 0
+    for digit in digits:
+        number = number * 32 + ALPHABET.index(digit)
+    return CHECK_ALPHABET[number % 37]
+
+
+def _drawn(key: bytes, value: str, characters: int) -> str:
+    for attempt in range(256):
+        digest = hmac.digest(key, bytes([attempt]) + value.encode("utf-8", "surrogatepass"), "sha256")
+        digits = base32(int.from_bytes(digest) >> 256 - 5 * characters, characters)
+        check = check_character(digits)
+        if check in ALPHABET:
+            return digits + check
+    raise AssertionError("256 draws without a usable check character")
+
+
+def prefix(project: str) -> str:
+    """What patients of `project` start with: its letters and digits, at most 12, upper case."""
+    return re.sub(r"[^A-Z0-9]", "", project.upper())[:12] or "P"
+
+
+def patient_pseudonym(key: bytes, patient_id: str, *, project: str) -> str:
+    """`DEMO-` and 17 characters; the same patient id gives the same pseudonym in one project."""
+    return f"{prefix(project)}-{_drawn(key, patient_id, 16)}"
+
+
+def short_pseudonym(key: bytes, value: str, *, letter: str) -> str:
+    """`letter` and 15 characters: 16 in all, as SH allows."""
+    return letter + _drawn(key, value, 14)
+
+
+def is_well_formed(pseudonym: str) -> bool:
+    """Whether the check character fits; finds a mistyped pseudonym before any look-up."""
+    digits = pseudonym.rpartition("-")[2] if "-" in pseudonym else pseudonym[1:]
+    return len(digits) > 1 and set(digits) <= set(ALPHABET) and check_character(digits[:-1]) == digits[-1]

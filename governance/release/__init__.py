@@ -1,0 +1,17 @@
+"""Curated objects -> a release that anyone can check, and its verification.
+
+    layout.py        what a release folder holds, and how its files are encoded
+    ports.py         what is needed of other stages, as functions
+    evidence.py      receipts, batches and events with their proofs, line by line
+    building.py      one release folder
+    publishing.py    the next version of a dataset: whole, or not at all
+    verification.py  a folder and a key -> a report, or the name of the file that was changed
+
+A release is immutable; a change is a new version.
+"""
+
+from governance.release.ports import Ports
+from governance.release.publishing import Published, publish
+from governance.release.verification import VerifyReport, verify
+
+__all__ = ["Ports", "Published", "VerifyReport", "publish", "verify"]

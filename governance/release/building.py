@@ -1,0 +1,203 @@
+"""One release folder, from what is curated. Nothing here decides its name, and nothing outside the folder changes.
+
+The receipts of a project can be many, so they pass through once for each file that is
+made from them, and never lie in memory together.
+"""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from stat import S_ISREG
+from typing import Any
+
+import pyarrow.parquet as pq
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy import Connection, Row, Select, select
+
+import governance
+from governance import merkle
+from governance.database import batches, events, receipts
+from governance.datatypes import Receipt
+from governance.errors import Tampered
+from governance.keys import Keyring
+from governance.release import layout
+from governance.release.evidence import EventLine, Proved, ReceiptLine, Tree, Vouched, count, encode_batch
+from governance.release.layout import FileEntry
+from governance.release.ports import Ports
+
+BATCH_FIELDS = ("batch_id", "time", "size", "root", "signature", "public_key", "event_index")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a release is called, and when it was made (RFC 3339)."""
+
+    name: str
+    version: int
+    project: str
+    time: str
+
+
+def current(project: str) -> Select[Any]:
+    """The receipts of what is curated in `project` now, in the order of their paths."""
+    table = receipts
+    return select(table).where(table.c.project == project, table.c.superseded.is_(False)).order_by(table.c.path)
+
+
+def build(
+    folder: Path, identity: Identity, *, curated: Path, connection: Connection, keyring: Keyring, ports: Ports
+) -> bytes:
+    """Fill `folder`; returns the bytes of its manifest.
+
+    Raises:
+        Tampered: a curated object is not what its receipt says.
+    """
+    entries = _link_objects(folder, curated, connection, identity.project)
+    note = ports.checkpoint(connection)
+    origin, size = note.split("\n")[:2]
+    (folder / layout.CHECKPOINT).write_text(note, encoding="utf-8", newline="")
+    used = _write_batches(folder, connection, identity.project)
+    _write_events(folder, connection, used, size=int(size))
+    _write_receipts(folder, connection, identity.project)
+    (folder / layout.PUBLIC_KEY).write_bytes(_pem(keyring.public_key))
+    census = Census()
+    tables = ports.write_tables(census.count(_numbered(connection, identity.project, ports)), folder)
+    own = [folder / n for n in (layout.CHECKPOINT, layout.BATCHES, layout.EVENTS, layout.RECEIPTS, layout.PUBLIC_KEY)]
+    own += tables
+    entries += [FileEntry(path.relative_to(folder).as_posix(), *layout.digest(path)) for path in own]
+    manifest = layout.canonical(
+        {
+            "format": layout.FORMAT,
+            "generator": f"governance {governance.__version__}",
+            "name": identity.name,
+            "version": identity.version,
+            "project": identity.project,
+            "time": identity.time,
+            "public_key": keyring.public_key.hex(),
+            "key_fingerprint": layout.fingerprint(keyring.public_key),
+            "checkpoint": {"origin": origin, "size": int(size)},
+            "counts": count(census.vouched, batches=len(used)),
+            "tables": {layout.TABLES: _table_summary(tables)},
+            "policies": census.policies(),
+            "tools": census.tools(),
+            "files": [entry._asdict() for entry in sorted(entries)],
+        }
+    )
+    (folder / layout.MANIFEST).write_bytes(manifest)
+    (folder / layout.SIGNATURE).write_bytes(keyring.sign(manifest))
+    return manifest
+
+
+class Census:
+    """What the manifest says of all receipts together, counted while they pass."""
+
+    def __init__(self) -> None:
+        self.vouched: list[Vouched] = []
+        self._policies: Counter[tuple[str, str]] = Counter()
+        self._tools: set[tuple[str, str]] = set()
+
+    def count(self, numbered: Iterable[tuple[str, Receipt]]) -> Iterator[tuple[str, Receipt]]:
+        """The same (receipt id, receipt) again."""
+        for receipt_id, receipt in numbered:
+            self.vouched.append(_vouched(receipt_id, receipt))
+            self._policies[receipt.policy, receipt.policy_digest] += 1
+            self._tools.update((step.tool, step.version) for step in receipt.steps)
+            yield receipt_id, receipt
+
+    def policies(self) -> list[dict[str, str | int]]:
+        """Each policy, and how many instances went through it."""
+        return [{"name": n, "digest": d, "instances": self._policies[n, d]} for n, d in sorted(self._policies)]
+
+    def tools(self) -> list[dict[str, str]]:
+        """Each tool that made or checked an instance, in each of its versions."""
+        return [{"name": name, "version": version} for name, version in sorted(self._tools)]
+
+
+def _vouched(receipt_id: str, r: Receipt) -> Vouched:
+    return Vouched(receipt_id, r.patient, r.study, r.series, r.instance, r.path, r.sha256, r.size, r.policy_digest)
+
+
+def _link_objects(folder: Path, curated: Path, connection: Connection, project: str) -> list[FileEntry]:
+    expected = [(row.path, row.sha256) for row in _stream(connection, current(project))]
+    placed = (_place(curated / path, folder / layout.OBJECTS / path) for path, _ in expected)
+    entries = []
+    # Read where it lies now: what is linked is what was checked.
+    for (path, sha256), (found, size) in zip(expected, layout.digests(placed), strict=True):
+        if found != sha256:
+            raise Tampered(f"curated/{path}: not what its receipt says", hint="nothing was published")
+        entries.append(FileEntry(f"{layout.OBJECTS}/{path}", found, size))
+    return entries
+
+
+def _place(source: Path, target: Path) -> Path:
+    """Link `source` to `target`, or copy it where the file system cannot link."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    there = source.lstat().st_mode if os.path.lexists(source) else 0
+    if not S_ISREG(there):
+        raise Tampered(f"curated/{'/'.join(source.parts[-4:])}: missing", hint="nothing was published")
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # another file system, or too many links
+        shutil.copyfile(source, target, follow_symlinks=False)
+    return target
+
+
+def _stream(connection: Connection, query: Select[Any]) -> Iterator[Row[Any]]:
+    return iter(connection.execute(query.execution_options(yield_per=1000)))
+
+
+def _numbered(connection: Connection, project: str, ports: Ports) -> Iterator[tuple[str, Receipt]]:
+    for row in _stream(connection, current(project)):
+        yield row.receipt_id, ports.read_receipt(row.body)
+
+
+def _write_batches(folder: Path, connection: Connection, project: str) -> list[int]:
+    """Write the batches that hold a current receipt; returns the numbers of their events."""
+    holding = select(receipts.c.batch_id).where(receipts.c.project == project, receipts.c.superseded.is_(False))
+    query = select(batches).where(batches.c.batch_id.in_(holding)).order_by(batches.c.event_index)
+    used = []
+    with (folder / layout.BATCHES).open("wb") as file:
+        for row in connection.execute(query).mappings():
+            file.write(encode_batch({name: row[name] for name in BATCH_FIELDS}) + b"\n")
+            used.append(row["event_index"])
+    return used
+
+
+def _write_events(folder: Path, connection: Connection, used: list[int], *, size: int) -> None:
+    leaves = connection.execute(select(events.c.leaf_hash).where(events.c.idx < size).order_by(events.c.idx))
+    tree = Tree(leaves.scalars().all())
+    with (folder / layout.EVENTS).open("wb") as file:
+        for index in used:
+            body = connection.execute(select(events.c.body).where(events.c.idx == index)).scalar_one()
+            file.write(EventLine(Proved(body, index, tree.proof(index))).encode() + b"\n")
+
+
+def _write_receipts(folder: Path, connection: Connection, project: str) -> None:
+    """Write the current receipts batch by batch; a proof needs its whole batch, also what is superseded."""
+    table = receipts
+    holding = select(table.c.batch_id).where(table.c.project == project, table.c.superseded.is_(False)).distinct()
+    query = select(batches.c.batch_id).where(batches.c.batch_id.in_(holding)).order_by(batches.c.event_index)
+    with (folder / layout.RECEIPTS).open("wb") as file:
+        for (batch_id,) in connection.execute(query).all():
+            of_batch = select(table).where(table.c.batch_id == batch_id).order_by(table.c.batch_index)
+            members = connection.execute(of_batch).all()
+            tree = Tree([merkle.leaf_hash(member.body) for member in members])
+            for index, member in enumerate(members):
+                if not member.superseded and member.project == project:
+                    proved = Proved(member.body, index, tree.proof(index))
+                    file.write(ReceiptLine(member.receipt_id, batch_id, proved).encode() + b"\n")
+
+
+def _table_summary(paths: Iterable[Path]) -> dict[str, str | int]:
+    found = [pq.read_metadata(path) for path in paths]
+    versions = {metadata.schema.to_arrow_schema().metadata[b"schema_version"].decode() for metadata in found}
+    return {"rows": sum(m.num_rows for m in found), "files": len(found), "schema_version": versions.pop()}
+
+
+def _pem(public_key: bytes) -> bytes:
+    key = Ed25519PublicKey.from_public_bytes(public_key)
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

@@ -1,0 +1,37 @@
+"""What a release needs of other stages. The pipeline plugs them in, so that stages stay strangers."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from governance.datatypes import Event, Receipt
+
+
+class VerifyBatch(Protocol):
+    """Check the signature of one batch of receipts."""
+
+    def __call__(self, batch: Mapping[str, str | int], public_key: bytes) -> None:
+        """`batch` has the fields of a line of `batches.jsonl`.
+
+        Raises:
+            Tampered: the signature is not that of `public_key` over these fields.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Functions of provenance, manifest and audit, bound to the workspace where they need one."""
+
+    read_receipt: Callable[[bytes], Receipt]
+    """The receipt in a stored body (provenance)."""
+    verify_batch: VerifyBatch
+    """The signature of a batch (provenance)."""
+    write_tables: Callable[[Iterable[tuple[str, Receipt]], Path], Sequence[Path]]
+    """Write the Parquet files of these (receipt id, receipt) into a folder (manifest)."""
+    append: Callable[[Connection, Sequence[Event]], object]
+    """Add events to the log, in the caller's transaction (audit)."""
+    checkpoint: Callable[[Connection], str]
+    """Sign the log as it stands: a C2SP tlog-checkpoint (audit)."""

@@ -1,0 +1,211 @@
+"""Write the next version of a dataset: whole, or not at all.
+
+    1. a version that a crash left without its row is verified and recorded
+    2. everything is built in a folder that has no name yet
+    3. an atomic rename gives it its name; who comes second fails, and nothing is replaced
+    4. the release, its receipts and the audit event are recorded
+
+All is one transaction of the database, so that publishes take turns. A crash before (3)
+leaves a folder that the next publish sweeps away; one after it leaves a release that the
+next publish records.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, insert, select
+
+from governance.database import release_receipts, releases, writing
+from governance.datatypes import Event
+from governance.errors import Misconfigured, Tampered, Unavailable
+from governance.keys import Keyring
+from governance.release import layout
+from governance.release.building import Identity, build, current
+from governance.release.ports import Ports
+from governance.release.verification import verify
+from governance.storage import Workspace
+
+RELEASE_EVENT = "release-published"
+
+_STAGING = ".staging-"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A release as it stands; `changed` is False if it was there already with these contents."""
+
+    name: str
+    version: int
+    path: Path
+    rows: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Latest:
+    version: int
+    receipt_ids: frozenset[str]
+
+
+def publish(
+    workspace: Workspace,
+    engine: Engine,
+    keyring: Keyring,
+    *,
+    project: str,
+    dataset: str,
+    now: str,
+    ports: Ports,
+) -> Published:
+    """Publish what is curated in `project` as the next version of `dataset`, unless the latest has the same contents.
+
+    now: RFC 3339, UTC. Call under the workspace's lock.
+
+    Raises:
+        Misconfigured: the name is not one, belongs to another project, or nothing is curated.
+        Tampered: a curated object is not what its receipt says; nothing is published.
+        Unavailable: another publish took the version in the meantime.
+    """
+    layout.check_dataset(dataset)
+    sweep(workspace.published)
+    with writing(engine) as connection:
+        heal(connection, workspace.published, keyring, dataset=dataset, now=now, ports=ports)
+        ids = frozenset(row.receipt_id for row in connection.execute(current(project)))
+        if not ids:
+            raise Misconfigured("nothing is curated in this project", hint="governance run SOURCE... comes first")
+        latest = _latest(connection, dataset, project)
+        target = workspace.published / layout.folder_name(dataset, latest.version)
+        if latest.receipt_ids == ids and target.is_dir():
+            return Published(dataset, latest.version, target, len(ids), changed=False)
+        identity = Identity(dataset, latest.version + 1, project, now)
+        target = workspace.published / layout.folder_name(dataset, identity.version)
+        with staging(workspace.published) as folder:
+            manifest = build(
+                folder, identity, curated=workspace.curated, connection=connection, keyring=keyring, ports=ports
+            )
+            _sync(workspace, folder)
+            _move(folder, target)
+        workspace.sync([workspace.published])
+        _record(connection, manifest, sorted(ids), now=now, ports=ports)
+    return Published(dataset, identity.version, target, len(ids), changed=True)
+
+
+def _latest(connection: Connection, dataset: str, project: str) -> _Latest:
+    """The latest recorded version, 0 if there is none.
+
+    Raises:
+        Misconfigured: the dataset is another project's.
+    """
+    query = select(releases).where(releases.c.name == dataset).order_by(releases.c.version.desc()).limit(1)
+    row = connection.execute(query).first()
+    if row is None:
+        return _Latest(0, frozenset())
+    if row.project != project:
+        raise Misconfigured("another project publishes under this name", hint="choose another dataset name")
+    table = release_receipts
+    held = select(table.c.receipt_id).where(table.c.name == dataset, table.c.version == row.version)
+    return _Latest(row.version, frozenset(connection.execute(held).scalars()))
+
+
+@contextmanager
+def staging(published: Path) -> Iterator[Path]:
+    """A new folder in `published` that is gone afterwards, unless it was renamed.
+
+    It is locked while in use, so that `sweep` can tell a dead one from a busy one.
+    """
+    folder = published / f"{_STAGING}{secrets.token_hex(8)}"
+    folder.mkdir()
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def sweep(published: Path) -> None:
+    """Remove what publishes that died left in `published`."""
+    for folder in published.glob(f"{_STAGING}*/"):
+        try:
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # its publish ended just now
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:  # its publish is alive
+            continue
+        finally:
+            os.close(lock)
+
+
+def _sync(workspace: Workspace, folder: Path) -> None:
+    """Bring what was written to the disk, so that a folder with a name is a whole folder.
+
+    Linked objects were brought there when they were curated.
+    """
+    workspace.sync([*folder.glob("*"), *folder.glob(f"{layout.TABLES}/*"), folder])
+
+
+def _move(folder: Path, target: Path) -> None:
+    try:
+        folder.rename(target)  # fails where a folder with contents is: a version is written once
+        taken = False
+    except OSError:
+        taken = True
+    if taken:
+        raise Unavailable("another publish made this version in the meantime", hint="publish again")
+
+
+def _record(connection: Connection, manifest: bytes, receipt_ids: Sequence[str], *, now: str, ports: Ports) -> None:
+    """Record a release that has its name."""
+    said = json.loads(manifest)
+    key = {"name": said["name"], "version": said["version"]}
+    digest = sha256(manifest).hexdigest()
+    values = key | {"project": said["project"], "time": said["time"], "manifest_digest": digest}
+    connection.execute(insert(releases).values(values))
+    connection.execute(insert(release_receipts), [key | {"receipt_id": receipt_id} for receipt_id in receipt_ids])
+    details = {"manifest": digest, "project": said["project"], "instances": len(receipt_ids)}
+    subject = layout.folder_name(said["name"], said["version"])
+    ports.append(connection, [Event(RELEASE_EVENT, "governance", now, subject, details)])
+
+
+def heal(connection: Connection, published: Path, keyring: Keyring, *, dataset: str, now: str, ports: Ports) -> None:
+    """Record the version of `dataset` that a crash left without a row.
+
+    A folder gets its name only when it is whole and on the disk, so one that does not verify
+    was not left by a crash. It is not ours to remove: it stops the publish.
+
+    Raises:
+        Tampered: a folder has the name of a release that this workspace did not make.
+    """
+    recorded = set(connection.execute(select(releases.c.version).where(releases.c.name == dataset)).scalars())
+    named = (layout.parse_folder(folder.name) for folder in published.iterdir())
+    found = {version for name, version in filter(None, named) if name == dataset}
+    for version in sorted(found - recorded):
+        folder = published / layout.folder_name(dataset, version)
+        if version != max(recorded, default=0) + 1 or not _is_ours(folder, keyring, ports):
+            raise Tampered(
+                f"published/{folder.name}: not made by this workspace", hint="move it elsewhere, and publish"
+            )
+        lines = (folder / layout.RECEIPTS).read_bytes().splitlines()
+        ids = sorted(json.loads(line)["receipt_id"] for line in lines)
+        _record(connection, (folder / layout.MANIFEST).read_bytes(), ids, now=now, ports=ports)
+        recorded.add(version)
+
+
+def _is_ours(folder: Path, keyring: Keyring, ports: Ports) -> bool:
+    try:
+        report = verify(folder, public_key=keyring.public_key, verify_batch=ports.verify_batch)
+    except (Tampered, Misconfigured):
+        return False
+    return report.release == folder.name

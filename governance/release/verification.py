@@ -1,0 +1,279 @@
+"""Check a release with nothing but its folder and a public key.
+
+    1. the signature of manifest.json, and that it is canonical
+    2. the folder: every file that the manifest lists, and nothing else
+    3. the digest of every file
+    4. the checkpoint's signature, every batch's event in it, every batch's signature
+    5. every receipt in its batch, every object as its receipt says
+    6. every row of the tables as its receipt says
+
+A folder can vouch for itself only under the key that it brings along. Who must know whose
+release it is passes the key that they expect.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, NoReturn, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from governance import signed_note
+from governance.errors import Misconfigured, Tampered
+from governance.release import layout
+from governance.release.evidence import EventLine, ReceiptLine, Vouched, count, encode_batch
+from governance.release.layout import FileEntry
+from governance.release.ports import VerifyBatch
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What was checked, in values that can be shown to anybody."""
+
+    release: str
+    time: str
+    files: int
+    bytes: int
+    instances: int
+    batches: int
+    log_size: int
+    """Events in the audit log that the checkpoint speaks for."""
+    key_fingerprint: str
+    """SHA-256 of the raw Ed25519 key that all signatures were checked with."""
+    key_expected: bool
+    """Whether the caller named that key; otherwise it came with the release."""
+
+
+def verify(folder: Path, *, verify_batch: VerifyBatch, public_key: bytes | None = None) -> VerifyReport:
+    """Check everything in a release offline. `public_key`: the raw Ed25519 key that is expected.
+
+    Raises:
+        Tampered: something does not agree; the message starts with the file's path in the release.
+        Misconfigured: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise Misconfigured("there is no release in this place")
+    present, folders = _walk(folder)
+    manifest, key = _signed_manifest(folder, present, public_key)
+    with _reading(layout.MANIFEST):
+        entries = {fields["path"]: FileEntry(**fields) for fields in manifest["files"]}
+    _same_files(present, folders, entries)
+    _same_digests(folder, entries)
+    with _reading(layout.BATCHES):
+        batches = _batches(folder, key, verify_batch)
+    with _reading(layout.EVENTS):
+        log_size = _events(folder, manifest, key, batches)
+    with _reading(layout.RECEIPTS):
+        receipts = _receipts(folder, manifest, batches)
+    _objects(entries, receipts)
+    _tables(folder, entries, receipts)
+    if manifest["counts"] != count(receipts.values(), batches=len(batches)):
+        _fail(layout.MANIFEST, "its counts are not those of the receipts")
+    return VerifyReport(
+        release=layout.folder_name(manifest["name"], manifest["version"]),
+        time=manifest["time"],
+        files=len(present),
+        bytes=sum(entry.size for entry in entries.values()),
+        instances=len(receipts),
+        batches=len(batches),
+        log_size=log_size,
+        key_fingerprint=layout.fingerprint(key),
+        key_expected=public_key is not None,
+    )
+
+
+def _fail(name: str, what: str) -> NoReturn:
+    # A file's name is whatever somebody called it; terminals get ASCII.
+    raise Tampered(f"{name.encode('ascii', 'backslashreplace').decode()}: {what}")
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Whatever a signed but senseless file makes Python say, it is the file's fault."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, pa.ArrowException):
+        raise Tampered(f"{name}: signed, but not as this program writes it") from None
+
+
+def _walk(root: Path) -> tuple[set[str], set[str]]:
+    """Relative paths of all files and of all folders below `root`; nothing is opened."""
+    files, folders = set(), set()
+    waiting = [""]
+    while waiting:
+        within = waiting.pop()
+        with os.scandir(root / within) as found:
+            for entry in found:
+                name = f"{within}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    folders.add(name)
+                    waiting.append(f"{name}/")
+                elif entry.is_file(follow_symlinks=False):
+                    files.add(name)
+                else:
+                    _fail(name, "neither a file nor a folder")
+    return files, folders
+
+
+def _signed_manifest(folder: Path, present: set[str], expected: bytes | None) -> tuple[dict[str, Any], bytes]:
+    for name in (layout.MANIFEST, layout.SIGNATURE, layout.PUBLIC_KEY):
+        if name not in present:
+            _fail(name, "missing")
+    key = _public_key((folder / layout.PUBLIC_KEY).read_bytes())
+    if expected is not None and key != expected:
+        _fail(layout.PUBLIC_KEY, "not the key that is expected")
+    written = (folder / layout.MANIFEST).read_bytes()
+    if not signed_note.verifies(key, (folder / layout.SIGNATURE).read_bytes(), written):
+        _fail(layout.MANIFEST, f"not what was signed; or {layout.SIGNATURE} or {layout.PUBLIC_KEY} was changed")
+    manifest = _json(written)
+    if not isinstance(manifest, dict) or manifest.get("format") != layout.FORMAT:
+        _fail(layout.MANIFEST, f"not in the format {layout.FORMAT}")
+    if layout.canonical(manifest) != written or manifest.get("public_key") != key.hex():
+        _fail(layout.MANIFEST, "not as this program writes it")
+    return manifest, key
+
+
+def _public_key(pem: bytes) -> bytes:
+    try:
+        key = load_pem_public_key(pem)
+    except ValueError:
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        _fail(layout.PUBLIC_KEY, "not an Ed25519 key")
+    return key.public_bytes_raw()
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _same_files(present: set[str], folders: set[str], entries: dict[str, FileEntry]) -> None:
+    listed = entries.keys() | {layout.MANIFEST, layout.SIGNATURE}
+    for name in sorted(listed - present):
+        _fail(name, "missing")
+    for name in sorted(present - listed):
+        _fail(name, "not part of the release")
+    holding = {str(parent) for name in listed for parent in PurePosixPath(name).parents}
+    for name in sorted(folders - holding):
+        _fail(name, "a folder that is not part of the release")
+
+
+def _same_digests(folder: Path, entries: dict[str, FileEntry]) -> None:
+    found = layout.digests(folder / name for name in entries)
+    for entry, (digest, size) in zip(entries.values(), found, strict=True):
+        if (digest, size) != (entry.sha256, entry.size):
+            _fail(entry.path, "not the bytes that were released")
+
+
+def _lines(folder: Path, name: str) -> Iterator[bytes]:
+    with (folder / name).open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                _fail(name, "its last line is not complete")
+            yield line[:-1]
+
+
+def _batches(folder: Path, key: bytes, verify_batch: VerifyBatch) -> dict[str, dict[str, Any]]:
+    batches: dict[str, dict[str, Any]] = {}
+    for line in _lines(folder, layout.BATCHES):
+        batch = json.loads(line)
+        _blaming(layout.BATCHES, partial(verify_batch, batch, key))
+        if encode_batch(batch) != line:
+            _fail(layout.BATCHES, "not canonical")
+        batches[batch["batch_id"]] = batch
+    return batches
+
+
+def _events(folder: Path, manifest: dict[str, Any], key: bytes, batches: dict[str, dict[str, Any]]) -> int:
+    """Check that each batch was logged, under the root that it has; returns the size of the log."""
+    size, root = _checkpoint(folder, manifest, key)
+    logged: dict[int, dict[str, Any]] = {}
+    for line in _lines(folder, layout.EVENTS):
+        proved, event = EventLine.decode(line)
+        if proved.proved.root(size) != root:
+            _fail(layout.EVENTS, "an event is not in the log of the checkpoint")
+        logged[proved.proved.index] = event
+    for batch in batches.values():
+        event = logged.pop(batch["event_index"], {"kind": ""})
+        if event["kind"] != layout.BATCH_EVENT or event["subject"] != batch["batch_id"]:
+            _fail(layout.EVENTS, "a batch was not logged")
+        if (event["details"]["root"], event["details"]["receipts"]) != (batch["root"], batch["size"]):
+            _fail(layout.EVENTS, "a batch was logged with another content")
+    if logged:
+        _fail(layout.EVENTS, "an event belongs to no batch")
+    return size
+
+
+def _checkpoint(folder: Path, manifest: dict[str, Any], key: bytes) -> signed_note.Checkpoint:
+    note = (folder / layout.CHECKPOINT).read_text(encoding="utf-8")
+    origin = manifest["checkpoint"]["origin"]
+    checkpoint = _blaming(layout.CHECKPOINT, lambda: signed_note.parse_checkpoint(note, key, origin))
+    if checkpoint.size != manifest["checkpoint"]["size"]:
+        _fail(layout.CHECKPOINT, "not the size that the manifest says")
+    return checkpoint
+
+
+def _blaming(name: str, check: Callable[[], T]) -> T:
+    """What `check` returns; what it finds wrong is wrong with the file `name`."""
+    try:
+        return check()
+    except Tampered as error:
+        said = str(error)
+    _fail(name, said)
+
+
+def _receipts(folder: Path, manifest: dict[str, Any], batches: dict[str, dict[str, Any]]) -> dict[str, Vouched]:
+    """Check every receipt in its batch; returns what each vouches for."""
+    receipts: dict[str, Vouched] = {}
+    for line in _lines(folder, layout.RECEIPTS):
+        found, receipt = ReceiptLine.decode(line)
+        batch = batches[found.batch_id]
+        if found.proved.root(batch["size"]) != bytes.fromhex(batch["root"]):
+            _fail(layout.RECEIPTS, "a receipt is not in its batch")
+        if receipt["project"] != manifest["project"] or found.receipt_id in receipts:
+            _fail(layout.RECEIPTS, "a receipt does not belong here")
+        receipts[found.receipt_id] = Vouched.of(found.receipt_id, receipt)
+    return receipts
+
+
+def _objects(entries: dict[str, FileEntry], receipts: dict[str, Vouched]) -> None:
+    prefix = f"{layout.OBJECTS}/"
+    objects = {name for name in entries if name.startswith(prefix)}
+    for receipt in receipts.values():
+        name = prefix + receipt.path
+        if entries.get(name) != FileEntry(name, receipt.sha256, receipt.size):
+            _fail(name, "not what its receipt says")
+        objects.discard(name)
+    for name in sorted(objects):
+        _fail(name, "there is no receipt for it")
+
+
+def _tables(folder: Path, entries: dict[str, FileEntry], receipts: dict[str, Vouched]) -> None:
+    seen = set()
+    for name in entries:
+        if not name.startswith(f"{layout.TABLES}/"):
+            continue
+        with _reading(name):
+            for row in _rows(folder / name):
+                if receipts.get(row.receipt_id) != row or row.receipt_id in seen:
+                    _fail(name, "a row is not what its receipt says")
+                seen.add(row.receipt_id)
+    if len(seen) != len(receipts):
+        _fail(f"{layout.TABLES}/", "a receipt has no row")
+
+
+def _rows(path: Path) -> Iterator[Vouched]:
+    table = pq.read_table(path, columns=list(Vouched._fields), partitioning=None)
+    return map(Vouched, *(table[column].to_pylist() for column in Vouched._fields))

@@ -1,0 +1,327 @@
+"""A workspace's folders, and how bytes get in: staged, inspected, then committed by a rename.
+
+    workspace.yaml   the marker: format, origin of the audit log
+    inner/           mode 0700: keys, database, staging
+    curated/         de-identified objects by pseudonyms
+    published/       releases
+
+Durability: `sync` calls fsync on each file, about 1 ms for each half megabyte where the
+bytes are not on the disk yet. One os.sync() for a batch took a third of that, but it
+waits for all that any program wrote to any disk of the machine, which nothing bounds.
+"""
+
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any, Self
+
+import yaml
+
+from governance import keys
+from governance.database import open_database
+from governance.errors import GovernanceError, Misconfigured, Refused, Unavailable
+
+FORMAT = 1
+MARKER = "workspace.yaml"
+BUILDING = ".governance-init"
+"""Where `create` works inside the folder; what it moved out of there is complete once the marker is."""
+
+ZONES = ("inner", "curated", "published")
+FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A file in the staging area, and what was written to it."""
+
+    path: Path
+    sha256: str
+    size: int
+
+
+def stage(staging: Path, parts: Iterable[bytes | memoryview]) -> Staged:
+    """Write `parts` to a new file with a name that says nothing, hashing as they go by.
+
+    Raises:
+        Unavailable: the disk is full.
+    """
+    path = staging / secrets.token_hex(16)
+    digest, size = sha256(), 0
+    full = False
+    try:
+        with path.open("xb", buffering=1 << 20) as file:
+            for part in parts:
+                digest.update(part)
+                size += file.write(part)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        full = error.errno in FULL
+        if not full:
+            raise
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    if full:
+        raise Unavailable("the disk of the workspace is full")
+    return Staged(path, digest.hexdigest(), size)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The folders of one workspace."""
+
+    root: Path
+    origin: str
+    """Names the audit log, in every checkpoint."""
+
+    @property
+    def inner(self) -> Path:
+        """What is confidential."""
+        return self.root / "inner"
+
+    @property
+    def staging(self) -> Path:
+        """What was written and not inspected yet."""
+        return self.inner / "staging"
+
+    @property
+    def curated(self) -> Path:
+        """De-identified objects."""
+        return self.root / "curated"
+
+    @property
+    def published(self) -> Path:
+        """Releases."""
+        return self.root / "published"
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file."""
+        return self.inner / "workspace.sqlite3"
+
+    @property
+    def key_path(self) -> Path:
+        """The root key's file."""
+        return self.inner / "keys" / "root.json"
+
+    @classmethod
+    def create(cls, path: Path, *, passphrase: bytes | None) -> Self:
+        """Make a workspace in `path`, which does not exist yet or is an empty folder.
+
+        What a killed `create` left behind is removed first: it is recognised by the folder
+        that it was built in, and no part of it was ever used.
+
+        Raises:
+            Misconfigured: `path` is a workspace, a file, or not empty; or the passphrase is empty.
+            Unavailable: another program is at it.
+        """
+        root = Path(os.path.abspath(path))
+        origin = f"governance/{secrets.token_hex(16)}"
+        _make_empty(root)
+        with _building(root) as building:
+            _fill(building, origin=origin, passphrase=passphrase)
+            for name in (*ZONES, MARKER):  # the marker comes last: with it, the rest is there
+                os.rename(building / name, root / name)
+            _sync(root)
+        return cls(root, origin)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The workspace in `path`.
+
+        Raises:
+            Misconfigured: there is none, it is of another version, or others may read its inner zone.
+        """
+        root = Path(os.path.abspath(path))
+        config = _config(root / MARKER)
+        if config.get("format") != FORMAT or not isinstance(config.get("origin"), str):
+            raise Misconfigured("the workspace was made by another version of this program")
+        workspace = cls(root, config["origin"])
+        if not all(folder.is_dir() for folder in (workspace.staging, workspace.curated, workspace.published)):
+            raise Misconfigured("a folder of the workspace is missing", hint="restore it from a backup")
+        if workspace.inner.stat().st_mode & 0o077:
+            raise Misconfigured("others than its owner may read the inner zone", hint="chmod 700 inner")
+        return workspace
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep every other run out of this workspace. The lock goes when its process ends, however it ends.
+
+        Raises:
+            Unavailable: another run holds it.
+        """
+        with _locked(self.inner / "lock", os.O_RDWR | os.O_CREAT, "another run holds this workspace"):
+            yield
+
+    def stage(self, parts: Iterable[bytes | memoryview]) -> Staged:
+        """`stage` in this workspace."""
+        return stage(self.staging, parts)
+
+    def sync(self, paths: Iterable[Path]) -> None:
+        """Return when the bytes of these files, or the entries of these folders, are on the disk."""
+        for path in paths:
+            _sync(path)
+
+    def commit(self, staged: Path, relative: str) -> None:
+        """Rename a staged file to `curated/relative`, over what is there.
+
+        Raises:
+            Refused: the place is outside of the curated zone.
+        """
+        target = self._target(relative)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(self._in_staging(staged), target)
+
+    def commit_all(self, staged: Mapping[str, Path]) -> None:
+        """`commit` of staged files by their place, durable when it returns: bytes first, then names.
+
+        Raises:
+            Refused: a place is outside of the curated zone; nothing was renamed.
+        """
+        targets = {relative: self._target(relative) for relative in staged}
+        self.sync(staged.values())
+        for relative, path in staged.items():
+            self.commit(path, relative)
+        folders = {folder for target in targets.values() for folder in target.parents}
+        self.sync(folder for folder in folders if folder.is_relative_to(self.curated))
+
+    def discard(self, staged: Path) -> None:
+        """Forget a staged file."""
+        self._in_staging(staged).unlink(missing_ok=True)
+
+    def clear_staging(self) -> None:
+        """Forget every staged file. Call under the lock."""
+        for path in self.staging.iterdir():
+            path.unlink()
+
+    def _in_staging(self, staged: Path) -> Path:
+        if staged.parent != self.staging:
+            raise Refused("not a staged file")
+        return staged
+
+    def _target(self, relative: str) -> Path:
+        parts = PurePosixPath(relative).parts
+        if not parts or {"..", "/", "//"} & set(parts) or "\0" in relative or "\\" in relative:
+            raise Refused("the place of an output is outside of the curated zone")
+        target = self.curated.joinpath(*parts)
+        # A link that somebody put into the zone may lead out of it.
+        if not target.parent.resolve().is_relative_to(self.curated.resolve()):
+            raise Refused("the place of an output is outside of the curated zone")
+        return target
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _locked(path: Path, flags: int, message: str) -> Iterator[int]:
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        if not _flock(descriptor):
+            raise Unavailable(message, hint="wait until it ends, and run the command again")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _flock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _make_empty(root: Path) -> None:
+    """Make sure that `root` is a folder with nothing in it but the rest of a killed `create`."""
+    problem: GovernanceError | None = None
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        found = set(os.listdir(root))
+    except FileExistsError:
+        problem = Misconfigured("there is a file in this place", hint="name a folder that does not exist yet")
+    except OSError as error:
+        problem = Misconfigured(f"the folder cannot be made or read ({type(error).__name__})")
+    else:
+        if MARKER in found:
+            problem = Misconfigured("this is a workspace already", hint="use it, or name another folder")
+        elif found and not (BUILDING in found and found <= {BUILDING, *ZONES}):
+            problem = Misconfigured("the folder is not empty", hint="name a folder that does not exist yet")
+    if problem is not None:
+        raise problem
+
+
+@contextmanager
+def _building(root: Path) -> Iterator[Path]:
+    """An empty folder to build in; whatever happens, it is gone afterwards, except after a kill."""
+    building = root / BUILDING
+    building.mkdir(mode=0o700, exist_ok=True)
+    with _locked(building, os.O_RDONLY, "another init works in this folder") as descriptor:
+        # Between mkdir and the lock, another init may have finished and removed the folder.
+        if not building.exists() or not os.path.samestat(os.fstat(descriptor), building.stat()):
+            raise Unavailable("another init works in this folder")
+        _clean(root)
+        try:
+            yield building
+        except BaseException:
+            _clean(root)
+            raise
+        finally:
+            building.rmdir()
+
+
+def _clean(root: Path) -> None:
+    """Remove what an unfinished `create` left. `curated` and `published` were empty then, and must be so now."""
+    if (root / MARKER).exists():
+        raise Misconfigured("this is a workspace already")
+    for zone in ("curated", "published"):
+        if (root / zone).exists() and any((root / zone).iterdir()):
+            raise Misconfigured("the folder is not empty", hint="name a folder that does not exist yet")
+    for zone in ZONES:
+        shutil.rmtree(root / zone, ignore_errors=True)
+    for left in (root / BUILDING).iterdir():
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+
+
+def _fill(building: Path, *, origin: str, passphrase: bytes | None) -> None:
+    for zone, mode in (("inner", 0o700), ("curated", 0o777), ("published", 0o777)):
+        (building / zone).mkdir(mode)
+    inner = building / "inner"
+    for folder in ("keys", "staging"):
+        (inner / folder).mkdir(0o700)
+    keys.create(inner / "keys" / "root.json", passphrase=passphrase)
+    open_database(inner / "workspace.sqlite3").dispose()
+    created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    marker = {"format": FORMAT, "created": created, "origin": origin}
+    (building / MARKER).write_text(yaml.safe_dump(marker, sort_keys=False))
+    _sync(building / MARKER)
+
+
+def _config(marker: Path) -> dict[str, Any]:
+    problem = ""
+    config: Any = None
+    try:
+        config = yaml.safe_load(marker.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        problem = "this is not a workspace"
+    except (OSError, yaml.YAMLError, ValueError):
+        problem = f"{MARKER} cannot be read"
+    if problem:
+        raise Misconfigured(problem, hint="governance init WORKSPACE makes one")
+    return config if isinstance(config, dict) else {}

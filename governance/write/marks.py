@@ -1,0 +1,100 @@
+"""What an instance says about its own de-identification (PS3.15, E.1.1 and E.3)."""
+
+from collections.abc import Sequence
+
+from governance import dicom
+from governance.datatypes import Added, Instance
+from governance.errors import Refused
+
+CODE_MEANINGS = {
+    "113100": "Basic Application Confidentiality Profile",
+    "113101": "Clean Pixel Data Option",
+    "113102": "Clean Recognizable Visual Features Option",
+    "113103": "Clean Graphics Option",
+    "113104": "Clean Structured Content Option",
+    "113105": "Clean Descriptors Option",
+    "113106": "Retain Longitudinal Temporal Information Full Dates Option",
+    "113107": "Retain Longitudinal Temporal Information Modified Dates Option",
+    "113108": "Retain Patient Characteristics Option",
+    "113109": "Retain Device Identity Option",
+    "113110": "Retain UIDs Option",
+    "113111": "Retain Safe Private Option",
+    "113112": "Retain Institution Identity Option",
+}
+"""CID 7050, De-identification Method (PS3.16); its coding scheme is DCM."""
+
+CONTRIBUTING_EQUIPMENT = 0x0018A001
+_REMOVED, _METHOD, _METHOD_CODES, _DATES = 0x00120062, 0x00120063, 0x00120064, 0x00280303
+_MAX_LO = dicom.MAX_CHARACTERS["LO"]
+
+
+def marks(
+    plan_codes: Sequence[str],
+    *,
+    instance: Instance,
+    policy: str,
+    policy_digest: str,
+    dates: str,
+    version: str,
+) -> tuple[list[Added], dict[int, bytes]]:
+    """Elements that replace the source's own, and items to append to its sequences, in its encoding.
+
+    plan_codes: codes of CID 7050 for what was done; dates: what (0028,0303) says.
+
+    Raises:
+        Refused: a code that CID 7050 does not have.
+    """
+    explicit = instance.explicit
+    unknown = [code for code in plan_codes if code not in CODE_MEANINGS]
+    if unknown:
+        raise Refused("DeidentificationMethodCodeSequence: a code that is not in CID 7050")
+    codes = b"".join(
+        _item(_code(code, CODE_MEANINGS[code], explicit=explicit), explicit=explicit) for code in plan_codes
+    )
+    methods = (f"governance {version}", f"policy {policy}", f"digest {policy_digest[:16]}")
+    added = [
+        Added(_REMOVED, "CS", b"YES"),
+        Added(_METHOD, "LO", b"\\".join(_lo(method, instance) for method in methods)),
+        Added(_METHOD_CODES, "SQ", codes),
+        Added(_DATES, "CS", dates.encode("ascii")),
+    ]
+    return added, {CONTRIBUTING_EQUIPMENT: _equipment(version, instance)}
+
+
+def _equipment(version: str, instance: Instance) -> bytes:
+    """An item for this program in ContributingEquipmentSequence (PS3.3, C.12.1); no time, so reruns agree."""
+    explicit = instance.explicit
+    purpose = _item(_code("109104", "De-identifying Equipment", explicit=explicit), explicit=explicit)
+    content = b"".join(
+        _element(tag, vr, value, explicit=explicit)
+        for tag, vr, value in (
+            (0x00080070, "LO", b"governance"),
+            (0x00181020, "LO", _lo(version, instance)),
+            (0x0018A003, "ST", b"De-identification"),
+            (0x0040A170, "SQ", purpose),
+        )
+    )
+    return _item(content, explicit=explicit)
+
+
+def _code(value: str, meaning: str, *, explicit: bool) -> bytes:
+    """The three elements of a coded entry (PS3.3, 8.8)."""
+    return b"".join(
+        _element(tag, vr, text.encode("ascii"), explicit=explicit)
+        for tag, vr, text in ((0x00080100, "SH", value), (0x00080102, "SH", "DCM"), (0x00080104, "LO", meaning))
+    )
+
+
+def _element(tag: int, vr: str, value: bytes, *, explicit: bool) -> bytes:
+    value = dicom.pad(value, vr)
+    return dicom.header(tag, vr, len(value), explicit=explicit) + value
+
+
+def _item(content: bytes, *, explicit: bool) -> bytes:
+    return dicom.header(dicom.ITEM, "", len(content), explicit=explicit) + content
+
+
+def _lo(text: str, instance: Instance) -> bytes:
+    """One LO value: no backslash, no control character, at most 64 characters."""
+    clean = "".join(" " if character == "\\" or not character.isprintable() else character for character in text)
+    return dicom.encode(clean[:_MAX_LO], instance.codecs)

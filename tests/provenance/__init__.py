@@ -1,0 +1,1 @@
+"""Facts, receipts and batches."""

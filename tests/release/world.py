@@ -1,0 +1,126 @@
+"""A small workspace, made by hand: random bytes for objects, everything else as the pipeline does it."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+from sqlalchemy import Engine, insert, select, update
+
+from governance import audit, keys, manifest, provenance, release
+from governance.database import batches, events, open_database, receipts, runs
+from governance.datatypes import Event, Receipt, Step
+from governance.storage import Workspace
+
+NOW = "2026-02-03T04:05:06Z"
+
+
+def verify_batch(batch: Mapping[str, str | int], public_key: bytes) -> None:
+    provenance.verify_batch(provenance.Batch.of(dict(batch)), public_key)
+
+
+@dataclass(frozen=True)
+class World:
+    workspace: Workspace
+    engine: Engine
+    keyring: keys.Keyring
+
+    @classmethod
+    def create(cls, path: Path) -> "World":
+        Workspace.create(path, passphrase=None)
+        world = cls.open(path)
+        with world.engine.begin() as connection:
+            row = {"run_id": "run", "project": "trial", "policy": "research", "policy_digest": "a" * 64}
+            row |= {"started": NOW, "status": "done", "sealed_request": b""}
+            connection.execute(insert(runs).values(row))
+        return world
+
+    @classmethod
+    def open(cls, path: Path) -> "World":
+        workspace = Workspace.open(path)
+        keyring = keys.load(workspace.key_path, passphrase=None)
+        return cls(workspace, open_database(workspace.database_path), keyring)
+
+    @property
+    def ports(self) -> release.Ports:
+        return release.Ports(
+            read_receipt=provenance.from_json,
+            verify_batch=verify_batch,
+            write_tables=lambda numbered, folder: manifest.write(manifest.rows(numbered), folder),
+            append=audit.append,
+            checkpoint=partial(audit.checkpoint, keyring=self.keyring, origin=self.workspace.origin),
+        )
+
+    def publish(self, dataset: str = "lung", project: str = "trial", now: str = NOW) -> release.Published:
+        return release.publish(
+            self.workspace, self.engine, self.keyring, project=project, dataset=dataset, now=now, ports=self.ports
+        )
+
+    def verify(self, folder: Path) -> release.VerifyReport:
+        return release.verify(folder, verify_batch=verify_batch, public_key=self.keyring.public_key)
+
+    def curate(self, numbers: Sequence[int], *, project: str = "trial", salt: str = "") -> list[Receipt]:
+        """One batch of one object for each number; what lay at a place before is superseded."""
+        made = []
+        for number in numbers:
+            receipt, data = make(number, project=project, salt=salt)
+            target = self.workspace.curated / receipt.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            target.write_bytes(data)
+            made.append(receipt)
+        self._record(made)
+        return made
+
+    def _record(self, made: Sequence[Receipt]) -> None:
+        bodies = [provenance.to_json(receipt) for receipt in made]
+        batch = provenance.sign_batch(bodies, self.keyring, NOW)
+        details: dict[str, str | int] = {"root": batch.root, "receipts": batch.size}
+        with self.engine.begin() as connection:
+            index = audit.append(connection, [Event("batch-committed", "test", NOW, batch.batch_id, details)])
+            paths = [receipt.path for receipt in made]
+            connection.execute(update(receipts).where(receipts.c.path.in_(paths)).values(superseded=True))
+            columns = ("batch_id", "time", "size", "root", "signature", "public_key")
+            values = {name: getattr(batch, name) for name in columns} | {"run_id": "run", "event_index": index}
+            connection.execute(insert(batches).values(values))
+            names = ("project", "patient", "study", "series", "instance", "path", "source_digest", "policy_digest")
+            connection.execute(
+                insert(receipts),
+                [
+                    {name: getattr(receipt, name) for name in (*names, "sha256")}
+                    | {"receipt_id": provenance.receipt_id(receipt), "batch_id": batch.batch_id, "batch_index": number}
+                    | {"superseded": False, "body": body}
+                    for number, (receipt, body) in enumerate(zip(made, bodies, strict=True))
+                ],
+            )
+
+    def events(self, kind: str) -> int:
+        """How many events of a kind the log holds."""
+        with self.engine.connect() as connection:
+            bodies = connection.execute(select(events.c.body)).scalars().all()
+        return sum(f'"kind":"{kind}"'.encode() in body for body in bodies)
+
+
+def make(number: int, *, project: str = "trial", salt: str = "") -> tuple[Receipt, bytes]:
+    data = random.Random(f"{number}{salt}").randbytes(100 + number)
+    patient = f"PAT-{number % 3}"
+    receipt = Receipt(
+        project=project,
+        patient=patient,
+        study="S1",
+        series=f"E{number % 2}",
+        instance=f"I{number:04}",
+        path=f"{patient}/S1/E{number % 2}/I{number:04}.dcm",
+        source_digest=sha256(data + b"source").hexdigest(),
+        sha256=sha256(data).hexdigest(),
+        size=len(data),
+        policy="research",
+        policy_digest="a" * 64,
+        codes=("113100",),
+        decisions={"basic#1": 2},
+        steps=(Step("read", "governance", "0.1.0", {"transfer_syntax": "1.2.840.10008.1.2.1"}),),
+        facts={"Modality": "CT", "PixelSpacing": [0.7, 0.7], "PatientAge": "061Y", "Rows": 512},
+    )
+    return receipt, data

@@ -1,0 +1,161 @@
+"""Rows survive, writers wait for each other, and no value gets into an error."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from governance.database import checkpoints, events, metadata, open_database, receipts, runs, writing
+from governance.errors import Misconfigured
+
+RUN = {
+    "run_id": "r",
+    "project": "p",
+    "policy": "basic",
+    "policy_digest": "d",
+    "started": "t",
+    "status": "registered",
+    "sealed_request": b"s",
+}
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_database(tmp_path / "w.sqlite3")
+    yield engine
+    engine.dispose()
+
+
+def test_every_connection_has_the_settings_that_keep_rows(engine: Engine) -> None:
+    with engine.connect() as connection:
+        settings = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30000}
+
+
+def test_opening_again_keeps_the_rows(tmp_path: Path) -> None:
+    for _ in range(2):
+        engine = open_database(tmp_path / "w.sqlite3")
+        with writing(engine) as connection:
+            connection.execute(insert(runs).prefix_with("OR IGNORE").values(RUN))
+        with engine.connect() as connection:
+            assert connection.execute(select(runs.c.run_id)).scalars().all() == ["r"]
+        engine.dispose()
+
+
+def test_many_open_a_new_database_at_once(tmp_path: Path) -> None:
+    found: list[list[str]] = []
+
+    def open_one() -> None:
+        engine = open_database(tmp_path / "w.sqlite3")
+        with engine.connect() as connection:
+            tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars()
+            found.append(sorted(tables))
+        engine.dispose()
+
+    threads = [threading.Thread(target=open_one) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert found == [sorted(metadata.tables)] * 6
+
+
+def test_the_file_is_the_owners_alone(tmp_path: Path, engine: Engine) -> None:
+    assert (tmp_path / "w.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", [b"not a database, but long enough to look like one" * 50, b"x"])
+def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "w.sqlite3").write_bytes(content)
+
+    with pytest.raises(Misconfigured) as refusal:
+        open_database(tmp_path / "w.sqlite3")
+
+    assert refusal.value.__context__ is None
+    assert content == (tmp_path / "w.sqlite3").read_bytes()
+
+
+def test_a_database_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "w.sqlite3") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+    with pytest.raises(Misconfigured, match="another version"):
+        open_database(tmp_path / "w.sqlite3")
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured):
+        open_database(tmp_path / "nowhere" / "w.sqlite3")
+
+
+def test_errors_do_not_quote_values(engine: Engine) -> None:
+    with pytest.raises(IntegrityError) as refusal, engine.begin() as connection:
+        connection.execute(insert(runs), [RUN | {"project": "MUSTERMANN"}] * 2)
+
+    assert "MUSTERMANN" not in str(refusal.value)
+
+
+def test_a_transaction_that_fails_leaves_nothing(engine: Engine) -> None:
+    with pytest.raises(RuntimeError), engine.begin() as connection:
+        connection.execute(insert(runs).values(RUN))
+        raise RuntimeError
+
+    with engine.connect() as connection:
+        assert connection.execute(select(runs)).all() == []
+
+
+def test_writers_that_read_first_wait_for_each_other(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(insert(runs).values(RUN | {"sources": 0}))
+
+    def add() -> None:
+        for _ in range(20):
+            with writing(engine) as connection:
+                count = connection.execute(select(runs.c.sources)).scalar_one()
+                connection.execute(update(runs).values(sources=count + 1))
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with engine.connect() as connection:
+        assert connection.execute(select(runs.c.sources)).scalar_one() == 80
+
+
+@pytest.mark.parametrize("table", [events, checkpoints])
+def test_the_log_cannot_be_changed_by_mistake(engine: Engine, table: type) -> None:
+    with engine.begin() as connection:
+        connection.execute(insert(events).values(idx=0, leaf_hash=b"h", body=b"b"))
+        connection.execute(insert(checkpoints).values(size=0, note="n", frontier=b""))
+
+    for change in (delete(events), update(events).values(body=b""), delete(checkpoints)):
+        with pytest.raises(IntegrityError, match="append-only"), engine.begin() as connection:
+            connection.execute(change)
+
+
+def test_a_path_has_one_current_receipt_and_any_number_of_old_ones(engine: Engine) -> None:
+    row = dict.fromkeys((column.name for column in receipts.c), "x") | {"body": b"b", "path": "P/x.dcm"}
+
+    def add(connection: object, number: int, superseded: bool) -> None:
+        values = row | {"batch_index": number, "superseded": superseded}
+        connection.execute(insert(receipts).values(values))  # type: ignore[attr-defined]
+
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        for number, superseded in enumerate([True, True, False]):
+            add(connection, number, superseded)
+        with pytest.raises(IntegrityError):
+            add(connection, 3, False)
+        connection.rollback()

@@ -1,0 +1,327 @@
+"""One secret makes every key; it does not print, does not travel, and opens only for its owner."""
+
+import copy
+import json
+import os
+import pickle
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from governance import keys
+from governance.errors import Misconfigured, Tampered
+from governance.keys import Keyring, ProjectKeys
+
+ROOT = bytes(range(32))
+PASSPHRASE = b"correct horse battery staple"
+
+names = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40)
+
+
+@pytest.fixture(autouse=True)
+def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "SCRYPT", {"n": 1 << 10, "r": 8, "p": 1})
+
+
+def secrets_of(project: ProjectKeys) -> list[bytes]:
+    return [getattr(project, field.name) for field in fields(project) if field.name != "project"]
+
+
+# ------------------------------------------------------------------ derivation
+
+
+@given(one=st.tuples(names, names, st.integers(1, 99)), other=st.tuples(names, names, st.integers(1, 99)))
+def test_two_purposes_projects_or_epochs_never_share_a_key(
+    one: tuple[str, str, int], other: tuple[str, str, int]
+) -> None:
+    """Also where the fields in a row would spell the same: lengths go in too."""
+    first, second = (keys.derive(ROOT, purpose, project=p, epoch=e) for purpose, p, e in (one, other))
+
+    assert (one == other) == (first == second)
+
+
+def test_fields_that_spell_the_same_in_a_row_differ() -> None:
+    assert keys.derive(ROOT, "uid", project="a") != keys.derive(ROOT, "uida", project="")
+
+
+def test_derived_keys_are_pinned() -> None:
+    """A change here would cut every pseudonym, UID and shift off from the releases before it."""
+    pinned = {name: getattr(Keyring(ROOT).project("demo"), name).hex()[:16] for name in ("patient", "uid", "shift")}
+
+    assert pinned == {"patient": "1faf7a75c479bf74", "uid": "78131536a3ee6e85", "shift": "dcbaefe3730ed505"}
+
+
+def test_keys_of_a_project_are_all_different() -> None:
+    of_one, of_other = Keyring(ROOT).project("one"), Keyring(ROOT).project("other")
+
+    assert len({*secrets_of(of_one), *secrets_of(of_other)}) == 14
+
+
+def test_a_signature_fits_the_public_key() -> None:
+    keyring = Keyring(ROOT)
+
+    Ed25519PublicKey.from_public_bytes(keyring.public_key).verify(keyring.sign(b"data"), b"data")
+
+
+# ------------------------------------------------------------------ no key prints or travels
+
+
+def test_neither_keyring_nor_project_keys_show_a_byte_of_a_key() -> None:
+    keyring = Keyring(ROOT)
+    project = keyring.project("demo")
+
+    shown = "".join(f"{thing!r}{thing}{thing:}" for thing in (keyring, project))
+
+    assert shown == "<Keyring>" * 3 + "<ProjectKeys>" * 3
+
+
+@pytest.mark.parametrize(
+    "leave", [pickle.dumps, copy.copy, copy.deepcopy], ids=["pickle", "copy", "deepcopy"]
+)
+def test_a_keyring_stays_in_its_process(leave: Callable[[object], object]) -> None:
+    with pytest.raises(TypeError):
+        leave(Keyring(ROOT))
+
+
+def test_project_keys_reach_a_worker_whole() -> None:
+    project = Keyring(ROOT).project("demo")
+
+    assert project == pickle.loads(pickle.dumps(project))
+
+
+def test_project_keys_do_not_hold_the_root() -> None:
+    assert ROOT not in pickle.dumps(Keyring(ROOT).project("demo"))
+
+
+# ------------------------------------------------------------------ sealing
+
+
+@given(text=st.text(alphabet=st.characters()))
+def test_what_is_sealed_comes_back(text: str) -> None:
+    keyring = Keyring(ROOT)
+
+    assert text == keyring.unseal(keyring.seal(text, purpose="source"), purpose="source")
+
+
+def test_a_file_name_that_is_no_utf8_comes_back() -> None:
+    name = os.fsdecode(b"archive/M\xfcller.dcm")
+    keyring = Keyring(ROOT)
+
+    assert name == keyring.unseal(keyring.seal(name, purpose="source"), purpose="source")
+
+
+def test_equal_texts_have_equal_seals_so_that_they_can_be_looked_up() -> None:
+    assert Keyring(ROOT).seal("a.dcm", purpose="source") == Keyring(ROOT).seal("a.dcm", purpose="source")
+
+
+def test_another_purpose_or_another_workspace_seals_otherwise() -> None:
+    seals = {
+        Keyring(ROOT).seal("a.dcm", purpose="source"),
+        Keyring(ROOT).seal("a.dcm", purpose="shard"),
+        Keyring(bytes(32)).seal("a.dcm", purpose="source"),
+    }
+
+    assert len(seals) == 3
+
+
+def test_a_seal_holds_nothing_of_the_text() -> None:
+    assert b"ARCHIVE" not in Keyring(ROOT).seal("ARCHIVE" * 9, purpose="source")
+
+
+@given(bit=st.integers(min_value=0, max_value=8 * (16 + 1 + 20) - 1))
+def test_any_flipped_bit_of_a_seal_is_found(bit: int) -> None:
+    keyring = Keyring(ROOT)
+    sealed = bytearray(keyring.seal("x" * 20, purpose="source"))
+    sealed[bit // 8] ^= 1 << bit % 8
+
+    with pytest.raises(Tampered) as refusal:
+        keyring.unseal(bytes(sealed), purpose="source")
+
+    assert refusal.value.__context__ is None or refusal.value.__suppress_context__
+
+
+@pytest.mark.parametrize("sealed", [b"", b"short", bytes(16), bytes(99)])
+def test_what_was_never_sealed_is_refused(sealed: bytes) -> None:
+    with pytest.raises(Tampered):
+        Keyring(ROOT).unseal(sealed, purpose="source")
+
+
+# ------------------------------------------------------------------ the file
+
+
+@pytest.mark.parametrize("passphrase", [None, PASSPHRASE], ids=["plain", "passphrase"])
+def test_what_is_created_can_be_loaded(tmp_path: Path, passphrase: bytes | None) -> None:
+    created = keys.create(tmp_path / "root.json", passphrase=passphrase)
+    loaded = keys.load(tmp_path / "root.json", passphrase=passphrase)
+
+    assert created.public_key == loaded.public_key
+    assert created.project("demo") == loaded.project("demo")
+    assert keys.needs_passphrase(tmp_path / "root.json") == (passphrase is not None)
+
+
+def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        keys.create(tmp_path / "root.json", passphrase=None)
+    finally:
+        os.umask(before)
+
+    assert [0o100600] == [path.stat().st_mode for path in tmp_path.iterdir()]
+
+
+def test_a_wrapped_file_does_not_hold_the_secret(tmp_path: Path) -> None:
+    keyring = keys.create(tmp_path / "root.json", passphrase=PASSPHRASE)
+
+    written = (tmp_path / "root.json").read_text()
+
+    assert keys._encode(keyring._root) not in written
+    assert keyring._root.hex() not in written
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o601])
+def test_a_file_that_others_may_use_is_refused(tmp_path: Path, mode: int) -> None:
+    keys.create(tmp_path / "root.json", passphrase=None)
+    (tmp_path / "root.json").chmod(mode)
+
+    with pytest.raises(Misconfigured) as refusal:
+        keys.load(tmp_path / "root.json", passphrase=None)
+
+    assert "chmod 600" in refusal.value.hint
+
+
+@pytest.mark.parametrize("passphrase", [b"wrong", b"", PASSPHRASE + b"\n"])
+def test_a_wrong_passphrase_is_refused_and_says_no_more(tmp_path: Path, passphrase: bytes) -> None:
+    keys.create(tmp_path / "root.json", passphrase=PASSPHRASE)
+
+    with pytest.raises(Misconfigured, match=r"^the passphrase does not open the root key$") as refusal:
+        keys.load(tmp_path / "root.json", passphrase=passphrase)
+
+    assert refusal.value.__context__ is None
+
+
+def test_a_missing_passphrase_says_how_to_give_one(tmp_path: Path) -> None:
+    keys.create(tmp_path / "root.json", passphrase=PASSPHRASE)
+
+    with pytest.raises(Misconfigured) as refusal:
+        keys.load(tmp_path / "root.json", passphrase=None)
+
+    assert keys.PASSPHRASE_FILE in refusal.value.hint
+
+
+def test_an_empty_passphrase_protects_nothing_and_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured):
+        keys.create(tmp_path / "root.json", passphrase=b"")
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_key_that_is_there_is_never_replaced(tmp_path: Path) -> None:
+    keys.create(tmp_path / "root.json", passphrase=None)
+    before = (tmp_path / "root.json").read_bytes()
+
+    with pytest.raises(Misconfigured):
+        keys.create(tmp_path / "root.json", passphrase=None)
+
+    assert before == (tmp_path / "root.json").read_bytes()
+
+
+@pytest.mark.parametrize("passphrase", [None, PASSPHRASE], ids=["plain", "passphrase"])
+def test_every_changed_field_of_the_file_is_found(tmp_path: Path, passphrase: bytes | None) -> None:
+    path = tmp_path / "root.json"
+    keys.create(path, passphrase=passphrase)
+    body = json.loads(path.read_text())
+    changes: dict[str, object] = {
+        "version": 2,
+        "public_key": "00" * 32,
+        "root": "A" * 43 + "=",
+        "nonce": "A" * 16,
+        "wrapped": "A" * 64,
+        "kdf": {"name": "scrypt", "n": 1 << 9, "r": 8, "p": 1, "salt": "AAAA"},
+    }
+
+    for name in body:
+        path.write_text(json.dumps(body | {name: changes[name]}))
+        with pytest.raises(Misconfigured):
+            keys.load(path, passphrase=passphrase)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty, as a kill leaves it"),
+        pytest.param(b"[]", id="no object"),
+        pytest.param(b"{}", id="nothing in it"),
+        pytest.param(b'{"version":1,"kdf":"none","root":"!","public_key":""}', id="no base64"),
+        pytest.param(b'{"version":1,"kdf":"none","root":3,"public_key":""}', id="no text"),
+        pytest.param(
+            b'{"version":1,"public_key":"","nonce":"AAAA","wrapped":"",'
+            b'"kdf":{"name":"scrypt","n":1073741824,"r":8,"p":1,"salt":""}}',
+            id="a derivation that would take all memory",
+        ),
+    ],
+)
+def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "root.json").write_bytes(content)
+    (tmp_path / "root.json").chmod(0o600)
+
+    with pytest.raises(Misconfigured) as refusal:
+        keys.load(tmp_path / "root.json", passphrase=PASSPHRASE)
+
+    assert "damaged" in str(refusal.value)
+
+
+def test_a_missing_file_is_refused_without_its_path(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured) as refusal:
+        keys.load(tmp_path / "Mustermann" / "root.json", passphrase=None)
+
+    assert "Mustermann" not in str(refusal.value)
+    assert refusal.value.__context__ is None
+
+
+# ------------------------------------------------------------------ passphrases
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        pytest.param(b"secret", b"secret", id="no line end"),
+        pytest.param(b"secret\n", b"secret", id="one line end"),
+        pytest.param(b"secret\r\n", b"secret", id="a Windows line end"),
+        pytest.param(b"secret\n\n", b"secret\n", id="only one is taken"),
+        pytest.param(b" \xff ", b" \xff ", id="any bytes"),
+    ],
+)
+def test_a_passphrase_comes_from_a_file(tmp_path: Path, content: bytes, expected: bytes) -> None:
+    (tmp_path / "passphrase").write_bytes(content)
+
+    assert expected == keys.read_passphrase({keys.PASSPHRASE_FILE: str(tmp_path / "passphrase")})
+
+
+def test_the_file_comes_before_the_variable(tmp_path: Path) -> None:
+    (tmp_path / "passphrase").write_bytes(b"of the file")
+    environ = {keys.PASSPHRASE_FILE: str(tmp_path / "passphrase"), keys.PASSPHRASE: "of the variable"}
+
+    assert keys.read_passphrase(environ) == b"of the file"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [({}, None), ({keys.PASSPHRASE: ""}, None), ({keys.PASSPHRASE: "geheim \u00e4"}, "geheim \u00e4".encode())],
+)
+def test_a_passphrase_comes_from_the_environment(environ: dict[str, str], expected: bytes | None) -> None:
+    assert expected == keys.read_passphrase(environ)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n"])
+def test_a_passphrase_file_without_a_passphrase_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    """Going on without one would leave the key unprotected."""
+    if content is not None:
+        (tmp_path / "passphrase").write_bytes(content)
+
+    with pytest.raises(Misconfigured):
+        keys.read_passphrase({keys.PASSPHRASE_FILE: str(tmp_path / "passphrase")})
