@@ -147,6 +147,10 @@ class Workspace:
         workspace = cls(root, config["origin"])
         if not all(folder.is_dir() for folder in (workspace.staging, workspace.curated, workspace.published)):
             raise Misconfigured("a folder of the workspace is missing", hint="restore it from a backup")
+        # SQLite would make a new one, and every outcome and receipt would be forgotten.
+        database = workspace.database_path
+        if not database.is_file() or database.stat().st_size == 0:
+            raise Misconfigured("the database of the workspace is missing", hint="restore it from a backup")
         if workspace.inner.stat().st_mode & 0o077:
             raise Misconfigured("others than its owner may read the inner zone", hint="chmod 700 inner")
         return workspace

@@ -19,19 +19,12 @@ from pydicom.sr._concepts_dict import concepts
 
 from governance.detect.vocabulary import DATA, fold, read_words
 
-BREEDS_AND_PLACES = frozenset({5001, 7480, 7481, 7482, 7483, 7484, 7485, 7486, 7487, 7488, 7489, 7490, 7491, 7492, 7493, 7494})
+BREEDS_AND_PLACES = frozenset(
+    {5001, 7480, 7481, 7482, 7483, 7484, 7485, 7486, 7487, 7488, 7489, 7490, 7491, 7492, 7493, 7494}
+)
 """Context groups of animal breeds, breed registries, mouse strains and countries."""
 
-MONTHS = frozenset(
-    fold(word)
-    for word in (
-        "january february march april may june july august september october november december "
-        "januar februar märz mai juni juli oktober dezember janvier février mars avril juin juillet août septembre octobre "
-        "novembre décembre enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre "
-        "gennaio febbraio aprile maggio giugno luglio settembre ottobre dicembre januari februari maart mei augustus "
-        "janeiro fevereiro março maio junho julho setembro outubro dezembro"
-    ).split()
-)
+MONTHS = read_words("months.txt")
 """Never kept: they are parts of dates."""
 
 SHORTEST = 3
@@ -72,7 +65,11 @@ def proper_nouns() -> frozenset[str]:
 
 def build() -> list[str]:
     """The vocabulary, sorted."""
-    texts = [*meanings(), *(entry[2] for entry in DicomDictionary.values()), *(entry[0] for entry in UID_dictionary.values())]
+    texts = [
+        *meanings(),
+        *(entry[2] for entry in DicomDictionary.values()),
+        *(entry[0] for entry in UID_dictionary.values()),
+    ]
     derived = {fold(word) for text in texts for word in _WORD.findall(text)}
     derived = {word for word in derived if len(word) >= SHORTEST}
     return sorted((derived - read_words("names.txt") - proper_nouns() | read_words("jargon.txt")) - MONTHS)

@@ -80,9 +80,7 @@ def test_neither_keyring_nor_project_keys_show_a_byte_of_a_key() -> None:
     assert shown == "<Keyring>" * 3 + "<ProjectKeys>" * 3
 
 
-@pytest.mark.parametrize(
-    "leave", [pickle.dumps, copy.copy, copy.deepcopy], ids=["pickle", "copy", "deepcopy"]
-)
+@pytest.mark.parametrize("leave", [pickle.dumps, copy.copy, copy.deepcopy], ids=["pickle", "copy", "deepcopy"])
 def test_a_keyring_stays_in_its_process(leave: Callable[[object], object]) -> None:
     with pytest.raises(TypeError):
         leave(Keyring(ROOT))
@@ -171,7 +169,7 @@ def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
     finally:
         os.umask(before)
 
-    assert [0o100600] == [path.stat().st_mode for path in tmp_path.iterdir()]
+    assert [path.stat().st_mode for path in tmp_path.iterdir()] == [0o100600]
 
 
 def test_a_wrapped_file_does_not_hold_the_secret(tmp_path: Path) -> None:

@@ -165,6 +165,14 @@ def test_a_workspace_that_lost_a_zone_is_refused(workspace: Workspace) -> None:
         Workspace.open(workspace.root)
 
 
+@pytest.mark.parametrize("left", [None, b""], ids=["deleted", "emptied"])
+def test_a_lost_database_is_not_made_anew(workspace: Workspace, left: bytes | None) -> None:
+    workspace.database_path.unlink() if left is None else workspace.database_path.write_bytes(left)
+
+    with pytest.raises(Misconfigured, match="database"):
+        Workspace.open(workspace.root)
+
+
 # ------------------------------------------------------------------ one run at a time
 
 
@@ -233,7 +241,7 @@ def test_a_source_that_breaks_off_leaves_nothing(workspace: Workspace) -> None:
     def broken() -> list[bytes]:
         raise ValueError
 
-    with pytest.raises(ValueError, match="^$"):
+    with pytest.raises(ValueError, match=r"^$"):
         workspace.stage(part for part in [b"begun", *broken()])
 
     assert not list(workspace.staging.iterdir())
@@ -277,7 +285,7 @@ def test_a_batch_is_committed_to_its_places(workspace: Workspace) -> None:
 
     workspace.commit_all(batch)
 
-    assert [b"\0", b"\1", b"\2"] == [(workspace.curated / place).read_bytes() for place in batch]
+    assert [(workspace.curated / place).read_bytes() for place in batch] == [b"\0", b"\1", b"\2"]
 
 
 OUTSIDE = [

@@ -1,4 +1,4 @@
-"""This study's own identifiers: collected from what was read, looked for in what was written.
+"""Identifiers of one study: collected from what was read, looked for in what was written.
 
 What `search` does not find, so that ordinary files pass:
 
@@ -15,55 +15,40 @@ Dates of devices (calibration, manufacture) and UIDs of devices and of classes a
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import permutations
-from typing import NamedTuple
 
 from governance import dicom
 from governance.datatypes import Identifiers, Instance
 from governance.detect import vocabulary
+from governance.detect.literals import SHORTEST_NAME, SHORTEST_NUMBER, literals
 
-SHORTEST_NAME, SHORTEST_NUMBER, SHORTEST_UID = 3, 5, 5
-LONGEST_WORD = 6
-"""Longer names are found inside words too; the text stage masks by the same length."""
+SHORTEST_UID, LONGEST_VERSION = 5, 16
+"""A UID has more parts, or more characters, than the number of a version."""
 
-_NUMBERS = frozenset(
-    tag
-    for tag in map(
-        dicom.tag_of,
-        (
-            "PatientID OtherPatientIDs AccessionNumber StudyID AdmissionID ServiceEpisodeID RequestedProcedureID "
-            "ScheduledProcedureStepID PerformedProcedureStepID PlacerOrderNumberImagingServiceRequest "
-            "FillerOrderNumberImagingServiceRequest PlacerOrderNumberProcedure FillerOrderNumberProcedure "
-            "PlacerOrderNumberImagingServiceRequestRetired FillerOrderNumberImagingServiceRequestRetired "
-            "MedicalRecordLocator InsurancePlanIdentification PatientTelephoneNumbers ReferringPhysicianTelephoneNumbers "
-            "PersonTelephoneNumbers OrderCallbackPhoneNumber TelephoneNumberTrial ClinicalTrialSubjectID "
-            "ClinicalTrialSubjectReadingID SpecimenAccessionNumber SpecimenIdentifier ContainerIdentifier "
-            "SlideIdentifier BarcodeValue ResultsID InterpretationID StudyIDIssuer HL7InstanceIdentifier"
-        ).split(),
-    )
-    if tag is not None
+
+def _tags(keywords: str) -> frozenset[int]:
+    return frozenset(tag for keyword in keywords.split() if (tag := dicom.tag_of(keyword)) is not None)
+
+
+_NUMBERS = _tags(
+    "PatientID OtherPatientIDs AccessionNumber StudyID AdmissionID ServiceEpisodeID RequestedProcedureID "
+    "ScheduledProcedureStepID PerformedProcedureStepID PlacerOrderNumberImagingServiceRequest "
+    "FillerOrderNumberImagingServiceRequest PlacerOrderNumberProcedure FillerOrderNumberProcedure "
+    "PlacerOrderNumberImagingServiceRequestRetired FillerOrderNumberImagingServiceRequestRetired "
+    "MedicalRecordLocator InsurancePlanIdentification PatientTelephoneNumbers "
+    "ReferringPhysicianTelephoneNumbers PersonTelephoneNumbers OrderCallbackPhoneNumber TelephoneNumberTrial "
+    "ClinicalTrialSubjectID ClinicalTrialSubjectReadingID SpecimenAccessionNumber SpecimenIdentifier "
+    "ContainerIdentifier SlideIdentifier BarcodeValue ResultsID InterpretationID HL7InstanceIdentifier"
 )
-_ADDRESSES = frozenset(
-    tag
-    for tag in map(
-        dicom.tag_of,
-        "PatientAddress PatientInstitutionResidence RegionOfResidence ReferringPhysicianAddress PersonAddress "
-        "PatientTelecomInformation PersonTelecomInformation".split(),
-    )
-    if tag is not None
+_ADDRESSES = _tags(
+    "PatientAddress PatientInstitutionResidence RegionOfResidence ReferringPhysicianAddress PersonAddress "
+    "PatientTelecomInformation PersonTelecomInformation"
 )
 # Not of a person: PS3.15, Table E.1-1 keeps them under the Device Identity option.
-_DEVICE_DATES = frozenset(
-    tag
-    for tag in map(
-        dicom.tag_of,
-        "CalibrationDate DateOfLastCalibration DateOfManufacture DateOfInstallation DateOfLastDetectorCalibration "
-        "DateTimeOfLastCalibration CalibrationDateTime DateOfGainCalibration".split(),
-    )
-    if tag is not None
+_DEVICE_DATES = _tags(
+    "CalibrationDate DateOfLastCalibration DateOfManufacture DateOfInstallation DateOfLastDetectorCalibration "
+    "DateTimeOfLastCalibration CalibrationDateTime DateOfGainCalibration"
 )
 _CLASS_UIDS = re.compile(
     r"Class(?:es)?(?:UID|In|Supported)|TransferSyntax|CodingSchemeUID|ContextUID|MappingResourceUID|CreatorUID"
@@ -168,31 +153,68 @@ def search(
     looked for too. skip: (start, stop) ranges that are not looked at: native pixels.
     allowed: values that belong there, such as shifted dates and pseudonyms.
     """
-    found: set[str] = set()
-    literals = _literals(identifiers.names, identifiers.numbers, codecs)
-    uids = {uid.encode() for uid in identifiers.uids - allowed if uid.count(".") + 1 >= SHORTEST_UID}
+    spelled = literals(identifiers.names, identifiers.numbers, codecs)
+    uids = {uid.encode() for uid in identifiers.uids - allowed if _is_long(uid)}
     numbers = {number.encode() for number in identifiers.numbers - allowed if _is_telling(number)}
     dates = {date.encode() for date in identifiers.dates - allowed}
+    found: set[str] = set()
     for piece in _pieces(data, skip):
-        runs = set(_DIGITS.findall(piece))
-        if _WIDE_GATE.search(piece) is not None:
-            runs.update(run.replace(b"\0", b"") for run in _WIDE_DIGITS.findall(piece))
-        # A value may be followed by a tag whose first byte looks like one more digit: (0032,xxxx).
-        whole = runs | {run[:-1] for run in runs} | {run.rstrip(b".") for run in runs}
-        if not uids.isdisjoint(whole):
-            found.add("uid")
-        if not numbers.isdisjoint(whole):
-            found.add("id")
-        parts = {part for run in runs for part in run.split(b".")}
-        if not dates.isdisjoint(part[:8] for part in parts if 8 <= len(part) <= 15):
-            found.add("date")
-        found.update(literals.kinds_in(piece, allowed))
+        start, stop = compressed_pixels(piece)
+        for text in (piece[:start], piece[stop:]) if stop else (piece,):
+            words = _words(text)
+            found |= _numeric_kinds(_DIGITS.findall(words), uids=uids, numbers=numbers, dates=dates)
+            found |= spelled.kinds_in(text, words=words, allowed=allowed)
+        pixels = piece[start:stop]
+        runs = [run for run in pixels.translate(_DIGITS_ONLY).split() if len(run) >= SHORTEST_NUMBER]
+        found |= _numeric_kinds(runs, uids=uids, numbers=numbers, dates=dates)
+        found |= spelled.kinds_in_pixels(pixels, allowed=allowed)
     return tuple(sorted(found))
 
 
 _DIGITS = re.compile(rb"[0-9][0-9.]{4,}")
-_WIDE_GATE = re.compile(rb"[0-9]\0[0-9.]\0[0-9.]\0[0-9.]\0")
-_WIDE_DIGITS = re.compile(rb"[0-9]\0(?:[0-9.]\0){3,}[0-9.]")
+_DIGITS_ONLY = bytes(byte if byte in b"0123456789." else 0x20 for byte in range(256))
+_WORD_BYTES = bytes(
+    byte
+    if byte >= 0x80 or byte in b"abcdefghijklmnopqrstuvwxyz0123456789."
+    else byte + 0x20
+    if 0x41 <= byte <= 0x5A
+    else 0x20
+    for byte in range(256)
+)
+# UTF-16 alternates letters or digits with NUL, in either byte order.
+_SHAPES = bytes(0 if byte == 0 else 0x20 if _WORD_BYTES[byte] == 0x20 else 0x61 for byte in range(256))
+
+
+def _words(data: bytes) -> bytes:
+    """Every different word of `data` in lower case, once: a small stand-in to look through first.
+
+    Without its NUL bytes UTF-16 reads like ASCII, so those words are there too.
+    """
+    words = set(data.translate(_WORD_BYTES).split())
+    if b"a\0a\0a\0a" in data.translate(_SHAPES):
+        words.update(data.translate(_WORD_BYTES, b"\0").split())
+    return b" ".join(word for word in words if len(word) >= SHORTEST_NAME)
+
+
+def _numeric_kinds(found: Iterable[bytes], *, uids: set[bytes], numbers: set[bytes], dates: set[bytes]) -> set[str]:
+    runs = set(found)
+    # A value may be followed by a tag whose first byte looks like one more digit: (0032,xxxx).
+    whole = runs | {run[:-1] for run in runs} | {run.rstrip(b".") for run in runs}
+    kinds = set()
+    if not uids.isdisjoint(whole):
+        kinds.add("uid")
+    if not numbers.isdisjoint(whole):
+        kinds.add("id")
+    parts = {part[:8] for run in runs for part in run.split(b".") if 8 <= len(part) <= 15}
+    parts |= {run[:10].replace(b".", b"") for run in runs if run[4:5] == b"." == run[7:8]}  # ACR-NEMA: 1996.06.11
+    if not dates.isdisjoint(parts):
+        kinds.add("date")
+    return kinds
+
+
+def _is_long(uid: str) -> bool:
+    """Whether a UID is no version number: five parts, or the digits of 2.25."""
+    return uid.count(".") + 1 >= SHORTEST_UID or len(uid) >= LONGEST_VERSION
 
 
 def _is_telling(number: str) -> bool:
@@ -209,147 +231,6 @@ def _pieces(data: bytes | memoryview, skip: Iterable[tuple[int, int]]) -> Iterat
     if place < len(data):
         yield bytes(data[place:])
 
-
-class _Form(NamedTuple):
-    """One spelling of an identifier in bytes, ASCII letters in lower case."""
-
-    kind: str
-    text: str
-    bounded: bool
-    wide: bool
-
-
-class _Literals:
-    """Names and mixed identifiers of one study as one compiled alternation."""
-
-    def __init__(self, forms: dict[bytes, _Form]) -> None:
-        self._forms = forms
-        self._pattern = re.compile(_alternation(sorted(forms)), re.DOTALL) if forms else None
-
-    def kinds_in(self, data: bytes, allowed: frozenset[str]) -> set[str]:
-        found: set[str] = set()
-        if self._pattern is None:
-            return found
-        lowered = data.lower()
-        compressed: tuple[int, int] | None = None
-        match = self._pattern.search(lowered)
-        while match is not None:
-            form = self._forms[match[0]]
-            if form.kind not in found and form.text not in allowed:
-                compressed = compressed or compressed_pixels(data)
-                if _stands(lowered, match.start(), match.end(), form, compressed):
-                    found.add(form.kind)
-            match = self._pattern.search(lowered, match.start() + 1)
-        return found
-
-
-@lru_cache(maxsize=64)
-def _literals(names: frozenset[str], numbers: frozenset[str], codecs: tuple[str, ...]) -> _Literals:
-    forms: dict[bytes, _Form] = {}
-    for name in names:
-        for text in _alone_or_together(name):
-            for spelling in spellings(text):
-                _encode(forms, "name", spelling, codecs)
-    for number in numbers:
-        if not number.isdecimal() and len(number) >= SHORTEST_NUMBER - 1 and not _only_words(number):
-            _encode(forms, "id", number, codecs)
-    return _Literals(forms)
-
-
-def _only_words(text: str) -> bool:
-    return all(vocabulary.knows(word) for word in re.findall(r"[^\W_]+", text))
-
-
-def _alone_or_together(name: str) -> Iterator[str]:
-    """What of a collected name is worth looking for: itself, or for clinical words all of it."""
-    if "^" not in name:
-        if not vocabulary.is_clinical(name) and (len(name) >= SHORTEST_NAME or not has_case(name)):
-            yield name
-        return
-    parts = [part for part in re.split(r"[\s^]+", name) if part]
-    if 2 <= len(parts) <= 3 and sum(map(len, parts)) > LONGEST_WORD:
-        for order in permutations(parts):
-            yield from (between.join(order) for between in ("^", " ", ", ", ",", "_"))
-
-
-def has_case(text: str) -> bool:
-    """Scripts without capital letters write names without spaces around them."""
-    return text.lower() != text.upper()
-
-
-def spellings(name: str) -> frozenset[str]:
-    """`name` as people and systems write it: composed, decomposed, without diacritics, with ae for ä."""
-    umlauts = name.lower().translate({0xE4: "ae", 0xF6: "oe", 0xFC: "ue", 0xDF: "ss", 0xF8: "oe", 0xE5: "aa"})
-    forms = {name, umlauts, vocabulary.fold(name), *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))}
-    cased = {version for form in forms for version in (form, form.upper(), form.lower(), form.title())}
-    return frozenset(form for form in cased if len(form) >= 2)
-
-
-_ESCAPES = re.compile(rb"\x1b[\x20-\x2f]*[\x30-\x7e]")
-
-
-def _encode(forms: dict[bytes, _Form], kind: str, text: str, codecs: tuple[str, ...]) -> None:
-    ascii_only = text.isascii()
-    letters = sum(c.isalnum() for c in text)
-    form = _Form(kind, text, has_case(text) and letters <= LONGEST_WORD if kind == "name" else True, wide=False)
-    for codec in ("utf-8",) if ascii_only else {"utf-8", *codecs}:
-        try:
-            encoded = text.encode(codec)
-        except (UnicodeEncodeError, LookupError):
-            continue
-        bare = _ESCAPES.sub(b"", encoded)
-        # Without its escape sequence a short name in a 7-bit code looks like any ASCII text.
-        if bare == encoded or len(bare) > LONGEST_WORD:
-            forms.setdefault(bare.lower(), form)
-        if bare != encoded:
-            forms.setdefault(encoded[: encoded.rindex(b"\x1b")].lower(), form)
-    # Little and big endian agree on the bytes between the first and the last one of Latin text.
-    for codec in ("utf-16-le", "utf-16-be"):
-        encoded = text.encode(codec, "surrogatepass").strip(b"\0")
-        forms.setdefault(encoded.lower(), form._replace(wide=True))
-
-
-def _alternation(literals: list[bytes]) -> bytes:
-    """Longest first within each first byte, so that the engine can skip by first bytes."""
-    by_first: dict[bytes, list[bytes]] = {}
-    for literal in literals:
-        by_first.setdefault(literal[:1], []).append(literal)
-    return b"|".join(
-        re.escape(first) + b"(?:" + b"|".join(re.escape(tail[1:]) for tail in sorted(tails, key=len, reverse=True)) + b")"
-        for first, tails in by_first.items()
-    )
-
-
-# ------------------------------------------------------------------- what surrounds a hit
-
-# Explicit VR: group, element, VR, length; implicit: group, element, length below 64 KiB.
-_TAG = re.compile(
-    rb"[a-z](?:\0|.{3}(?:(?:a[est]|cs|d[ast]|f[dl]|is|l[ot]|o[bdflvw]|pn|s[hlqstv]|tm|u[cilnrstv]).[\0-\x1f]|..\0\0))", re.DOTALL
-)
-_LETTER = frozenset(b"abcdefghijklmnopqrstuvwxyz")
-_DIGIT = frozenset(b"0123456789")
-_TEXT = frozenset(range(0x20, 0x7F)) | frozenset(b"\0\t\n\r\x08\x0c\x10\x18\x1b")
-
-
-def _stands(data: bytes, start: int, stop: int, form: _Form, compressed: tuple[int, int]) -> bool:
-    """Whether a hit in lower-case `data` is the identifier itself, not part of a word or chance."""
-    length = sum(c.isalnum() for c in form.text)
-    if compressed[0] <= start < compressed[1] and length < LONGEST_WORD:
-        return False
-    step = 2 if form.wide else 1
-    before = data[start - step] if start >= step else 0
-    after = data[stop + step - 1] if stop + step <= len(data) else 0
-    if form.bounded:
-        parts_of_words = _LETTER if form.kind == "name" else _LETTER | _DIGIT
-        if before in parts_of_words and not (form.wide and data[start - 1]):
-            return False
-        if after in parts_of_words and (form.wide or _TAG.match(data, stop) is None):
-            return False
-    return form.wide or length >= SHORTEST_NUMBER or not form.text.isascii() or (before in _TEXT and after in _TEXT | _TAGS)
-
-
-_TAGS = frozenset(range(0x00, 0x80)) | {0xE0, 0xFE}
-"""First bytes of tags: even groups below 0080, PixelData (7FE0), delimiters (FFFE)."""
 
 _ENCAPSULATED = re.compile(rb"\xe0\x7f\x10\x00(?:O[BW]\x00\x00)?\xff\xff\xff\xff(?=\xfe\xff\x00\xe0)")
 

@@ -18,6 +18,7 @@ MOST_DIGITS = 4
 _UNDECOMPOSED = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ı": "i", "ħ": "h", "ŧ": "t"}
 )
+_MATRIX = re.compile(r"\d{1,5}(?:[xX]\d{1,5}){1,3}")
 _LETTERS = re.compile(r"[^\W\d_]+")
 # "HeadMatrix", "SSh", "TxRx": a new word starts at a capital after a small letter, or before a capitalised word.
 _CAMEL = re.compile(r"(?<=[a-zß-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])|(?<=[A-ZÀ-ÖØ-Þ])(?=[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ])")
@@ -58,6 +59,8 @@ def knows(word: str) -> bool:
     Letters beside digits may be any one or two; a single letter is nobody's name.
     """
     digits = sum(c.isdigit() for c in word)
+    if digits and _MATRIX.fullmatch(word):
+        return True
     if digits > MOST_DIGITS and digits != len(word):
         return False
     return all(_knows_letters(run, shortest=2 if digits else 1) for run in _LETTERS.findall(word))
@@ -74,7 +77,7 @@ def is_clinical(name: str) -> bool:
 def _knows_letters(run: str, *, shortest: int) -> bool:
     if len(run) <= shortest or fold(run) in words():
         return True
-    if not run.isascii() and not run.upper() != run.lower():
+    if not run.isascii() and run.upper() == run.lower():
         return _knows_script_without_case(run)
     parts = _CAMEL.split(run)
     return len(parts) > 1 and all(len(part) == 1 or fold(part) in words() for part in parts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, insert, select, update
 
 from governance import audit, provenance
-from governance.database import batches, outcomes, pending, receipts
+from governance.database import batches, outcomes, pending, receipts, writing
 from governance.datatypes import Confidential, Outcome, SourceOutcome
 from governance.keys import Keyring
 from governance.pipeline.context import Context, event, now
@@ -46,16 +46,13 @@ class Committer(Confidential):
         going_in = [entry for entry in settled if entry.commit]
         staged = {entry.processed.receipt.path: entry.processed for entry in going_in if entry.processed.receipt}
         if staged:
-            with engine.begin() as connection:
+            with writing(engine) as connection:
                 connection.execute(insert(pending), [{"path": path, "run_id": self._run_id} for path in staged])
-            workspace.sync([p.staged.path for p in staged.values() if p.staged])
-            for path, processed in staged.items():
-                assert processed.staged is not None
-                workspace.commit(processed.staged.path, path)
+            workspace.commit_all({path: processed.staged.path for path, processed in staged.items() if processed.staged})
         for entry in settled:
             if not entry.commit and entry.processed.staged is not None:
                 entry.processed.staged.path.unlink(missing_ok=True)
-        with engine.begin() as connection:
+        with writing(engine) as connection:
             self._record(connection, settled, going_in)
 
     def _settle(self, connection: Connection, batch: Sequence[Processed]) -> list[Settled]:
@@ -64,7 +61,7 @@ class Committer(Confidential):
         curated: dict[str, tuple[str, str, str]] = {}  # path -> source digest, policy digest, sha256
         for processed in batch:
             if processed.outcome is Outcome.DUPLICATE:
-                entry = self._known(connection, processed, curated)
+                entry = self._known(connection, processed)
             elif processed.outcome is Outcome.PUBLISHED:
                 entry = self._new(connection, processed, curated)
             else:
@@ -72,7 +69,7 @@ class Committer(Confidential):
             settled.append(entry)
         return settled
 
-    def _known(self, connection: Connection, processed: Processed, curated: dict[str, tuple[str, str, str]]) -> Settled:
+    def _known(self, connection: Connection, processed: Processed) -> Settled:
         path = connection.execute(
             select(receipts.c.path).where(
                 receipts.c.source_digest == processed.source_digest,
@@ -127,11 +124,12 @@ class Committer(Confidential):
         made = [entry.processed.receipt for entry in going_in if entry.processed.receipt is not None]
         if not made:
             audit.append(connection, [event("outcomes-recorded", self._run_id, **details)])
+            sign(self._context, connection)
             return
         bodies = [provenance.to_json(receipt) for receipt in made]
         batch = provenance.sign_batch(bodies, self._context.keyring, now())
         details |= {"root": batch.root, "receipts": batch.size}
-        (index,) = [audit.append(connection, [event("batch-committed", batch.batch_id, **details)])]
+        index = audit.append(connection, [event("batch-committed", batch.batch_id, **details)])
         paths = [receipt.path for receipt in made]
         connection.execute(
             update(receipts).where(receipts.c.path.in_(paths), receipts.c.superseded.is_(False)).values(superseded=True)
@@ -171,6 +169,12 @@ class Committer(Confidential):
             ],
         )
         connection.execute(delete(pending).where(pending.c.path.in_(paths)))
+        sign(self._context, connection)
+
+
+def sign(context: Context, connection: Connection) -> None:
+    """Sign the log in the transaction of the act: what no checkpoint covers could be rewritten."""
+    audit.checkpoint(connection, context.keyring, origin=context.log_origin)
 
 
 def seal_source(keyring: Keyring, name: str) -> bytes:

@@ -3,8 +3,6 @@
 Every source that enters `Worker.process` leaves as one `Processed`, whatever it holds.
 """
 
-import sys
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -12,7 +10,7 @@ from hmac import digest as hmac_digest
 from pathlib import Path
 
 import governance
-from governance import dicom, policy, provenance, read, scrub, write
+from governance import dicom, policy, provenance, read, write
 from governance.datatypes import (
     Added,
     Confidential,
@@ -29,9 +27,11 @@ from governance.datatypes import (
 from governance.detect import burned_in, devices, identifiers, text
 from governance.errors import GovernanceError, Leak, Refused, Unreadable
 from governance.keys import ProjectKeys
+from governance.pipeline.context import where
+from governance.policy.schema import Option
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.pseudonymise.attributes import Replaced
-from governance.scrub import containers, encode
+from governance.scrub import containers, encode, regions
 from governance.scrub.attributes import attributes as scrub_attributes
 from governance.scrub.text import replace as replace_text
 from governance.storage import Staged, stage
@@ -39,6 +39,11 @@ from governance.storage import Staged, stage
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 CLEAN_PIXEL_DATA = "113101"
 ICC_PROFILE, BURNED_IN_ANNOTATION = 0x00282000, 0x00280301
+ROUNDS = 4
+"""How often a masked frame is looked at again before what is still found holds it back."""
+
+COVERED = 0.6
+"""The share of a found box that lies in a masked one, from which it is that one's edge."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -89,7 +94,7 @@ class Worker(Confidential):
         except GovernanceError:
             raise
         except Exception as error:  # our bug: this source is held back, the others go on
-            return Processed(source.name, Outcome.QUARANTINED, _internal(error), source_digest)
+            return Processed(source.name, Outcome.QUARANTINED, f"internal error: {where(error)}", source_digest)
 
     def _deidentify(self, source: Source, data: bytes, source_digest: str) -> Processed:
         # (1) read, and know whose it is
@@ -104,10 +109,11 @@ class Worker(Confidential):
             return Processed(source.name, Outcome.FILTERED, f"filter {plan.filtered}", source_digest)
         subject = self._pseudonymiser.subject(instance)
         # (3) act
-        pixels = scrub_pixels(instance, plan)
+        pixels = scrub_pixels(instance, plan, look=Option.CLEAN_PIXEL_DATA in self._rules.options)
         replaced = self._pseudonymiser.attributes(instance, plan, subject)
         edits = scrub_attributes(instance, plan, clean=lambda value, limit: _clean(value, limit, found))
-        edits |= replaced.edits | pixels.edits
+        edits |= replaced.edits
+        edits |= {element: value for element, value in pixels.edits.items() if edits.get(element, b"") is not None}
         codes = (*plan.codes, CLEAN_PIXEL_DATA) if pixels.looked else plan.codes
         added, appended = write.marks(
             sorted(codes),
@@ -173,11 +179,13 @@ def _clean(value: str, limit: int | None, found: Identifiers) -> str:
     return replace_text(value, text.find(value, found), limit=limit)
 
 
-def scrub_pixels(instance: Instance, plan: Plan) -> Pixels:
-    """Look for burned-in text where the plan wants it, mask it, and clean around the pixels.
+def scrub_pixels(instance: Instance, plan: Plan, *, look: bool) -> Pixels:
+    """Look for burned-in text where it is likely, mask it, and clean around the pixels.
+
+    look: whether the policy has the Clean Pixel Data option.
 
     Raises:
-        Refused: burned-in text is likely and the policy does not look for it.
+        Refused: burned-in text is likely and the policy does not look for it, or it cannot be masked.
     """
     pixels = Pixels()
     profile = instance.first(ICC_PROFILE)
@@ -186,29 +194,53 @@ def scrub_pixels(instance: Instance, plan: Plan) -> Pixels:
     element = instance.first(dicom.PIXEL_DATA)
     if element is None:
         return pixels
-    known = devices.regions(instance)
-    likely = plan.likely_burned_in or bool(known) or bool(devices.distrusted(instance))
-    if likely and not plan.detect_pixels and not plan.looks_at_pixels:
+    # Also where nothing is masked: what hides around the pixels goes in either case.
+    cleaned = containers.clean(instance)
+    if cleaned is not None:
+        pixels.edits[element] = cleaned.value
+        pixels.added += cleaned.added
+        pixels.steps += cleaned.steps
+    likely = plan.likely_burned_in or bool(devices.known(instance))
+    if likely and not look:
         raise Refused("burned-in text is likely, and this policy does not look for it")
-    if likely and plan.looks_at_pixels:
+    if likely:
         pixels.looked = True
-        seen = burned_in.find_in(instance, read.frames(instance))
         pixels.steps.append(burned_in.engine())
-        pixels.regions = (*known, *seen)
-    if pixels.regions:
-        repainted = encode.repaint(instance, pixels.regions, read.frames(instance))
-        pixels.transfer_syntax = repainted.transfer_syntax
-        pixels.added += repainted.added
-        pixels.steps += repainted.steps
-    else:
-        cleaned = containers.clean(instance)
-        if cleaned is not None:
-            pixels.edits[element] = cleaned.value
-            pixels.added += cleaned.added
-            pixels.steps += cleaned.steps
-    if pixels.looked:
+        _mask(instance, pixels)
         pixels.added.append(Added(BURNED_IN_ANNOTATION, "CS", b"NO"))
     return pixels
+
+
+def _mask(instance: Instance, pixels: Pixels) -> None:
+    """Mask, look again, and mask what was hidden beside it, until nothing is found."""
+    frames = list(read.frames(instance))
+    changed = dict(enumerate(frames))
+    for _ in range(ROUNDS):
+        seen = burned_in.find(instance, [changed[number] for number in range(len(frames))])
+        new = [region for region in seen if not _covered(region, pixels.regions)]
+        if not new:
+            break
+        pixels.regions += tuple(new)
+        for number in {region.frame for region in new if region.frame is not None}:
+            here = [region for region in pixels.regions if region.frame == number]
+            changed[number] = regions.mask(instance, frames[number], here)
+    if pixels.regions:
+        only = {number: changed[number] for number in {r.frame for r in pixels.regions} if number is not None}
+        repainted = encode.repaint(instance, frames, only)
+        pixels.transfer_syntax = repainted.transfer_syntax
+        pixels.added = repainted.added
+        pixels.steps += repainted.steps
+
+
+def _covered(region: Region, masked: Sequence[Region]) -> bool:
+    """Whether most of `region` lies in one rectangle that is black already: its edges look like strokes."""
+    area = (region.right - region.left) * (region.bottom - region.top)
+    for other in masked:
+        width = min(region.right, other.right) - max(region.left, other.left)
+        height = min(region.bottom, other.bottom) - max(region.top, other.top)
+        if other.frame == region.frame and width > 0 and height > 0 and width * height >= COVERED * area:
+            return True
+    return False
 
 
 def inspect(
@@ -235,8 +267,10 @@ def inspect(
     kinds = identifiers.search(data, found, codecs=instance.codecs, skip=skip, allowed=frozenset(replaced.shifted_dates))
     if kinds:
         raise Leak(f"still there after writing: {', '.join(kinds)}")
-    if pixels.regions and burned_in.find_in(written, read.frames(written), frames_of=pixels.regions):
-        raise Leak("still there after masking: burned-in text")
+    if pixels.regions:
+        left = burned_in.find(written, read.frames(written))
+        if any(not _covered(region, pixels.regions) for region in left):
+            raise Leak("still there after masking: burned-in text")
     return written
 
 
@@ -255,13 +289,3 @@ def _steps(instance: Instance, plan: Plan, pixels: Pixels, replaced: Replaced) -
         *pixels.steps,
         Step("inspect", "governance", version, {"pixels_looked_at_again": bool(pixels.regions)}),
     ]
-
-
-def _internal(error: Exception) -> str:
-    """Where our own error happened, without its message: messages may quote values."""
-    frames = [f for f in traceback.extract_tb(sys.exc_info()[2]) if "governance" in f.filename]
-    place = f"{Path(frames[-1].filename).parent.name}/{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
-    return f"internal error: {type(error).__name__} at {place}"
-
-
-_ = scrub

@@ -23,12 +23,12 @@ from pathlib import Path
 
 from sqlalchemy import delete, func, insert, select, update
 
-from governance import ingest, policy
+from governance import audit, ingest, policy
 from governance.database import outcomes as outcomes_table
-from governance.database import pending, receipts, runs, shards
+from governance.database import pending, receipts, runs, shards, writing
 from governance.datatypes import Outcome, SourceOutcome
 from governance.errors import Misconfigured
-from governance.pipeline.commit import Committer, record_outcomes
+from governance.pipeline.commit import UNCHANGED, Committer, record_outcomes, sign
 from governance.pipeline.context import Context, event, now
 from governance.pipeline.pool import process_all
 
@@ -70,9 +70,6 @@ class Summary:
         return "\n".join(lines)
 
 
-UNCHANGED = "unchanged since an earlier run"
-
-
 def register(context: Context, sources: Sequence[Path], *, project: str, policy_name: str) -> str:
     """Write down what is to be done; returns the run's id, the only thing a scheduler needs.
 
@@ -86,8 +83,8 @@ def register(context: Context, sources: Sequence[Path], *, project: str, policy_
         if not source.exists() and not source.is_symlink():
             raise Misconfigured("a source does not exist", hint="check the paths before the options")
     run_id = secrets.token_hex(8)
-    request = {"sources": [_lossless(path) for path in sources], "policy": policy_name}
-    with context.engine.begin() as connection:
+    request = {"sources": [str(path) for path in sources], "policy": policy_name}
+    with writing(context.engine) as connection:
         connection.execute(
             insert(runs).values(
                 run_id=run_id,
@@ -102,10 +99,6 @@ def register(context: Context, sources: Sequence[Path], *, project: str, policy_
     return run_id
 
 
-def _lossless(path: Path) -> str:
-    return str(path)
-
-
 def list_sources(context: Context, run_id: str) -> int:
     """List the registered sources into shards; returns how many. Listing again changes nothing."""
     with context.workspace.lock():
@@ -117,7 +110,7 @@ def list_sources(context: Context, run_id: str) -> int:
         found = ingest.files([Path(source) for source in request["sources"]])
         lost: list[SourceOutcome] = []
         number = 0
-        with context.engine.begin() as connection:
+        with writing(context.engine) as connection:
             while part := list(islice(found, SHARD)):
                 files = [str(entry) for entry in part if isinstance(entry, Path)]
                 lost += [entry for entry in part if isinstance(entry, SourceOutcome)]
@@ -178,7 +171,7 @@ def deidentify(
             count += len(batch)
             if on_progress is not None:
                 on_progress(count, 0)
-        with context.engine.begin() as connection:
+        with writing(context.engine) as connection:
             connection.execute(
                 update(shards).where(shards.c.run_id == run_id, shards.c.number == number).values(done=True)
             )
@@ -190,17 +183,16 @@ def finish(context: Context, run_id: str) -> Summary:
     if open_shards(context, run_id):
         raise Misconfigured("this run still has open shards", hint="run deidentify again")
     summary = summarise(context, run_id)
-    with context.workspace.lock(), context.engine.begin() as connection:
+    with context.workspace.lock(), writing(context.engine) as connection:
         closed = connection.execute(
             update(runs)
             .where(runs.c.run_id == run_id, runs.c.status != "finished")
             .values(status="finished", finished=now(), sources=summary.sources)
         )
         if closed.rowcount:
-            from governance import audit
-
             counts = {outcome.value: summary.counts.get(outcome.value, 0) for outcome in Outcome}
             audit.append(connection, [event("run-finished", run_id, sources=summary.sources, **counts)])
+            sign(context, connection)
     return summary
 
 
@@ -263,7 +255,7 @@ def outcomes(context: Context, *, run_id: str | None = None) -> Iterator[SourceO
 
 def recover(context: Context) -> None:
     """Undo what a killed command left half done. Call under the workspace's lock."""
-    with context.engine.begin() as connection:
+    with writing(context.engine) as connection:
         for (path,) in connection.execute(select(pending.c.path)).all():
             target = context.workspace.curated / path
             recorded = connection.execute(

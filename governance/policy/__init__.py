@@ -1,0 +1,17 @@
+"""Decide: a header and a policy make a Plan. Pure; nothing here changes an instance.
+
+schema      what a policy file may say, and where it is wrong
+standard    the tables of the standard, from data/
+verdicts    one standard attribute: Table E.1-1, options, Types
+private     one private element, by its creator
+rules       a policy compiled: load, digest, because
+classes     the whole instance: covered, filtered, text likely in its pixels
+plan        every element at every depth
+explain     why, for a person
+"""
+
+from governance.policy.explain import Explanation, explain
+from governance.policy.plan import plan
+from governance.policy.rules import Rules, load, loads, profiles
+
+__all__ = ["Explanation", "Rules", "explain", "load", "loads", "plan", "profiles"]

@@ -187,14 +187,16 @@ def parse(text: str, *, name: str) -> tuple[Policy, Origin]:
     root = document = None
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            problem = f"{name}: uses a YAML alias, which a reader has to resolve"
+        document = None if problem else yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = f"{name}:{line}: is not YAML"
     except (yaml.YAMLError, ValueError):
         problem = f"{name}: is not YAML"
     if problem:
-        raise Misconfigured(problem, hint="mind the indentation, and quote texts with a colon or a comma")
+        raise Misconfigured(problem, hint="mind the indentation, quote texts with a colon or a comma, write lists out")
     origin = Origin(name, root)
     _refuse_repeated_keys(root, (), origin)
     if not isinstance(document, dict):
@@ -276,6 +278,8 @@ def _refuse_repeated_keys(node: yaml.Node | None, place: Place, origin: Origin) 
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise origin.wrong(place, "has a key that is not a word", hint="keys are single words")
             if key.value in seen:
                 raise origin.wrong((*place, str(key.value)), "is given twice", hint="keep one of the two")
             seen.add(key.value)

@@ -50,7 +50,7 @@ def to_json(receipt: Receipt) -> bytes:
 
 
 def from_json(body: bytes) -> Receipt:
-    """The receipt in `body`. `to_json` of it gives the same bytes; numbers without a fraction are ints.
+    """The receipt in `body`. `to_json` of it gives the same bytes; numbers without a fraction are ints, up to 2**53.
 
     Raises:
         Tampered: `to_json` did not write this.
@@ -63,7 +63,7 @@ def from_json(body: bytes) -> Receipt:
 
 def _parse(body: bytes) -> Receipt | None:
     try:
-        value = json.loads(body, parse_constant=_refuse)
+        value = json.loads(body, parse_int=_number, parse_constant=_refuse)
         if not isinstance(value, dict) or value.pop("version") != VERSION:
             return None
         return Receipt(
@@ -84,6 +84,11 @@ def _again(receipt: Receipt) -> bytes | None:
         return to_json(receipt)
     except (ValueError, TypeError, RecursionError):  # rfc8785's errors are ValueErrors
         return None
+
+
+def _number(digits: str) -> int | float:
+    """RFC 8785 writes large floats without a point; its ints end at 2**53 - 1."""
+    return int(digits) if len(digits) <= 17 and abs(int(digits)) < 1 << 53 else float(digits)
 
 
 def _refuse(_constant: str) -> NoReturn:

@@ -94,7 +94,7 @@ def parse(data: bytes | memoryview) -> Instance:
     body = _body(data, head) if head.marked or head.meta else _guessed_body(data, head)
     syntax = _syntax(head.syntax, body)
     elements, meta = tuple(body.elements), head.meta
-    if elements[0].tag < 0x00030000 or body.elements[-1].tag < 0x00030000:
+    if elements[0].tag < 0x00030000:
         meta += tuple(element for element in elements if element.tag < 0x00030000)
         elements = tuple(element for element in elements if element.tag >= 0x00030000)
     if not elements:

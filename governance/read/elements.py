@@ -27,6 +27,8 @@ PIXELS = frozenset({0x7FE00008, 0x7FE00009, PIXEL_DATA})
 _SHORT = {vr.encode(): vr for vr in VRS - LONG_VRS}
 _LONG = {vr.encode(): vr for vr in LONG_VRS}
 _FRAGMENTED_VRS = frozenset({"OB", "OW", "OD", "OF", "OL", "OV"})
+_DELIMITERS = 0xFFFE0000
+_BLANKS = (b"  ", b"??", b"--")
 _ITEM, _BIG_ENDIAN_ITEM = b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00"
 
 NUMBER_WIDTHS = dict.fromkeys(("AT", "OW", "SS", "US"), 2)
@@ -167,7 +169,7 @@ class Walker(Confidential):
                 self._finish(elements, creators, ordered=ordered, explicit=True)
                 return pos, pos + 8
             else:
-                vr, start, length = self._long_header(code, tag, pos, stop)
+                vr, start, length = self._long_header(code, tag, pos)
                 end = value_stop = start + length
                 if group & 1:
                     creator = self._creator(creators, tag, start, end)
@@ -231,7 +233,7 @@ class Walker(Confidential):
         self._finish(elements, creators, ordered=ordered, explicit=False)
         return stop, stop
 
-    def _long_header(self, code: bytes, tag: int, pos: int, stop: int) -> tuple[str, int, int]:
+    def _long_header(self, code: bytes, tag: int, pos: int) -> tuple[str, int, int]:
         """VR, start and length of an element whose VR is not one with a 16-bit length."""
         vr = _LONG.get(code)
         if vr is not None:
@@ -240,11 +242,10 @@ class Walker(Confidential):
             raise Misfit(f"{format_tag(tag)} has no valid VR")
         if code.isalpha() and code.isupper():
             return "UN", pos + 12, self._length.unpack_from(self._buffer, pos + 8)[0]
-        # No VR at all: an implicit header among explicit ones, or blanks where the VR should be.
-        length = self._length.unpack_from(self._buffer, pos + 4)[0]
-        if length > stop - pos and length != UNDEFINED:
-            length >>= 16  # wrong for big endian, which is never read leniently
-        return vr_of_implicit(tag), pos + 8, length
+        # No VR at all: blanks where it should be, or an implicit header among explicit ones.
+        if code in _BLANKS:
+            return vr_of_implicit(tag), pos + 8, self._length.unpack_from(self._buffer, pos + 4)[0] >> 16
+        return vr_of_implicit(tag), pos + 8, self._length.unpack_from(self._buffer, pos + 4)[0]
 
     def _creator(self, creators: dict[int, str], tag: int, start: int, end: int) -> str:
         """The private creator of `tag` (PS3.5, 7.8.1); an element that reserves a block owns itself."""
@@ -258,6 +259,8 @@ class Walker(Confidential):
 
     def _finish(self, elements: list[Element], creators: dict[int, str], *, ordered: bool, explicit: bool) -> None:
         """Check a level whose tags do not ascend: nothing twice, and creators known that came late."""
+        if elements and elements[-1].tag >= _DELIMITERS:
+            raise Misfit(f"{format_tag(elements[-1].tag)} out of place")
         if ordered:
             return
         seen: set[int] = set()
@@ -372,6 +375,8 @@ class Walker(Confidential):
             start = pos + 8
             if tag == SEQUENCE_END:
                 self._check_delimiter(pos)
+                if not fragments:  # PS3.5, A.4: there is at least the offset table
+                    raise Misfit("encapsulated pixel data without an item")
                 return tuple(fragments), start
             if tag != ITEM or length == UNDEFINED:
                 raise Misfit("encapsulated pixel data holds something that is no item")
@@ -400,5 +405,6 @@ def _check_order(tag: int, last: int) -> None:
     """Tags that do not ascend are accepted, and sorted by the writer; the same tag twice is not."""
     if tag == last:
         raise Misfit(f"duplicate element {format_tag(tag)}")
-    if tag == 0:
-        raise Misfit("(0000,0000) out of place")
+    for each in (tag, last):  # command and file meta only ever come first, and delimiters have no VR
+        if each < 0x00030000 or each >= _DELIMITERS:
+            raise Misfit(f"{format_tag(each)} out of place")

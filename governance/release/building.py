@@ -25,12 +25,9 @@ from governance.datatypes import Receipt
 from governance.errors import Tampered
 from governance.keys import Keyring
 from governance.release import layout
-from governance.release.evidence import EventLine, Proved, ReceiptLine, Tree, Vouched, count, encode_batch
+from governance.release.evidence import BATCH_FIELDS, EventLine, Proved, ReceiptLine, Tree, Vouched, count, encode_batch
 from governance.release.layout import FileEntry
 from governance.release.ports import Ports
-
-BATCH_FIELDS = ("batch_id", "time", "size", "root", "signature", "public_key", "event_index")
-
 
 @dataclass(frozen=True, slots=True)
 class Identity:

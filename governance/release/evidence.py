@@ -13,6 +13,9 @@ from typing import Any, NamedTuple, Self
 from governance import merkle
 from governance.release.layout import canonical, splice, unsplice
 
+BATCH_FIELDS = ("batch_id", "time", "size", "root", "signature", "public_key", "event_index")
+"""What a line of batches.jsonl says."""
+
 
 class Tree:
     """An RFC 6962 tree that is hashed once, for many proofs."""

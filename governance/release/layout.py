@@ -7,7 +7,7 @@ byte is a changed value. Digests are lower-case hexadecimal.
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import file_digest, sha256
 from itertools import islice
@@ -112,9 +112,14 @@ def fingerprint(public_key: bytes) -> str:
     return sha256(public_key).hexdigest()
 
 
-def digests(paths: Iterable[Path]) -> Iterator[tuple[str, int]]:
-    """`digest` of every file in order, on all cores: hashing leaves the interpreter's lock."""
-    stream = iter(paths)
+def digests(paths: Iterable[Path]) -> list[tuple[str, int]]:
+    """`digest` of every file in order, on all cores: hashing leaves the interpreter's lock.
+
+    Not a generator: one that is given up half-way would join its threads whenever the
+    collector finds it, and a collector that runs inside a join never comes back.
+    """
+    stream, found = iter(paths), []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        while chunk := list(islice(stream, 1000)):
-            yield from pool.map(digest, chunk)
+        while chunk := list(islice(stream, 1000)):  # a future for each of a million files would not be small
+            found += pool.map(digest, chunk)
+    return found

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from governance import signed_note
 from governance.errors import Misconfigured, Tampered
 from governance.release import layout
-from governance.release.evidence import EventLine, ReceiptLine, Vouched, count, encode_batch
+from governance.release.evidence import BATCH_FIELDS, EventLine, ReceiptLine, Vouched, count, encode_batch
 from governance.release.layout import FileEntry
 from governance.release.ports import VerifyBatch
 
@@ -76,6 +76,8 @@ def verify(folder: Path, *, verify_batch: VerifyBatch, public_key: bytes | None 
         receipts = _receipts(folder, manifest, batches)
     _objects(entries, receipts)
     _tables(folder, entries, receipts)
+    if layout.parse_folder(f"{manifest['name']}@v{manifest['version']}") is None:
+        _fail(layout.MANIFEST, "not a name of a release")
     if manifest["counts"] != count(receipts.values(), batches=len(batches)):
         _fail(layout.MANIFEST, "its counts are not those of the receipts")
     return VerifyReport(
@@ -190,8 +192,8 @@ def _batches(folder: Path, key: bytes, verify_batch: VerifyBatch) -> dict[str, d
     for line in _lines(folder, layout.BATCHES):
         batch = json.loads(line)
         _blaming(layout.BATCHES, partial(verify_batch, batch, key))
-        if encode_batch(batch) != line:
-            _fail(layout.BATCHES, "not canonical")
+        if encode_batch(batch) != line or batch.keys() != set(BATCH_FIELDS):
+            _fail(layout.BATCHES, "not as this program writes it")
         batches[batch["batch_id"]] = batch
     return batches
 

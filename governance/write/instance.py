@@ -21,6 +21,7 @@ IMPLEMENTATION_VERSION_NAME = "GOVERNANCE_01"
 _IMPLICIT, _EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 _NATIVE = frozenset({_IMPLICIT, _EXPLICIT})
 _SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
+_ITEM = b"\xfe\xff\x00\xe0"
 _SEQUENCE_END = dicom.header(dicom.SEQUENCE_END, "", 0, explicit=True)
 _TEXT_VRS = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UR", "UT"})
 
@@ -208,6 +209,8 @@ class _Writer(Confidential):
     def _pixels_or_primitive(self, tag: int, vr: str, value: bytes) -> bytes:
         if tag != dicom.PIXEL_DATA or not self._encapsulated or not value:
             return _primitive(tag, vr, value, explicit=self._explicit)
+        if not value.startswith(_ITEM):
+            raise Refused("PixelData is to be compressed, but is no stream of items")
         if not value.endswith(_SEQUENCE_END):
             value += _SEQUENCE_END
         return dicom.header(tag, "OB", dicom.UNDEFINED, explicit=self._explicit) + value

@@ -18,6 +18,7 @@ from governance.errors import Unreadable
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 _DATA = Path(pydicom.data.__file__).parent
+BUNDLED = _DATA / "test_files"
 
 _words = st.text(st.sampled_from("ABCXYZ 0123456789"), max_size=12)
 _values = {
@@ -87,7 +88,7 @@ def encoded(dataset: Dataset, *, explicit: bool) -> bytes:
 
 def files() -> list[Path]:
     """Every file that pydicom brings along, and the collection of real ones where it is there."""
-    roots = [_DATA / "test_files", _DATA / "charset_files", CORPUS]
+    roots = [BUNDLED, _DATA / "charset_files", CORPUS]
     return sorted(path for root in roots for path in root.rglob("*") if path.is_file())
 
 

@@ -42,9 +42,9 @@ def test_table_agrees_with_pydicom(dataset: Dataset, explicit: bool) -> None:
     data = encoded(dataset, explicit=explicit)
     instance = read.parse(data)
 
-    assert [] == differences(instance, instance.elements, pydicom.dcmread(BytesIO(data)))
+    assert differences(instance, instance.elements, pydicom.dcmread(BytesIO(data))) == []
     assert explicit is instance.explicit
-    assert "" == instance.repaired
+    assert instance.repaired == ""
 
 
 @settings(max_examples=100, deadline=None)
@@ -78,20 +78,20 @@ def test_private_elements_belong_to_the_creator_of_their_block(explicit: bool) -
         explicit=explicit,
     )
 
-    assert ["FIRST", "SECOND", "FIRST", "SECOND", ""] == [each.creator for each in instance.elements]
+    assert [each.creator for each in instance.elements] == ["FIRST", "SECOND", "FIRST", "SECOND", ""]
 
 
 def test_creator_that_comes_after_its_elements_is_found() -> None:
     instance = parsed(element(0x00091001, "UN", b"x "), element(0x00090010, "LO", b"LATE"))
 
-    assert ["LATE", "LATE"] == [each.creator for each in instance.elements]
+    assert [each.creator for each in instance.elements] == ["LATE", "LATE"]
 
 
 def test_creators_do_not_reach_into_items() -> None:
     nested = item(element(0x00091001, "UN", b"x "))
     instance = parsed(element(0x00090010, "LO", b"OUTSIDE "), element(0x00400275, "SQ", nested))
 
-    assert ["OUTSIDE", None, ""] == [each.creator for each in instance.walk()]
+    assert [each.creator for each in instance.walk()] == ["OUTSIDE", None, ""]
 
 
 @pytest.mark.parametrize(
@@ -110,18 +110,18 @@ def test_sequence_in_un_has_implicit_items(header: bytes, end: bytes) -> None:
     instance = parsed(header + item(name) + end)
 
     sequence = only(instance)
-    assert "SQ" == sequence.vr
+    assert sequence.vr == "SQ"
     assert sequence.items is not None
     assert not sequence.items[0].explicit
-    assert ["PN"] == [each.vr for each in sequence.items[0].elements]
-    assert b"Testfall^M" == instance.value(sequence.items[0].elements[0])
+    assert [each.vr for each in sequence.items[0].elements] == ["PN"]
+    assert instance.value(sequence.items[0].elements[0]) == b"Testfall^M"
 
 
 def test_un_that_only_begins_like_a_sequence_stays_un() -> None:
     value = item(element(0x00100010, "PN", b"Testfall^M", explicit=False)) + b"and more"
     sequence = only(parsed(element(0x00091001, "UN", value)))
 
-    assert ("UN", None) == (sequence.vr, sequence.items)
+    assert (sequence.vr, sequence.items) == ("UN", None)
 
 
 @pytest.mark.parametrize(
@@ -141,11 +141,11 @@ def test_private_vr_comes_from_the_creators_dictionary() -> None:
     creator = element(0x00290010, "LO", b"SIEMENS CSA HEADER", explicit=False)
     instance = parsed(creator, element(0x00291008, "UN", b"IMAGE NUM 4 ", explicit=False), explicit=False)
 
-    assert ["LO", "CS"] == [each.vr for each in instance.elements]
+    assert [each.vr for each in instance.elements] == ["LO", "CS"]
 
 
 def test_implicit_pixel_data_is_ow() -> None:
-    assert "OW" == only(parsed(element(dicom.PIXEL_DATA, "OW", bytes(4), explicit=False), explicit=False)).vr
+    assert only(parsed(element(dicom.PIXEL_DATA, "OW", bytes(4), explicit=False), explicit=False)).vr == "OW"
 
 
 def test_fragments_of_encapsulated_pixels_are_listed() -> None:
@@ -157,13 +157,13 @@ def test_fragments_of_encapsulated_pixels_are_listed() -> None:
     found = instance.first(dicom.PIXEL_DATA)
     assert found is not None
     assert stream == instance.value(found)
-    assert [b"", b"\xff\xd8\xff\xd9"] == [bytes(instance.buffer[start:stop]) for start, stop in instance.fragments]
+    assert [bytes(instance.buffer[start:stop]) for start, stop in instance.fragments] == [b"", b"\xff\xd8\xff\xd9"]
 
 
 def test_group_lengths_and_padding_stay_in_the_table() -> None:
     instance = parsed(element(0x00080000, "UL", b"\0\0\0\0"), element(0xFFFCFFFC, "OB", b"\0\0"))
 
-    assert [0x00080000, 0xFFFCFFFC] == [each.tag for each in instance.elements]
+    assert [each.tag for each in instance.elements] == [0x00080000, 0xFFFCFFFC]
 
 
 def nested(depth: int) -> bytes:
@@ -174,7 +174,7 @@ def nested(depth: int) -> bytes:
 
 
 def test_sequences_nest_to_the_limit_and_no_deeper() -> None:
-    assert MAX_DEPTH == len(list(parsed(nested(MAX_DEPTH)).walk()))
+    assert len(list(parsed(nested(MAX_DEPTH)).walk())) == MAX_DEPTH
     with pytest.raises(Unreadable, match="nested deeper than 32"):
         parsed(nested(MAX_DEPTH + 1))
 
@@ -237,4 +237,4 @@ def test_damage_is_unreadable_and_not_quoted(damaged: bytes, reason: str) -> Non
 def test_elements_out_of_order_are_accepted() -> None:
     instance = parsed(element(0x00100010, "PN", b"AB"), element(0x00080060, "CS", b"CT"))
 
-    assert [0x00100010, 0x00080060] == [each.tag for each in instance.elements]
+    assert [each.tag for each in instance.elements] == [0x00100010, 0x00080060]

@@ -1,0 +1,195 @@
+"""Names and mixed identifiers as bytes: every spelling, every encoding, and what must stand around a hit."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import permutations
+from typing import NamedTuple
+
+from governance.detect import vocabulary
+
+SHORTEST_NAME, SHORTEST_NUMBER = 3, 5
+LONGEST_WORD = 6
+"""Longer names are found inside words too; `text.py` masks by the same length."""
+
+
+class _Form(NamedTuple):
+    """One spelling of an identifier in bytes, ASCII letters in lower case."""
+
+    kind: str
+    text: str
+    bounded: bool
+    wide: bool
+
+
+class Literals:
+    """Names and mixed identifiers of one study as one compiled alternation."""
+
+    def __init__(self, forms: dict[bytes, _Form]) -> None:
+        self._forms = forms
+        self._pattern = re.compile(_alternation(sorted(forms)), re.DOTALL) if forms else None
+        # What is too short to be seen among words is looked for in the data itself.
+        self._short = tuple(
+            literal
+            for literal, form in forms.items()
+            if len(_key(literal)) < SHORTEST_NAME or (form.wide and _length(form.text) <= SHORTEST_NAME)
+        )
+        self._keys = tuple({_key(literal): None for literal in forms if literal not in self._short})
+
+    def kinds_in(self, data: bytes, *, words: bytes, allowed: frozenset[str]) -> set[str]:
+        """Kinds of what stands in `data`; words: its different words, enough to rule most out."""
+        found: set[str] = set()
+        if self._pattern is None:
+            return found
+        lowered = data.lower()
+        if not (any(key in words for key in self._keys) or any(literal in lowered for literal in self._short)):
+            return found
+        match = self._pattern.search(lowered)
+        while match is not None:
+            form = self._forms[match[0]]
+            if (
+                form.kind not in found
+                and form.text not in allowed
+                and _stands(lowered, match.start(), match.end(), form)
+            ):
+                found.add(form.kind)
+            match = self._pattern.search(lowered, match.start() + 1)
+        return found
+
+    def kinds_in_pixels(self, data: bytes, *, allowed: frozenset[str]) -> set[str]:
+        """Kinds of those long enough not to be there by chance."""
+        if not data:
+            return set()
+        lowered = data.lower()
+        return {
+            form.kind
+            for literal, form in self._forms.items()
+            if _length(form.text) >= LONGEST_WORD and form.text not in allowed and literal in lowered
+        }
+
+
+_KEYS = re.compile(rb"[a-z0-9.\x80-\xff]+")
+
+
+def _key(literal: bytes) -> bytes:
+    """The longest word in a spelling."""
+    return max(_KEYS.findall(literal.replace(b"\0", b"")), key=len, default=b"")
+
+
+def _length(text: str) -> int:
+    return sum(character.isalnum() for character in text)
+
+
+@lru_cache(maxsize=64)
+def literals(names: frozenset[str], numbers: frozenset[str], codecs: tuple[str, ...]) -> Literals:
+    """What to look for, compiled; the instances of a series share it."""
+    forms: dict[bytes, _Form] = {}
+    for name in names:
+        for text in _alone_or_together(name):
+            for spelling in spellings(text):
+                _encode(forms, "name", spelling, codecs)
+    for number in numbers:
+        if not number.isdecimal() and len(number) >= SHORTEST_NUMBER - 1 and not _only_words(number):
+            _encode(forms, "id", number, codecs)
+    return Literals(forms)
+
+
+def _only_words(text: str) -> bool:
+    return all(vocabulary.knows(word) for word in re.findall(r"[^\W_]+", text))
+
+
+def _alone_or_together(name: str) -> Iterator[str]:
+    """What of a collected name is worth looking for: itself, or for clinical words all of it."""
+    if "^" not in name:
+        if not vocabulary.is_clinical(name) and (len(name) >= SHORTEST_NAME or not has_case(name)):
+            yield name
+        return
+    parts = [part for part in re.split(r"[\s^]+", name) if part]
+    if 2 <= len(parts) <= 3 and sum(map(len, parts)) > LONGEST_WORD:
+        for order in permutations(parts):
+            yield from (between.join(order) for between in ("^", " ", ", ", ",", "_"))
+
+
+def has_case(text: str) -> bool:
+    """Scripts without capital letters write names without spaces around them."""
+    return text.lower() != text.upper()
+
+
+def spellings(name: str) -> frozenset[str]:
+    """`name` as people and systems write it: composed, decomposed, without diacritics, with ae for ä."""
+    umlauts = name.lower().translate({0xE4: "ae", 0xF6: "oe", 0xFC: "ue", 0xDF: "ss", 0xF8: "oe", 0xE5: "aa"})
+    forms = {name, umlauts, vocabulary.fold(name), *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))}
+    cased = {version for form in forms for version in (form, form.upper(), form.lower(), form.title())}
+    return frozenset(form for form in cased if len(form) >= 2)
+
+
+_ESCAPES = re.compile(rb"\x1b[\x20-\x2f]*[\x30-\x7e]")
+
+
+def _encode(forms: dict[bytes, _Form], kind: str, text: str, codecs: tuple[str, ...]) -> None:
+    ascii_only = text.isascii()
+    bounded = kind != "name" or (has_case(text) and _length(text) <= LONGEST_WORD)
+    form = _Form(kind, text, bounded, wide=False)
+    for codec in ("utf-8",) if ascii_only else {"utf-8", *codecs}:
+        try:
+            encoded = text.encode(codec)
+        except (UnicodeEncodeError, LookupError):
+            continue
+        bare = _ESCAPES.sub(b"", encoded)
+        # Without its escape sequence a short name in a 7-bit code looks like any ASCII text.
+        if bare == encoded or len(bare) > LONGEST_WORD:
+            forms.setdefault(bare.lower(), form)
+        if bare != encoded:
+            forms.setdefault(encoded[: encoded.rindex(b"\x1b")].lower(), form)
+    # Little and big endian agree on the bytes between the first and the last one of Latin text.
+    for codec in ("utf-16-le", "utf-16-be"):
+        encoded = text.encode(codec, "surrogatepass").strip(b"\0")
+        forms.setdefault(encoded.lower(), form._replace(wide=True))
+
+
+def _alternation(literals: list[bytes]) -> bytes:
+    """Longest first within each first byte, so that the engine can skip by first bytes."""
+    by_first: dict[bytes, list[bytes]] = {}
+    for literal in literals:
+        by_first.setdefault(literal[:1], []).append(literal)
+    return b"|".join(
+        re.escape(first)
+        + b"(?:"
+        + b"|".join(re.escape(tail[1:]) for tail in sorted(tails, key=len, reverse=True))
+        + b")"
+        for first, tails in by_first.items()
+    )
+
+
+# ------------------------------------------------------------------- what surrounds a hit
+
+# Explicit VR: group, element, VR, length; implicit: group, element, length below 64 KiB.
+_TAG = re.compile(
+    rb"[a-z](?:\0|.{3}(?:(?:a[est]|cs|d[ast]|f[dl]|is|l[ot]|o[bdflvw]|pn|s[hlqstv]|tm|u[cilnrstv]).[\0-\x1f]|..\0\0))",
+    re.DOTALL,
+)
+_LETTER = frozenset(b"abcdefghijklmnopqrstuvwxyz")
+_DIGIT = frozenset(b"0123456789")
+_TEXT = frozenset(range(0x20, 0x7F)) | frozenset(b"\0\t\n\r\x08\x0c\x10\x18\x1b")
+
+
+def _stands(data: bytes, start: int, stop: int, form: _Form) -> bool:
+    """Whether a hit in lower-case `data` is the identifier itself, not part of a word or chance."""
+    step = 2 if form.wide else 1
+    before = data[start - step] if start >= step else 0
+    after = data[stop + step - 1] if stop + step <= len(data) else 0
+    if form.bounded:
+        parts_of_words = _LETTER if form.kind == "name" else _LETTER | _DIGIT
+        if before in parts_of_words and not (form.wide and data[start - 1]):
+            return False
+        if after in parts_of_words and (form.wide or _TAG.match(data, stop) is None):
+            return False
+    if form.wide or _length(form.text) >= SHORTEST_NUMBER or not form.text.isascii():
+        return True
+    return before in _TEXT and after in _TEXT_OR_TAG
+
+
+_TAGS = frozenset(range(0x80)) | {0xE0, 0xFE}
+"""First bytes of tags: groups below 0080, PixelData (7FE0), delimiters (FFFE)."""
+_TEXT_OR_TAG = _TEXT | _TAGS

@@ -1,0 +1,114 @@
+"""Identifiers that can be told by their form: dates, numbers, contacts, places, ages.
+
+Presidio's pattern recognisers, used one by one: no analyzer engine, no language model,
+no network (its own URL and e-mail recognisers look up top-level domains online).
+The first use imports Presidio, which takes seconds; importing this module does not.
+
+Presidio passes over a pattern that runs out of time, so every pattern here is linear:
+no repetition holds another one that matches the same text.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+
+from governance.datatypes import Span
+from governance.detect import vocabulary
+
+if TYPE_CHECKING:
+    from presidio_analyzer import PatternRecognizer
+
+_MONTH = (
+    r"(?:jan(?:uary|uar|uari|vier)?|feb(?:ruary|ruar|ruari)?|f[ée]v(?:rier|ereiro)?|mar(?:ch|s|zo|t|ço)|märz|maart|apr(?:il|ile)?|avril|abril"
+    r"|mai|mayo|maggio|maio|may|jun[ie]?|juin|junio|giugno|junho|jul[iy]?|juillet|julio|luglio|julho|aug(?:ust|ustus)?|août|agosto"
+    r"|sept?(?:ember|iembre|embre)?|settembre|setembro|o[ck]t(?:ober|obre|ubre)?|ottobre|outubro|nov(?:ember|embre|iembre|embro)?"
+    r"|d[eé][cz](?:ember|embre)|dicembre|diciembre|dezembro|enero|ene|gennaio|janeiro|febrero|febbraio|fevereiro)"
+)
+_MONTH_ABBREVIATED = r"(?:mar|dec|dez|déc|dic|mrz|mei)"
+_YEAR = r"(?:1[89]|20)\d\d"
+_NUMBER = r"(?:0?[1-9]|[12]\d|3[01])"
+_DAY = rf"{_NUMBER}(?:st|nd|rd|th|er)?"
+_UNIT = r"(?:ms|s|hu|mm|cm|m|kv|ma|mas|hz|px|ml|mgy|cgy|gy|bit|x|\*)"
+
+PATTERNS = {
+    "DATE": (
+        rf"(?<!\d){_YEAR}([-./])\d{{1,2}}\1\d{{1,2}}(?!\d)",
+        rf"(?<![\d.])(?<!\bv){_NUMBER}([-./]){_NUMBER}\1(?:{_YEAR}|\d\d)(?!\.?\d)",
+        rf"(?<!\d)(?:0?[1-9]|1[0-2])[-./]{_YEAR}(?!\d)",
+        rf"(?<!\d){_YEAR}[-./](?:0?[1-9]|1[0-2])(?!\d)",
+        rf"(?<!\d){_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{{2}}){{0,3}}(?!\d)",
+        rf"(?<![^\W_]){_DAY}[ \-/.]{{0,3}}(?:de )?(?:{_MONTH}|{_MONTH_ABBREVIATED})(?![^\W\d_])"
+        rf"(?:[ \-/.,']{{0,3}}(?:de )?(?:{_YEAR}|\d\d))?(?!\d)",
+        rf"(?<![^\W\d_]){_MONTH}[ \-/.]{{0,3}}{_DAY}(?!\d)(?:[ \-/.,]{{0,3}}{_YEAR})?",
+        rf"(?<![^\W\d_])(?:{_MONTH}|{_MONTH_ABBREVIATED})[ \-/.,']{{0,3}}{_YEAR}(?!\d)",
+        rf"(?<![\w.=])(?<!jpeg )(?:19\d|20[0-3])\d(?!\w)(?!\.\d)(?! ?{_UNIT}(?!\w))",
+    ),
+    "ID": (
+        # A word with five digits or more; neither the fraction of a short decimal number nor a matrix, 512x512.
+        r"(?<![^\W_])(?<!(?<![\d.])\d{1,4}\.)(?=(?:[^\W\d_]*\d){5})(?!\d{1,5}(?:x\d{1,5}){1,3}(?![^\W_]))[^\W_]+",
+        r"(?<![\d.])\d+(?:\.\d+){4,}",
+        r"(?<![\d.])2\.25\.\d{6,}",
+        r"(?<!\d)(?:192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2}(?![\d.])",
+    ),
+    "CONTACT": (
+        r"\+\d(?:[ ()./\-]{0,2}\d){6,}",
+        r"\(\d{2,5}\)[ \-]?\d{3,}(?:[ \-]\d{2,})*",
+        r"(?<![\d.])(?=(?:[ \-/]?\d){7})\d{2,5}(?:[ \-/]\d{2,5}){2,}(?!\d)",
+        r"(?<![\d.\-])\d{3}-\d{4}(?!\d)",
+        r"(?<!\d)\d{3}\.\d{3}\.\d{4}(?!\d)(?:x\d+)?",
+        r"(?<!\d)0\d(?:[. ]\d\d){4}(?!\d)",
+        r"(?<![\w.+\-])[\w.+\-]{1,64}@[\w\-]+(?:\.[\w\-]+)*",
+        r"(?:https?|ftps?|file|dicom|smb)://\S+",
+        r"(?<!\w)www\.\S+",
+        r"(?<![\w.\-])[\w\-]{1,63}(?:\.[\w\-]{1,63}){0,4}\.(?:com|org|net|edu|gov|mil|int|io|info|de|at|ch|fr|es|it|nl|be|uk|eu|pt|br|pl|se|no|dk|fi|jp|cn|kr|in|ca|au|local|lan)(?![\w.])(?:/\S*)?",
+    ),
+    "AGE": (
+        r"(?<![\d.])0?(?:9\d|1[0-4]\d) ?-? ?(?:years?|yrs?|yo|y/o|y|jahre?|j|ans?|años?|anni|jaar|anos)(?![^\W_])",
+        r"(?<!\w)(?:aged?|alter|âge|edad|età|leeftijd|idade)[ :=]{0,3}(?:9\d|1[0-4]\d)(?!\d)",
+    ),
+}
+"""Regular expressions by kind, compared without case.
+
+Years up to 2039 are marked (2048 is a matrix), times of day are not.
+"""
+
+POSTCODES = (
+    r"(?<!\w)[A-PR-UWYZ][A-HK-Y]?\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}(?!\w)",
+    r"(?<!\w)[ABCEGHJ-NPRSTVXY]\d[A-Z][ -]?\d[A-Z]\d(?!\w)",
+    r"(?<![\w.])[1-9]\d{3} [A-Z]{2}(?!\w)",
+)
+"""British, Canadian and Dutch ones; others are numbers of five digits. In capitals only."""
+
+_WELL_KNOWN_UID = re.compile(r"1\.2\.840\.10008(?:\.\d+)+")
+_WORTH_A_LOOK = re.compile(r"[\d@]|://|www\.|\.[^\W\d_]{2}", re.IGNORECASE)
+
+
+def find(text: str) -> Iterator[Span]:
+    """Spans of `text` that have the form of an identifier; they may overlap."""
+    if _WORTH_A_LOOK.search(text) is None:
+        return
+    for recognizer in _recognizers():
+        for result in recognizer.analyze(text, entities=recognizer.supported_entities, nlp_artifacts=None):
+            if not _is_harmless(text[result.start : result.end], result.entity_type):
+                yield Span(result.start, result.end, result.entity_type)
+
+
+def _is_harmless(text: str, kind: str) -> bool:
+    """A UID of the standard; or `1024 AX`, no postcode but a matrix and a direction."""
+    if kind == "POSTCODE":
+        return text[:4].isdecimal() and vocabulary.knows(text[-2:])
+    return _WELL_KNOWN_UID.fullmatch(text) is not None
+
+
+@cache
+def _recognizers() -> "tuple[PatternRecognizer, ...]":
+    from presidio_analyzer import Pattern, PatternRecognizer
+
+    def patterns(kind: str, expressions: tuple[str, ...]) -> list[Pattern]:
+        return [Pattern(f"{kind} {number}", expression, 1.0) for number, expression in enumerate(expressions)]
+
+    return (
+        *(PatternRecognizer(kind, patterns=patterns(kind, expressions)) for kind, expressions in PATTERNS.items()),
+        PatternRecognizer("POSTCODE", patterns=patterns("POSTCODE", POSTCODES), global_regex_flags=re.MULTILINE),
+    )

@@ -1,0 +1,223 @@
+"""Find what may identify in a description: everything that is not known to be harmless.
+
+Three layers, merged: this study's own identifiers; what has the form of an identifier
+(`patterns.py`); every word that is not in the vocabulary. The last one fails closed:
+a stranger's name is masked because it is no clinical word, and so is a rare clinical word.
+
+What passes: numbers up to four digits that are no years, times of day, single letters, days and
+months without a year unless they are this study's own, and other people's names that are
+clinical words ("Dr Long" is found by the title, a bare "Long" is not).
+
+The marks that `scrub.text` writes are left alone, so that cleaning twice changes nothing.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from governance.datatypes import Identifiers, Span
+from governance.detect import patterns, vocabulary
+from governance.detect.literals import LONGEST_WORD, has_case, spellings
+
+LONGEST_TEXT = 100_000
+"""Longer texts are no descriptions; all of it is one span."""
+
+LONGEST_REMEMBERED = 1_000
+MARK = re.compile(r"\[(?:NAME|DATE|ID|TEXT)\]")
+
+_KINDS = ("NAME", "ID", "CONTACT", "POSTCODE", "DATE", "AGE", "UNKNOWN_WORD")
+"""The kind of overlapping spans is the first of these."""
+
+_WORD = re.compile(r"[^\W_]+")
+_LETTERS = re.compile(r"[^\W\d_]+")
+# Titles with a small letter or a full stop: MR and DR without are modalities.
+_TITLED = re.compile(
+    r"(?<![^\W_])(?:(?:Dr|Prof|Mr|Mrs|Ms|Miss|Herr|Hr|Frau|Fr|Mme|Mlle|Sra?|Dott(?:oressa)?|Drs)\b\.?"
+    r"|(?:DR|PROF|MR|MRS|MS)\.)[ \t]*((?:[^\W\d_a-zà-ÿ][^\W\d_]*(?:[ \t.'-]{1,2}(?=[^\W\d_a-zà-ÿ]))?){1,3})"
+)
+
+
+def find(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
+    """Spans of `text` that may identify, in order, disjoint; whole words, never parts of one."""
+    if len(text) > LONGEST_TEXT:
+        return (Span(0, len(text), "UNKNOWN_WORD"),)
+    if len(text) > LONGEST_REMEMBERED:
+        return _find(text, identifiers.names, identifiers.numbers, identifiers.dates)
+    return _remembered(text, identifiers.names, identifiers.numbers, identifiers.dates)
+
+
+def _find(text: str, names: frozenset[str], numbers: frozenset[str], dates: frozenset[str]) -> tuple[Span, ...]:
+    own = _own(names, numbers, dates)
+    found: list[Span] = []
+    pieces = list(_between(MARK.finditer(text), 0, len(text)))
+    # Marking one word can make its neighbour stand out, so what is left is looked at until nothing is found.
+    while pieces:
+        start, stop = pieces.pop()
+        piece = text[start:stop]
+        spans = _merge(piece, [*own.find(piece), *_general(piece)])
+        found += (Span(start + span.start, start + span.stop, span.kind) for span in spans)
+        if spans:
+            pieces += ((start + left, start + right) for left, right in _gaps(spans, len(piece)))
+    return tuple(sorted(found))
+
+
+_remembered = lru_cache(maxsize=4096)(_find)
+
+
+def _between(marks: Iterable[re.Match[str]], place: int, end: int) -> Iterator[tuple[int, int]]:
+    for mark in marks:
+        if mark.start() > place:
+            yield place, mark.start()
+        place = mark.end()
+    if end > place:
+        yield place, end
+
+
+def _gaps(spans: Iterable[Span], end: int) -> Iterator[tuple[int, int]]:
+    place = 0
+    for span in spans:
+        if span.start > place:
+            yield place, span.start
+        place = span.stop
+    if end > place:
+        yield place, end
+
+
+def _merge(text: str, spans: list[Span]) -> list[Span]:
+    """Overlapping spans become one; each grows to the ends of the words that it touches."""
+    merged: list[Span] = []
+    for span in sorted(_whole_words(text, span) for span in spans):
+        if merged and span.start < merged[-1].stop:
+            last = merged[-1]
+            kind = min(last.kind, span.kind, key=_KINDS.index)
+            merged[-1] = Span(last.start, max(last.stop, span.stop), kind)
+        else:
+            merged.append(span)
+    return merged
+
+
+def _whole_words(text: str, span: Span) -> Span:
+    start, stop = span.start, span.stop
+    while start > 0 and _joins(text[start - 1]) and _joins(text[start]):
+        start -= 1
+    while stop < len(text) and _joins(text[stop]) and (_joins(text[stop - 1]) or not text[stop].isalnum()):
+        stop += 1
+    return Span(start, stop, span.kind)
+
+
+def _joins(character: str) -> bool:
+    """Letters, digits and the combining marks between them."""
+    return character.isalnum() or (not character.isascii() and vocabulary.fold(character) == "")
+
+
+# ------------------------------------------------------------- layers that know no patient
+
+
+@lru_cache(maxsize=4096)
+def _general(text: str) -> tuple[Span, ...]:
+    """What has the form of an identifier, stands after a title, or is no word that we know."""
+    found = [*patterns.find(text)]
+    found += (Span(match.start(1), match.end(1), "NAME") for match in _TITLED.finditer(text))
+    found += (
+        Span(match.start(), match.end(), "UNKNOWN_WORD")
+        for match in _WORD.finditer(text)
+        if not vocabulary.knows(match[0])
+    )
+    return tuple(found)
+
+
+# ------------------------------------------------------------------------ this study's own
+
+
+class _Folded(NamedTuple):
+    """A text without case and diacritics, and where each of its characters came from."""
+
+    text: str
+    origin: list[int] | None
+
+    @classmethod
+    def of(cls, text: str) -> "_Folded":
+        if text.isascii():
+            return cls(text.lower(), None)
+        parts = [vocabulary.fold(character) for character in text]
+        return cls("".join(parts), [place for place, part in enumerate(parts) for _ in part])
+
+    def span(self, match: re.Match[str], kind: str) -> Span:
+        if self.origin is None:
+            return Span(match.start(), match.end(), kind)
+        return Span(self.origin[match.start()], self.origin[match.end() - 1] + 1, kind)
+
+
+class _Own:
+    """Everything of one study that a text is searched for, compiled."""
+
+    def __init__(self, names: frozenset[str], numbers: frozenset[str], dates: frozenset[str]) -> None:
+        expressions = {
+            "NAME": [*_name_expressions(names)],
+            "ID": [*_number_expressions(numbers)],
+            "DATE": [*_date_expressions(dates)],
+        }
+        self._patterns = [(kind, re.compile("|".join(found))) for kind, found in expressions.items() if found]
+
+    def find(self, text: str) -> Iterator[Span]:
+        folded = _Folded.of(text)
+        for kind, pattern in self._patterns:
+            for match in pattern.finditer(folded.text):
+                yield folded.span(match, kind)
+
+
+_own = lru_cache(maxsize=64)(_Own)
+
+
+def _either(words: Iterable[str]) -> str:
+    """An alternation, longest first."""
+    return "(?:" + "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word))) + ")"
+
+
+def _name_expressions(names: frozenset[str]) -> Iterator[str]:
+    """Names as whole words, also run together; long ones and those without capitals wherever they stand."""
+    alone = {name for name in names if "^" not in name and not vocabulary.is_clinical(name)}
+    forms = {vocabulary.fold(form) for name in alone for form in spellings(name)}
+    # "mueller" is also written "Müller", which folds to "muller".
+    forms |= {re.sub("([aou])e", r"\1", form) for form in forms}
+    forms = {form for form in forms if len(form) >= 2}
+    anywhere = {form for form in forms if not has_case(form) or len(form) > LONGEST_WORD}
+    if anywhere:
+        yield _either(anywhere)
+    if forms - anywhere:
+        yield rf"(?<![^\W\d_]){_either(forms)}+(?![^\W\d_])"
+    for name in names:
+        parts = [vocabulary.fold(part) for part in re.split(r"[\s^]+", name) if part]
+        if "^" in name and sum(map(len, parts)) > LONGEST_WORD:
+            words = _either(parts)
+            yield rf"(?<![^\W_]){words}(?:[\W_]{{0,3}}{words}){{{len(parts) - 1},}}(?![^\W_])"
+
+
+def _number_expressions(numbers: frozenset[str]) -> Iterator[str]:
+    """Numbers of three characters and more; longer ones also with separators or without leading zeros."""
+    for number in sorted(numbers):
+        characters = [c for c in vocabulary.fold(number) if c.isalnum()]
+        bare = "".join(characters)
+        if len(bare) < 3 or (bare.isalpha() and vocabulary.is_clinical(bare)):
+            continue
+        between = r"[\W_]{0,2}" if len(bare.lstrip("0")) >= 5 else ""
+        if bare.isdecimal():
+            significant = bare.lstrip("0")
+            if len(significant) >= 3:
+                yield rf"(?<!\d)0*{between.join(significant)}(?!\d)"
+            yield rf"(?<!\d){between.join(bare)}(?!\d)"
+        elif any(c.isdecimal() for c in bare) and len(bare) >= 5:
+            yield between.join(map(re.escape, characters))
+        else:
+            yield rf"(?<![^\W_]){between.join(map(re.escape, characters))}(?![^\W_])"
+
+
+def _date_expressions(dates: frozenset[str]) -> Iterator[str]:
+    """Own days without a year (03/04, 4-3) and in six digits; complete dates are found by their form."""
+    for date in sorted(dates):
+        year, month, day = date[2:4], int(date[4:6]), int(date[6:8])
+        for first, second in ((month, day), (day, month)):
+            yield rf"(?<![\d./-])0?{first}([/-])0?{second}(?![\d./-])".replace("([/-])", "[/-]")
+        mm, dd = date[4:6], date[6:8]
+        yield rf"(?<!\d)(?:{year}{mm}{dd}|{dd}{mm}{year}|{mm}{dd}{year})(?!\d)"

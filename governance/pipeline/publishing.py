@@ -1,0 +1,79 @@
+"""Releases of what is curated, and checks that need nobody's word."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from governance import audit, manifest, provenance, release
+from governance.datatypes import Event, Receipt
+from governance.errors import Misconfigured
+from governance.pipeline.context import Context, now
+from governance.pipeline.runs import recover
+
+
+def publish(context: Context, *, project: str, dataset: str) -> release.Published:
+    """Write the next version of `dataset`, unless the latest one has the same contents.
+
+    Raises:
+        Misconfigured: the name is not one, or nothing is curated in the project.
+        Tampered: a curated object is not what its receipt says; nothing is published.
+        Unavailable: another command works in this workspace.
+    """
+    with context.workspace.lock():
+        recover(context)
+        return release.publish(
+            context.workspace,
+            context.engine,
+            context.keyring,
+            project=project,
+            dataset=dataset,
+            now=now(),
+            ports=_ports(context),
+        )
+
+
+def verify(folder: Path, *, public_key: str | None = None) -> release.VerifyReport:
+    """Check a release offline, with nothing but its folder and, better, the key that is expected.
+
+    public_key: hexadecimal, as `governance init` printed it.
+
+    Raises:
+        Tampered: something does not agree; the message names the file.
+    """
+    try:
+        key = None if public_key is None else bytes.fromhex(public_key)
+    except ValueError:
+        key = b""
+    if key is not None and len(key) != 32:
+        raise Misconfigured("a public key is 64 hexadecimal digits", hint="governance init printed it")
+    return release.verify(folder, verify_batch=_verify_batch, public_key=key)
+
+
+def verify_audit(context: Context) -> audit.AuditReport:
+    """Check every event, root and signed checkpoint of the workspace's log."""
+    with context.engine.connect() as connection:
+        return audit.verify(connection, context.keyring.public_key, origin=context.log_origin)
+
+
+def _ports(context: Context) -> release.Ports:
+    def checkpoint(connection: Connection) -> str:
+        return audit.checkpoint(connection, context.keyring, origin=context.log_origin)
+
+    def append(connection: Connection, events: Sequence[Event]) -> object:
+        return audit.append(connection, events)
+
+    def write_tables(receipts: Iterable[tuple[str, Receipt]], folder: Path) -> Sequence[Path]:
+        return manifest.write(manifest.rows(receipts), folder)
+
+    return release.Ports(
+        read_receipt=provenance.from_json,
+        verify_batch=_verify_batch,
+        write_tables=write_tables,
+        append=append,
+        checkpoint=checkpoint,
+    )
+
+
+def _verify_batch(batch: Mapping[str, str | int], public_key: bytes) -> None:
+    provenance.verify_batch(provenance.Batch.of(dict(batch)), public_key)

@@ -1,0 +1,104 @@
+"""What the whole instance says: whether a policy covers it, a filter drops it, text is likely in its pixels."""
+
+import re
+
+from governance import dicom
+from governance.datatypes import Instance
+from governance.errors import Undecided
+from governance.policy import standard
+from governance.policy.rules import Rules
+from governance.policy.schema import Filter
+
+_VIDEO = re.compile(r"1\.2\.840\.10008\.1\.2\.(4\.10[0-8](\.1)?|7\.[123])")
+"""MPEG2, MPEG-4 and HEVC (PS3.5, 10.7-10.11) and SMPTE ST 2110 (10.17): streams that nobody here can look into."""
+
+_ELSEWHERE = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (94, 95, 204, 205))
+"""JPIP: the pixels are on a server, and the object holds its address."""
+
+RISKY_MODALITIES = frozenset({"US", "IVUS", "SC", "OT", "XA", "RF", "ES", "GM", "CR", "DX", "XC", "DG", "IO", "PX"})
+RISKY_IODS = frozenset(
+    {
+        "ultrasound-image",
+        "ultrasound-multi-frame-image",
+        "photoacoustic-image",
+        "x-ray-angiographic-image",
+        "x-ray-radiofluoroscopic-image",
+        "enhanced-xa-image",
+        "enhanced-xrf-image",
+        "computed-radiography-image",
+        "digital-x-ray-image",
+        "digital-mammography-x-ray-image",
+        "digital-intra-oral-x-ray-image",
+        "intravascular-optical-coherence-tomography-image",
+    }
+)
+RISKY_GROUPS = frozenset({"secondary_capture", "visible_light", "photographs"})
+
+_PICTURES_OF_TEXT = ("SCREEN", "DOSE", "REPORT", "CAPTURE", "PROTOCOL", "SUMMARY", "PASTED")
+"""Parts of ImageType values with which scanners mark pages, dose reports and screen shots."""
+
+_SERIES_OF_TEXT = re.compile(r"dose|report|protocol\b|screen|capture|summary|scan(ned)? doc|form\b", re.IGNORECASE)
+_NEVER_IN_COLOUR = frozenset({"CT", "MR", "PT", "MG"})
+
+
+def iod_of(instance: Instance) -> str:
+    """The IOD of the instance's SOP class, empty if the standard does not know the class."""
+    return standard.iods().get(instance.text("SOPClassUID"), "")
+
+
+def refuse_uncovered(instance: Instance, iod: str, rules: Rules) -> None:
+    """Let pass what the policy was written for.
+
+    Raises:
+        Undecided: the SOP class or the transfer syntax is not covered.
+    """
+    if not instance.text("SOPClassUID"):
+        raise Undecided("SOPClassUID is missing or empty")
+    if standard.groups().get(iod, "") not in rules.groups:
+        raise Undecided("SOP class is not covered by this policy", hint="see covers in the policy")
+    for syntax in (instance.transfer_syntax, instance.source_syntax):
+        if _VIDEO.fullmatch(syntax):
+            raise Undecided("video is not covered by this policy", hint="every frame would have to be looked at")
+        if syntax in _ELSEWHERE:
+            raise Undecided("pixels that are on another server are not covered", hint="fetch the image itself")
+
+
+def filtered_by(instance: Instance, rules: Rules) -> str:
+    """The name of the first filter that keeps the instance out, or empty."""
+    return next((entry.name for entry in rules.policy.filters if not _passes(instance, entry)), "")
+
+
+def _passes(instance: Instance, entry: Filter) -> bool:
+    modality = instance.text("Modality")
+    if entry.keep_modalities is not None and modality not in entry.keep_modalities:
+        return False
+    if modality in (entry.drop_modalities or ()):
+        return False
+    if instance.text("SOPClassUID") in (entry.drop_sop_classes or ()):
+        return False
+    return not set(_values(instance, "ImageType")) & set(entry.drop_image_types or ())
+
+
+def text_is_likely(instance: Instance, iod: str) -> bool:
+    """Whether the class, the device's own words or the header make burned-in text likely.
+
+    BurnedInAnnotation NO is no evidence: modalities set it whatever the pixels hold.
+    """
+    if instance.first(dicom.PIXEL_DATA) is None:
+        return False
+    modality = instance.text("Modality")
+    if modality in RISKY_MODALITIES or iod in RISKY_IODS or standard.groups().get(iod) in RISKY_GROUPS:
+        return True
+    if instance.text("BurnedInAnnotation") == "YES" or instance.text("ConversionType"):
+        return True
+    if any(word in value for value in _values(instance, "ImageType")[2:] for word in _PICTURES_OF_TEXT):
+        return True
+    if modality in _NEVER_IN_COLOUR and not instance.text("PhotometricInterpretation").startswith("MONOCHROME"):
+        return True
+    return _SERIES_OF_TEXT.search(instance.text("SeriesDescription")) is not None
+
+
+def _values(instance: Instance, keyword: str) -> list[str]:
+    tag = dicom.tag_of(keyword)
+    element = None if tag is None else instance.first(tag)
+    return [] if element is None else [value.upper() for value in instance.decode(element)]

@@ -1,0 +1,124 @@
+"""Why an attribute is treated as it is, under one policy: the table row, the decision, the reason."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from pydicom import datadict
+
+from governance import dicom
+from governance.errors import Misconfigured
+from governance.policy import private, standard
+from governance.policy.rules import Rules
+from governance.policy.verdicts import Place, Verdict
+
+_TAG = re.compile(r"\(?([0-9A-Fa-f]{4}),? ?([0-9A-Fa-fxX]{2}[0-9A-Fa-f]{2})\)?")
+_TYPES = (("3", "Type 3"), ("2", "Type 2"), ("1", "Type 1"))
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a policy does with one attribute, as text ready for a terminal (`str`) or as fields."""
+
+    attribute: str
+    tag: str
+    name: str
+    table: str
+    """Which table lists it, and that table's tag and edition; empty if none does."""
+    row: Mapping[str, str]
+    """The row's actions: `basic_profile`, and each option that names it."""
+    action: str
+    method: str
+    rule: str
+    because: str
+    also: tuple[str, ...] = ()
+    """What the one decision above does not say: other Types, creators on the list."""
+
+    def __str__(self) -> str:
+        actions = ", ".join(f"{column} {action}" for column, action in self.row.items()) or "not listed"
+        lines = [
+            f"{self.tag} {self.attribute}" + (f"  {self.name}" if self.name else ""),
+            f"  table     {self.table or 'none'}: {actions}",
+            f"  decision  {self.action}  {self.method}",
+            f"  rule      {self.rule}",
+            f"  because   {self.because}",
+            *(f"  also      {line}" for line in self.also),
+        ]
+        return "\n".join(lines)
+
+
+def explain(attribute: str, rules: Rules) -> Explanation:
+    """Explain one attribute: a keyword of PS3.6, `(gggg,eeee)`, `gggg,eeee`, or a private `gggg,xxee`.
+
+    Raises:
+        Misconfigured: there is no such attribute; the hint has those that are written alike.
+    """
+    match = _TAG.fullmatch(attribute.strip())
+    if match and (int(match[1], 16) & 1):
+        return _private(int(match[1], 16), int(match[2][2:], 16), rules)
+    if match and "x" in match[2].lower():
+        raise Misconfigured("only private tags have a block to leave open", hint="write (gggg,eeee)")
+    tag = int(match[1] + match[2], 16) if match else dicom.tag_of(attribute.strip())
+    row = None if tag is None else standard.row_of(tag)
+    if tag is None or (row is None and not standard.vrs_of(tag)):
+        raise Misconfigured("there is no such attribute in PS3.6", hint=_alike(attribute))
+    vr = min(standard.vrs_of(tag), default="UN")
+    verdict = _without_type(tag, vr, rules)
+    return Explanation(
+        attribute=dicom.keyword_of(tag),
+        tag=dicom.format_tag(tag),
+        name="" if row is None else row.name,
+        table="" if row is None else f"{'beyond ' if row.because else ''}E.1-1 {row.tag} ({row.source})",
+        row={} if row is None else {"basic_profile": row.basic, **row.options},
+        action=verdict.action.value,
+        method=verdict.method.value,
+        rule=verdict.rule,
+        because=row.because
+        if row is not None and row.because and "beyond" in verdict.rule
+        else rules.because(verdict.rule),
+        also=_other_types(tag, vr, rules) if " as " in verdict.rule else (),
+    )
+
+
+def _without_type(tag: int, vr: str, rules: Rules) -> Verdict:
+    """The verdict where nothing is known about the IOD."""
+    return rules.decide(tag, vr, None, Place("", None, "" if tag == dicom.PIXEL_DATA else "unknown"))
+
+
+def _other_types(tag: int, vr: str, rules: Rules) -> tuple[str, ...]:
+    """For a compound action: what happens in IODs that make the attribute Type 3, 2 or 1."""
+    keyword, seen = dicom.keyword_of(tag), {}
+    for iod, types in standard.attribute_types().items():
+        kind = types.get(keyword)
+        if kind is not None and kind[0] not in seen:
+            seen[kind[0]] = rules.decide(tag, vr, None, Place(iod, "", ""))
+    return tuple(f"{seen[kind].action.value} where the IOD makes it {words}" for kind, words in _TYPES if kind in seen)
+
+
+def _private(group: int, element: int, rules: Rules) -> Explanation:
+    row = standard.table()[standard.WILDCARDS["private"]]
+    chosen = rules.safe_list
+    safe = [
+        f"kept for the creator {creator!r}"
+        for (its_group, its_element, creator), entry in sorted(standard.safe_private().items())
+        if (its_group, its_element) == (group, element) and chosen is not None and private.listed(entry, chosen)
+    ]
+    return Explanation(
+        attribute=f"({group:04X},xx{element:02X})",
+        tag=f"({group:04X},xx{element:02X})",
+        name=row.name,
+        table=f"E.1-1 {row.tag} ({row.source})",
+        row={"basic_profile": row.basic, **row.options},
+        action=private.UNLISTED.action.value,
+        method=private.UNLISTED.method.value,
+        rule=private.UNLISTED.rule,
+        because=rules.because(private.UNLISTED.rule),
+        also=tuple(safe),
+    )
+
+
+def _alike(attribute: str) -> str:
+    keywords = {str(entry[4]).lower(): str(entry[4]) for entry in datadict.DicomDictionary.values() if entry[4]}
+    close = [keywords[word] for word in get_close_matches(attribute.strip().lower(), keywords, n=3, cutoff=0.7)]
+    return f"did you mean {' or '.join(close)}?" if close else "write a keyword of PS3.6, or a tag as (gggg,eeee)"

@@ -1,0 +1,112 @@
+"""Decide on one instance: every element at every depth, before anything is touched. Pure.
+
+PS3.15, E.1.1: nested items too, or the name survives in a sequence.
+"""
+
+from collections.abc import Sequence
+
+from governance import dicom
+from governance.datatypes import Action, Confidential, Decision, Element, Instance, Method, Plan
+from governance.errors import Undecided
+from governance.policy import classes, private, verdicts
+from governance.policy.rules import Rules
+from governance.policy.schema import Option
+from governance.policy.verdicts import Place, Verdict
+
+MAX_DEPTH = 64
+"""Items in items; real objects stay below ten."""
+
+_UNREADABLE = Verdict(Action.REMOVE, Method.REMOVE, "unreadable-sequence")
+_STAYS = Verdict(Action.KEEP, Method.KEEP, "private-creator")
+_GOES = Verdict(Action.REMOVE, Method.REMOVE, "private-creator")
+_SCHEME = 0x00080102
+
+
+def plan(instance: Instance, rules: Rules) -> Plan:
+    """Decide on every element of `instance`.
+
+    An instance that a filter keeps out gets no decisions: nothing of it is written.
+
+    Raises:
+        Undecided: the policy does not cover the instance, or its nesting has no end.
+    """
+    iod = classes.iod_of(instance)
+    filtered = classes.filtered_by(instance, rules)
+    decisions: tuple[Decision, ...] = ()
+    if not filtered:
+        classes.refuse_uncovered(instance, iod, rules)
+        walk = _Walk(instance, rules, iod)
+        walk.elements(instance.elements, "", Place(iod, "", ""), 0)
+        decisions = tuple(walk.decisions)
+    likely = classes.text_is_likely(instance, iod)
+    return Plan(
+        policy=rules.name,
+        policy_digest=rules.digest,
+        decisions=decisions,
+        codes=rules.codes,
+        dates=rules.dates,
+        detect_pixels=likely and Option.CLEAN_PIXEL_DATA in rules.options,
+        likely_burned_in=likely,
+        filtered=filtered,
+    )
+
+
+class _Walk(Confidential):
+    """One pass over one instance; `decisions` grows in file order."""
+
+    def __init__(self, instance: Instance, rules: Rules, iod: str) -> None:
+        self.decisions: list[Decision] = []
+        self._instance = instance
+        self._rules = rules
+        self._iod = iod
+
+    def elements(self, elements: Sequence[Element], within: str, place: Place, depth: int) -> None:
+        """Decide on the elements of one item, or of the top level."""
+        if depth > MAX_DEPTH:
+            raise Undecided("sequences are nested too deeply")
+        known, decide = self._rules.memo(place).get, self._rules.decide
+        decisions, new = self.decisions, tuple.__new__  # this loop is most of what a plan costs
+        creators: list[int] = []
+        kept: set[tuple[int, str | None]] = set()
+        for element in elements:
+            tag, creator, nested = element.tag, element.creator, element.items
+            hidden = tag & 0x10000
+            if hidden and private.is_creator(tag):
+                creators.append(len(decisions))
+                decisions.append(Decision(element, within, *_GOES))
+                continue
+            vr = element.vr if nested is None else "SQ"
+            action, method, rule = known((tag, vr, creator)) or decide(tag, vr, creator, place)
+            if method is Method.DESCEND and nested is None:
+                action, method, rule = _UNREADABLE
+            decisions.append(new(Decision, (element, within, action, method, rule)))
+            if hidden and method is not Method.REMOVE:
+                kept.add((tag >> 16 << 16 | (tag & 0xFF00) >> 8, creator))
+            if method is Method.DESCEND and nested:
+                self._items(element, within, place, depth)
+        for index in creators:
+            where = decisions[index].where
+            if where.vr in ("LO", "UN") and (where.tag, self._creator(where)) in kept:
+                decisions[index] = Decision(where, within, *_STAYS)
+
+    def _items(self, element: Element, within: str, place: Place, depth: int) -> None:
+        tag = element.tag
+        name = Decision(element, within, *_STAYS).path
+        # Types are tabulated at the top and one level down, for standard sequences.
+        path = f"{dicom.keyword_of(tag)}." if place.path == "" and not tag & 0x10000 else None
+        inner = Place(self._iod, path, private.pattern(tag))
+        for number, item in enumerate(element.items or ()):
+            here = inner._replace(known_codes=True) if self._codes_are_known(item.elements) else inner
+            self.elements(item.elements, f"{name}[{number}].", here, depth + 1)
+
+    def _codes_are_known(self, elements: Sequence[Element]) -> bool:
+        for element in elements:
+            if element.tag == _SCHEME:
+                return self._instance.decode(element)[0].strip() in verdicts.KNOWN_SCHEMES
+            if element.tag > _SCHEME:
+                break
+        return False
+
+    def _creator(self, element: Element) -> str:
+        """The creator as the file writes it; a second, different one in the same block keeps nothing."""
+        return self._instance.decode(element)[0].strip()

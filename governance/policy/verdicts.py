@@ -1,0 +1,293 @@
+"""What happens to one standard attribute, from Table E.1-1, the options and the policy's rules.
+
+How the table is read, where PS3.15 leaves room:
+
+- An option that says C (clean) outweighs one that says K (keep): where two options name a
+  row, the more protective wins. So Retain Device Identity never brings back the true
+  calibration date beside dates that are shifted.
+- C needs a way to clean: text is searched, dates are shifted, times stay (the shift is
+  whole days), sequences are decided inside, AE titles become consistent dummies. What
+  cannot be cleaned (bitmaps, timestamps in bytes, the time zone, which would give the
+  season away) takes the Basic Profile's action, as if the option did not name it.
+- A compound action takes the first of remove, empty, dummy that keeps the IOD valid. An
+  attribute of an unknown IOD, or deeper than PS3.3 was tabulated, takes the dummy, which
+  is valid for every Type.
+- What the table does not list is kept, and cleaned if it can hold free text.
+- A value whose VR is of another kind than PS3.6 says is removed where it would have been
+  kept or cleaned: its bytes are not what the decision was about.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from governance import dicom
+from governance.datatypes import Action, Method
+from governance.policy import standard
+from governance.policy.schema import Option
+from governance.policy.standard import Row
+
+
+class Verdict(NamedTuple):
+    """An action, how it is carried out, and the rule that asked for it."""
+
+    action: Action
+    method: Method
+    rule: str
+
+
+class Place(NamedTuple):
+    """Where an item lies, as far as decisions depend on it.
+
+    `path` is "" at the top and `Sequence.` one level down; None deeper, where Types are
+    not tabulated. `parent` is the sequence that holds the item, as the list of safe private
+    elements writes it. `known_codes`: the item's coding scheme is a published one.
+    """
+
+    iod: str
+    path: str | None
+    parent: str
+    known_codes: bool = False
+
+
+PERSONAL = {
+    dicom.tag_of("PatientName"): Method.PATIENT,
+    dicom.tag_of("PatientID"): Method.PATIENT,
+    dicom.tag_of("AccessionNumber"): Method.ACCESSION,
+}
+"""What is replaced by a pseudonym wherever the table empties or replaces it."""
+
+
+def _tags(*keywords: str) -> frozenset[int]:
+    return frozenset(tag for keyword in keywords if (tag := dicom.tag_of(keyword)) is not None)
+
+
+CONSISTENT = _tags(
+    "DeviceSerialNumber",
+    "StationName",
+    "DetectorID",
+    "XRaySourceID",
+    "XRayDetectorID",
+    "DeviceLabel",
+    "DestinationAE",
+    "ContainerIdentifier",
+    "SpecimenIdentifier",
+    "ClinicalTrialSubjectID",
+    "ClinicalTrialSubjectReadingID",
+)
+"""Identifiers whose dummy must be the same for the same value, or two things become one."""
+
+DUMMIED_INSIDE = _tags(
+    "VerifyingObserverSequence",
+    "OperatorIdentificationSequence",
+    "FlowIdentifierSequence",
+    "ReferencedPerformedProcedureStepSequence",
+)
+"""Sequences whose every attribute has its own row: replacing those is the dummy, and stays valid."""
+
+NOT_SHIFTED = _tags(
+    "ContextGroupVersion",  # published dates: shifted ones would tell the shift to whoever knows PS3.16
+    "ContextGroupLocalVersion",
+    "TemplateVersion",
+    "TemplateLocalVersion",
+    "DateOfManufacture",  # one device, many patients: comparing would tell their shifts apart
+    "DateOfInstallation",
+)
+"""Dates that are not of the patient's course, so that shifting them would give the shift away."""
+
+CLASS_UIDS = _tags(
+    "SOPClassUID",
+    "RelatedGeneralSOPClassUID",
+    "OriginalSpecializedSOPClassUID",
+    "SOPClassesInStudy",
+    "ReferencedSOPClassUID",
+    "SOPClassesSupported",
+    "PertinentSOPClassesInStudy",
+    "PertinentSOPClassesInSeries",
+    "AvailableTransferSyntaxUID",
+    "StoredInstanceTransferSyntaxUID",
+    "FlowTransferSyntaxUID",
+    "MACCalculationTransferSyntaxUID",
+    "EncryptedContentTransferSyntaxUID",
+    "CodingSchemeUID",
+    "ContextUID",
+    "ContextGroupExtensionCreatorUID",
+    "MappingResourceUID",
+)
+"""UIDs that name a class, an encoding or a vocabulary, never an instance: meaning, not identity."""
+
+CODES = _tags("CodeValue", "LongCodeValue", "URNCodeValue", "CodingSchemeDesignator", "CodingSchemeVersion") | _tags(
+    "CodingSchemeRegistry",
+    "CodingSchemeExternalID",
+    "CodingSchemeName",
+    "CodingSchemeResponsibleOrganization",
+    "CodingSchemeURL",
+)
+"""What a published coding scheme fixes: kept as it is in items that use one."""
+
+KNOWN_SCHEMES = frozenset(
+    {"DCM", "SCT", "SRT", "SNM3", "99SDM", "LN", "UCUM", "RADLEX", "RADELEMENT", "FMA", "UMLS", "NCIt", "NDC"}
+    | {"I9", "I9C", "I10", "I10P", "I11", "C4", "C5", "CD2", "HPC", "ACR", "BI", "IBSI", "NEU", "MSH", "MA", "MDC"}
+    | {"ISO3166_1", "ISO639_1", "ISO639_2", "RFC3066", "RFC5646", "UBERON", "PUBCHEM_CID", "CHEBI", "ITIS_TSN"}
+)
+"""Designators of PS3.16, chapter 8. A site's own scheme can hold whatever the site typed."""
+
+PIXELS = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00003, 0x7FE00008, 0x7FE00009, 0x7FE00010})
+DATES = frozenset({"DA", "DT"})
+CHARACTERS = dicom.FREE_TEXT_VRS | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"}
+BINARY = dicom.VRS - CHARACTERS - {"SQ", "UN"}
+
+REMOVED_KIND = Verdict(Action.REMOVE, Method.REMOVE, "wrong-vr")
+_AS_IT_IS = frozenset(
+    {Method.KEEP, Method.DESCEND, Method.TEXT, Method.UID, Method.SHIFT, Method.AGE, Method.CONSISTENT}
+)
+
+# The first of these that the row offers keeps the IOD valid (PS3.15, E.1.1; Types: PS3.5, 7.4).
+# A conditional attribute that is present is treated as if its condition held.
+_PREFERENCE = {"3": "XZUD", "2": "ZDUX", "2C": "ZDUX", "1": "DUZX", "1C": "DUZX", "": "DUZX"}
+
+
+def basic_letter(row: Row, tag_path: str | None, types: Mapping[str, str] | None) -> str:
+    """The one letter of the Basic Profile's action that holds at this place.
+
+    `types` are the Types of the instance's IOD (None: unknown IOD); `tag_path` is the
+    attribute's path in it (None: too deep). An attribute that a known IOD does not have is
+    a Standard Extended one, hence Type 3 (PS3.2, 3.11.1).
+    """
+    letters = row.basic.replace("*", "").split("/")
+    if len(letters) == 1:
+        return letters[0]
+    kind = "" if types is None or tag_path is None else types.get(tag_path, "3")
+    return next(letter for letter in _PREFERENCE[kind] if letter in letters)
+
+
+def carry_out(letter: str, tag: int, vr: str) -> tuple[Action, Method]:
+    """How an action of the Basic Profile is carried out on an attribute."""
+    action = Action(letter)
+    if action is Action.REMOVE:
+        return action, Method.REMOVE
+    if action is Action.EMPTY:
+        return action, PERSONAL.get(tag, Method.EMPTY)
+    if vr == "SQ" and (action is Action.UID or tag in DUMMIED_INSIDE):
+        return action, Method.DESCEND
+    if action is Action.UID or (vr == "UI" and action is Action.DUMMY):
+        # "A UID" is read from characters; other bytes cannot be replaced by one.
+        return (action, Method.UID) if vr in CHARACTERS else (Action.REMOVE, Method.REMOVE)
+    if tag in PERSONAL:
+        return action, PERSONAL[tag]
+    if tag in CONSISTENT and vr in CHARACTERS:
+        return action, Method.CONSISTENT
+    return action, Method.DUMMY
+
+
+def clean(option: Option, tag: int, vr: str) -> Method | None:
+    """How an option's C is carried out; None where there is no way to clean such a value."""
+    official = standard.vrs_of(tag)
+    if option is Option.RETAIN_MODIFIED_DATES:
+        if tag in NOT_SHIFTED:
+            return None
+        if vr in DATES or (official & DATES and vr in CHARACTERS):
+            return Method.SHIFT
+        return Method.KEEP if vr == "TM" else None
+    if vr == "SQ":
+        return Method.DESCEND
+    if option is Option.RETAIN_DEVICE_IDENTITY and vr == "AE":
+        return Method.CONSISTENT
+    return Method.TEXT if vr in dicom.FREE_TEXT_VRS else None
+
+
+def kept(tag: int, vr: str) -> Method:
+    """How "keep" is carried out: sequences are decided inside, ages above 89 are one (45 CFR 164.514)."""
+    if vr == "SQ":
+        return Method.DESCEND
+    return Method.AGE if "AS" in (vr, *standard.vrs_of(tag)) and vr in CHARACTERS else Method.KEEP
+
+
+def by_row(row: Row, tag: int, vr: str, place: Place, options: Iterable[Option]) -> Verdict:
+    """What a table row and the options in force say."""
+    source = "beyond E.1-1" if row.because else "E.1-1"
+    active = [(option, row.options[option]) for option in options if option in row.options]
+    cleaning = [option for option, letter in active if letter == "C"]
+    for option in cleaning:
+        method = clean(option, tag, vr)
+        if method is not None:
+            return Verdict(Action.CLEAN, method, f"{source} C {option}")
+    if active and not cleaning:
+        return Verdict(Action.KEEP, kept(tag, vr), f"{source} K {active[0][0]}")
+    path = None if place.path is None else place.path + (row.keyword or dicom.keyword_of(tag))
+    letter = basic_letter(row, path, standard.attribute_types().get(place.iod))
+    rule = f"{source} {row.basic}" if row.basic == letter else f"{source} {row.basic} as {letter}"
+    return Verdict(*carry_out(letter, tag, vr), rule)
+
+
+def unlisted(tag: int, vr: str, place: Place, options: Iterable[Option]) -> Verdict:
+    """What happens to an attribute that PS3.6 knows and Table E.1-1 does not list."""
+    official = standard.vrs_of(tag)
+    if not official:
+        return Verdict(Action.REMOVE, Method.REMOVE, "unknown")
+    if vr == "SQ":
+        return Verdict(Action.KEEP, Method.DESCEND, "unlisted")
+    if tag in CODES and place.known_codes:
+        return Verdict(Action.KEEP, Method.KEEP, "known-code")
+    either = official | {vr}
+    if either & (DATES | {"TM"}):
+        return _unlisted_date(either, vr, options)
+    if "AS" in either:
+        return Verdict(Action.KEEP, Method.AGE, "unlisted")
+    if "UI" in either:
+        if tag in CLASS_UIDS or Option.RETAIN_UIDS in options:
+            return Verdict(Action.KEEP, Method.KEEP, "unlisted-class-uid" if tag in CLASS_UIDS else "unlisted")
+        return Verdict(Action.UID, Method.UID, "unlisted-uid")
+    if "PN" in either:
+        return Verdict(Action.EMPTY, Method.EMPTY, "unlisted-name")
+    if "AE" in either:
+        return Verdict(Action.EMPTY, Method.EMPTY, "unlisted-address")
+    if "UR" in either and tag not in CODES:
+        return Verdict(Action.DUMMY, Method.DUMMY, "unlisted-address")
+    if either & dicom.FREE_TEXT_VRS:
+        return Verdict(Action.CLEAN, Method.TEXT, "unlisted-text")
+    return Verdict(Action.KEEP, Method.KEEP, "unlisted")
+
+
+def _unlisted_date(either: frozenset[str], vr: str, options: Iterable[Option]) -> Verdict:
+    """Dates that the table does not list follow the option for those that it does."""
+    chosen = frozenset(options)
+    if Option.RETAIN_FULL_DATES in chosen:
+        return Verdict(Action.KEEP, Method.KEEP, "unlisted-date")
+    if Option.RETAIN_MODIFIED_DATES not in chosen:
+        return Verdict(Action.EMPTY, Method.EMPTY, "unlisted-date")
+    if either & DATES:
+        return Verdict(Action.CLEAN, Method.SHIFT, "unlisted-date")
+    if vr == "TM":
+        return Verdict(Action.CLEAN, Method.KEEP, "unlisted-date")
+    return Verdict(Action.EMPTY, Method.EMPTY, "unlisted-date")
+
+
+def structural(tag: int, *, nested: bool) -> Verdict | None:
+    """What is decided by where a tag lies, before any table."""
+    group = tag >> 16
+    if tag & 0xFFFF == 0:  # retired, and wrong as soon as anything in the group changes (PS3.5, 7.2)
+        return Verdict(Action.REMOVE, Method.REMOVE, "group-length")
+    if group in (0x0000, 0x0002, 0x0004):  # commands, file meta and directories have no place in a data set
+        return Verdict(Action.REMOVE, Method.REMOVE, "misplaced")
+    if group == 0x7FE0:
+        if tag not in PIXELS:
+            return Verdict(Action.REMOVE, Method.REMOVE, "unknown")
+        if nested:  # nobody looks for text in a picture inside a sequence
+            return Verdict(Action.REMOVE, Method.REMOVE, "nested-pixels")
+        return Verdict(Action.KEEP, Method.KEEP, "pixels")
+    if tag >> 24 == 0x60 and group & 1 == 0:
+        # Bitmaps cannot be cleaned, and an overlay without its data is not valid: the plane goes.
+        return Verdict(Action.REMOVE, Method.REMOVE, "overlay-plane")
+    return None
+
+
+def right_kind(verdict: Verdict, tag: int, vr: str) -> Verdict:
+    """Removal instead of `verdict` where the value is of another kind than PS3.6 says."""
+    if verdict.method not in _AS_IT_IS or vr in (official := standard.vrs_of(tag)) or tag in PIXELS:
+        return verdict
+    if not official:
+        return REMOVED_KIND if vr not in dicom.VRS or vr == "UN" else verdict
+    for kind in (CHARACTERS, BINARY):
+        if vr in kind and official & kind:
+            return verdict
+    return REMOVED_KIND

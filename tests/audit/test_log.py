@@ -1,0 +1,214 @@
+"""An event goes in with its act or not at all; a checkpoint signs all before it."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, func, insert, select
+
+from governance import audit, merkle, signed_note
+from governance.database import checkpoints, events, open_database, runs, writing
+from governance.datatypes import Event
+from governance.errors import Tampered
+from governance.keys import Keyring
+
+KEYRING = Keyring(bytes(32))
+ORIGIN = "governance/test"
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_database(tmp_path / "w.sqlite3")
+    yield engine
+    engine.dispose()
+
+
+def event(number: int) -> Event:
+    return Event("batch-committed", "governance", "2026-01-31T12:00:00Z", f"batch {number}", {"receipts": number})
+
+
+def sign(engine: Engine) -> str:
+    with writing(engine) as connection:
+        return audit.checkpoint(connection, KEYRING, origin=ORIGIN)
+
+
+def add(engine: Engine, *numbers: int) -> int:
+    with engine.begin() as connection:
+        return audit.append(connection, [event(number) for number in numbers])
+
+
+# ------------------------------------------------------------------ append
+
+
+def test_a_leaf_is_pinned() -> None:
+    """Another form would break every log that exists."""
+    assert audit.encode(event(3)) == (
+        b'{"actor":"governance","details":{"receipts":3},"kind":"batch-committed",'
+        b'"subject":"batch 3","time":"2026-01-31T12:00:00Z"}'
+    )
+
+
+@given(details=st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.integers(-(2**53) + 1, 2**53 - 1)))
+def test_the_order_of_details_does_not_matter(details: dict[str, str | int]) -> None:
+    turned = dict(reversed(details.items()))
+
+    assert audit.encode(Event("k", "a", "t", "s", details)) == audit.encode(Event("k", "a", "t", "s", turned))
+
+
+def test_indexes_go_on_where_they_stopped(engine: Engine) -> None:
+    assert [add(engine, 1, 2), add(engine), add(engine, 3), add(engine, 4)] == [0, 2, 2, 3]
+
+
+def test_an_act_that_fails_leaves_no_event(engine: Engine) -> None:
+    def act() -> None:
+        with engine.begin() as connection:
+            audit.append(connection, [event(1)])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        act()
+
+    with engine.connect() as connection:
+        assert connection.execute(select(func.count()).select_from(events)).scalar_one() == 0
+
+
+def test_writers_neither_lose_nor_repeat_an_event(engine: Engine) -> None:
+    def work(writer: int) -> None:
+        for number in range(25):
+            with writing(engine) as connection:
+                # A read before the append, as real acts have one.
+                connection.execute(select(func.count()).select_from(runs)).scalar_one()
+                audit.append(connection, [event(writer * 100 + number)])
+
+    threads = [threading.Thread(target=work, args=(writer,)) for writer in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with engine.connect() as connection:
+        rows = connection.execute(select(events.c.idx, events.c.body).order_by(events.c.idx)).all()
+    assert list(range(100)) == [row.idx for row in rows]
+    expected = {audit.encode(event(writer * 100 + number)) for writer in range(4) for number in range(25)}
+    assert expected == {row.body for row in rows}
+
+
+# ------------------------------------------------------------------ checkpoints
+
+
+@settings(max_examples=25)
+@given(steps=st.lists(st.integers(0, 9), min_size=1, max_size=6))
+def test_a_checkpoint_has_the_root_of_all_leaves(tmp_path_factory: pytest.TempPathFactory, steps: list[int]) -> None:
+    engine = open_database(tmp_path_factory.mktemp("log") / "w.sqlite3")
+    leaves: list[bytes] = []
+    for count in steps:
+        add(engine, *range(count))
+        leaves += [merkle.leaf_hash(audit.encode(event(number))) for number in range(count)]
+
+        signed = signed_note.parse_checkpoint(sign(engine), KEYRING.public_key, ORIGIN)
+
+        assert (len(leaves), merkle.root(leaves)) == signed
+    engine.dispose()
+
+
+def test_the_same_log_gives_the_same_checkpoint_and_one_row(engine: Engine) -> None:
+    add(engine, 1, 2)
+
+    assert sign(engine) == sign(engine)
+    with engine.connect() as connection:
+        assert connection.execute(select(func.count()).select_from(checkpoints)).scalar_one() == 1
+
+
+def test_the_last_checkpoint_is_found(engine: Engine) -> None:
+    with engine.connect() as connection:
+        assert audit.latest(connection) is None
+    add(engine, 1)
+    sign(engine)
+    add(engine, 2)
+    last = sign(engine)
+
+    with engine.connect() as connection:
+        assert last == audit.latest(connection)
+
+
+def alter(engine: Engine, statement: str) -> None:
+    """As somebody with the database file would: without the triggers that stop mistakes."""
+    with engine.begin() as connection:
+        for table in ("events", "checkpoints"):
+            for change in ("update", "delete"):
+                connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_no_{change}")
+        connection.exec_driver_sql(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("UPDATE checkpoints SET frontier = zeroblob(length(frontier))", id="another tree"),
+        pytest.param("UPDATE checkpoints SET frontier = x''", id="no tree"),
+        pytest.param("UPDATE checkpoints SET size = 2", id="another size"),
+        pytest.param("UPDATE checkpoints SET note = replace(note, '3', '2')", id="another note"),
+        pytest.param("DELETE FROM events WHERE idx = 2", id="a signed event gone"),
+        pytest.param("DELETE FROM events", id="all events gone"),
+        pytest.param("UPDATE events SET idx = 7 WHERE idx = 4", id="a gap after it"),
+    ],
+)
+def test_nothing_is_signed_that_contradicts_the_last_checkpoint(engine: Engine, statement: str) -> None:
+    add(engine, 0, 1, 2)
+    sign(engine)
+    if "idx = 4" in statement:
+        add(engine, 3, 4, 5)
+    alter(engine, statement)
+
+    with pytest.raises(Tampered):
+        sign(engine)
+
+
+def test_a_key_that_did_not_sign_the_log_signs_nothing(engine: Engine) -> None:
+    add(engine, 1)
+    sign(engine)
+
+    with pytest.raises(Tampered), writing(engine) as connection:
+        audit.checkpoint(connection, Keyring(b"\1" * 32), origin=ORIGIN)
+
+
+# ------------------------------------------------------------------ proofs
+
+
+def test_every_event_is_proved_in_every_log_that_holds_it(engine: Engine) -> None:
+    add(engine, *range(9))
+    with engine.connect() as connection:
+        leaves = connection.execute(select(events.c.leaf_hash).order_by(events.c.idx)).scalars().all()
+        for size in range(1, 10):
+            for index in range(size):
+                path = audit.inclusion(connection, index, size)
+                assert merkle.root(leaves[:size]) == merkle.root_from_inclusion(leaves[index], index, size, path)
+
+
+def test_a_checkpoint_proves_that_it_continues_an_older_one(engine: Engine) -> None:
+    add(engine, *range(5))
+    old = signed_note.parse_checkpoint(sign(engine), KEYRING.public_key, ORIGIN)
+    add(engine, *range(6))
+    new = signed_note.parse_checkpoint(sign(engine), KEYRING.public_key, ORIGIN)
+
+    with engine.connect() as connection:
+        proof = audit.consistency(connection, old.size, new.size)
+
+    assert audit.verify_consistency(*old, *new, proof)
+
+
+@pytest.mark.parametrize(("index", "size"), [(3, 3), (-1, 3), (0, 4), (0, 0)])
+def test_there_is_no_proof_of_what_is_not_there(engine: Engine, index: int, size: int) -> None:
+    add(engine, 0, 1, 2)
+
+    with engine.connect() as connection, pytest.raises(IndexError):
+        audit.inclusion(connection, index, size)
+
+
+def test_two_logs_cannot_share_an_index(engine: Engine) -> None:
+    add(engine, 0)
+
+    with pytest.raises(Exception, match="UNIQUE"), engine.begin() as connection:
+        connection.execute(insert(events).values(idx=0, leaf_hash=b"h", body=b"b"))
