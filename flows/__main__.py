@@ -29,8 +29,11 @@ def main() -> int:
     except Exception as error:
         from flows.boundary import FlowFailed
 
-        print(f"flows: error: {error if isinstance(error, FlowFailed) else pipeline.where(error)}", file=sys.stderr)
-        return error.exit_code if isinstance(error, FlowFailed) else 1
+        if not isinstance(error, FlowFailed):
+            print(f"flows: error: internal error {pipeline.where(error)}", file=sys.stderr)
+            return 1
+        print(f"flows: error: {error}", file=sys.stderr)
+        return error.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -18,6 +19,10 @@ log = logging.getLogger("flows")
 class FlowFailed(Exception):
     """A stage failed; the code says which way, the outcomes say why."""
 
+    def __init__(self, code: str, exit_code: int = 1) -> None:
+        super().__init__(code)
+        self.exit_code = exit_code
+
 
 def coded(function: Callable[P, R]) -> Callable[P, R]:
     """Replace every exception by `FlowFailed` with its type and exit code.
@@ -32,16 +37,14 @@ def coded(function: Callable[P, R]) -> Callable[P, R]:
         except FlowFailed:
             raise
         except GovernanceError as error:
-            code = f"{type(error).__name__}, exit code {error.exit_code}"
+            failed = FlowFailed(f"{type(error).__name__}, exit code {error.exit_code}", error.exit_code)
         except Exception as error:
-            code = pipeline.where(error)
-        raise FlowFailed(code)
+            failed = FlowFailed(pipeline.where(error))
+        raise failed
 
     return wrapped
 
 
 def open_context(workspace: str) -> pipeline.Context:
     """Open a workspace as a flow does: the passphrase comes from the environment."""
-    import os
-
     return pipeline.open_context(Path(workspace), passphrase=keys.read_passphrase(os.environ))

@@ -55,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"governance {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
 
-    def command(name: str, act: Callable[[argparse.Namespace], int], text: str, example: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, act: Callable[[argparse.Namespace], int], text: str, example: str
+    ) -> argparse.ArgumentParser:
         sub = commands.add_parser(
             name,
             help=text,
@@ -70,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     def in_workspace(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--workspace", "-w", type=Path, required=True, metavar="W", help="folder made by init")
 
-    init = command("init", _init, "Create a workspace: zones, keys, database, config.", "governance init /data/research")
+    init = command(
+        "init", _init, "Create a workspace: zones, keys, database, config.", "governance init /data/research"
+    )
     init.add_argument("workspace", type=Path, metavar="WORKSPACE")
     init.add_argument("--passphrase-file", type=Path, metavar="FILE", help="first line protects the root key")
 
@@ -80,17 +84,23 @@ def _parser() -> argparse.ArgumentParser:
         "Ingest, de-identify, inspect and commit sources.",
         "governance run /archive/2024 scans.zip -w /data/research --project lung --policy research",
     )
-    run.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help="file, folder, zip, tar(.gz/.xz) or DICOMDIR")
+    run.add_argument(
+        "sources", type=Path, nargs="+", metavar="SOURCE", help="file, folder, zip, tar(.gz/.xz) or DICOMDIR"
+    )
     in_workspace(run)
     run.add_argument("--project", "-p", required=True, metavar="P", help="pseudonyms of projects cannot be linked")
     run.add_argument("--policy", default="research", metavar="NAME|FILE", help="default: research")
     run.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores")
 
-    plan = command("plan", _plan, "Every decision on one file; writes nothing.", "governance plan ct.dcm --policy research")
+    plan = command(
+        "plan", _plan, "Every decision on one file; writes nothing.", "governance plan ct.dcm --policy research"
+    )
     plan.add_argument("file", type=Path, metavar="FILE")
     plan.add_argument("--policy", default="research", metavar="NAME|FILE")
 
-    explain = command("explain", _explain, "Why an attribute is treated as it is.", "governance explain StudyDate --policy basic")
+    explain = command(
+        "explain", _explain, "Why an attribute is treated as it is.", "governance explain StudyDate --policy basic"
+    )
     explain.add_argument("attribute", metavar="ATTRIBUTE", help="keyword, or gggg,eeee")
     explain.add_argument("--policy", default="research", metavar="NAME|FILE")
 
@@ -113,7 +123,9 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("id", metavar="ID", help="pseudonymous id, receipt id, digest, or an output file")
     in_workspace(trace)
 
-    verify = command("verify", _verify, "Check a release offline.", "governance verify /data/research/published/lung-ct@v1")
+    verify = command(
+        "verify", _verify, "Check a release offline.", "governance verify /data/research/published/lung-ct@v1"
+    )
     verify.add_argument("release", type=Path, metavar="RELEASE")
     verify.add_argument("--key", metavar="HEX", help="the public key that you expect, from a channel that you trust")
 
@@ -168,7 +180,9 @@ def _init(args: argparse.Namespace) -> int:
         environ["GOVERNANCE_PASSPHRASE_FILE"] = str(args.passphrase_file)
     passphrase = _passphrase(environ)
     if passphrase is None and sys.stdin.isatty():
-        passphrase = getpass.getpass("passphrase for the root key (empty: a key file that only you can read): ").encode()
+        passphrase = getpass.getpass(
+            "passphrase for the root key (empty: a key file that only you can read): "
+        ).encode()
         if passphrase and passphrase != getpass.getpass("again: ").encode():
             raise Misconfigured("the two passphrases differ", hint="run init again")
     context = pipeline.create(args.workspace, passphrase=passphrase or None)

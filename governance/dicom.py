@@ -18,7 +18,29 @@ LONG_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN"
 """VRs with a 32-bit length in explicit encodings (PS3.5, 7.1.2)."""
 
 VRS = LONG_VRS | frozenset(
-    {"AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"}
+    {
+        "AE",
+        "AS",
+        "AT",
+        "CS",
+        "DA",
+        "DS",
+        "DT",
+        "FD",
+        "FL",
+        "IS",
+        "LO",
+        "LT",
+        "PN",
+        "SH",
+        "SL",
+        "SS",
+        "ST",
+        "TM",
+        "UI",
+        "UL",
+        "US",
+    }
 )
 
 CHARSET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
@@ -30,7 +52,22 @@ FREE_TEXT_VRS = CHARSET_VRS | {"UR"}
 SINGLE_TEXT_VRS = frozenset({"LT", "ST", "UT", "UR"})
 """Text VRs in which a backslash is a character, not a delimiter (PS3.5, 6.4)."""
 
-MAX_CHARACTERS = {"AE": 16, "AS": 4, "CS": 16, "DA": 8, "DS": 16, "DT": 26, "IS": 12, "LO": 64, "LT": 10240, "PN": 64, "SH": 16, "ST": 1024, "TM": 14, "UI": 64}
+MAX_CHARACTERS = {
+    "AE": 16,
+    "AS": 4,
+    "CS": 16,
+    "DA": 8,
+    "DS": 16,
+    "DT": 26,
+    "IS": 12,
+    "LO": 64,
+    "LT": 10240,
+    "PN": 64,
+    "SH": 16,
+    "ST": 1024,
+    "TM": 14,
+    "UI": 64,
+}
 """Characters a value may have (PS3.5, table 6.2-1); for PN, each component group."""
 
 
@@ -42,7 +79,7 @@ def vr_of(tag: int) -> str | None:
     if tag & 0xFFFF == 0:
         return "UL"
     try:
-        return datadict.dictionary_VR(tag)[:2]
+        return str(datadict.dictionary_VR(tag))[:2]
     except KeyError:
         return None
 
@@ -87,7 +124,7 @@ def decode(value: bytes, codecs: tuple[str, ...]) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return charset.decode_bytes(value, list(codecs), {0x5C, 0x5E, 0x3D, 0x0A, 0x0C, 0x0D, 0x09})
+            return str(charset.decode_bytes(value, list(codecs), {0x5C, 0x5E, 0x3D, 0x0A, 0x0C, 0x0D, 0x09}))
         except (LookupError, ValueError):
             return value.decode("ascii", "replace")
 
@@ -99,7 +136,7 @@ def encode(text: str, codecs: tuple[str, ...]) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return charset.encode_string(text, list(codecs))
+            return bytes(charset.encode_string(text, list(codecs)))
         except (LookupError, ValueError):
             return text.encode("ascii", "replace")
 

@@ -9,7 +9,8 @@ What `search` does not find, so that ordinary files pass:
   compressed pixels, where chance alone would make them;
 - numbers shorter than 5 digits, round ones such as 10000, and UIDs of fewer than five parts;
 - a number inside a longer number, a UID that only begins another UID;
-- other spellings than case, diacritics and German umlauts; nothing across a line break.
+- other spellings than case, diacritics and umlauts; anything across a line break; a short
+  ideographic name in a 7-bit code (ISO 2022) that does not follow its escape sequence.
 
 Dates of devices (calibration, manufacture) and UIDs of devices and of classes are not collected.
 """

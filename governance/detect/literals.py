@@ -106,7 +106,8 @@ def _alone_or_together(name: str) -> Iterator[str]:
             yield name
         return
     parts = [part for part in re.split(r"[\s^]+", name) if part]
-    if 2 <= len(parts) <= 3 and sum(map(len, parts)) > LONGEST_WORD:
+    together = 2 <= len(parts) <= 3 and sum(map(len, parts)) > LONGEST_WORD
+    if together and all(vocabulary.is_clinical(part) for part in parts):
         for order in permutations(parts):
             yield from (between.join(order) for between in ("^", " ", ", ", ",", "_"))
 

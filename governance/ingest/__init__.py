@@ -2,13 +2,17 @@
 
     folders.py    files of a folder in a fixed order; links, loops and devices are outcomes
     dicomdir.py   the files that a DICOMDIR lists
-    archives.py   zip, tar and compressed files, in each other, within limits
+    archives.py   what is an archive, by content; archives in each other; limits
+    zips.py       members of a zip, by its central directory
+    tars.py       members of a tar, front to back, also of a compressed one
+    budget.py     what the archives inside one file may use up, and have
 
 What cannot be opened is a SourceOutcome with a reason. Content decides what a file is,
 not its name; whether it is an image is for the reader to say.
 """
 
-from governance.ingest.archives import Limits, sources
+from governance.ingest.archives import sources
+from governance.ingest.budget import Limits
 from governance.ingest.folders import files
 
 __all__ = ["Limits", "files", "sources"]

@@ -147,9 +147,7 @@ DICOM = (
     Column("PhotometricInterpretation", TEXT, "What the samples mean: MONOCHROME1, MONOCHROME2, RGB, ..."),
     Column("PixelSpacing", NUMBERS, "Millimetres between rows, then between columns, in the patient."),
     Column("ImagerPixelSpacing", NUMBERS, "Millimetres between rows, then between columns, at the detector."),
-    Column(
-        "NominalScannedPixelSpacing", NUMBERS, "Millimetres between rows, then between columns, on the film."
-    ),
+    Column("NominalScannedPixelSpacing", NUMBERS, "Millimetres between rows, then between columns, on the film."),
     Column("ImageOrientationPatient", NUMBERS, "Direction cosines of the first row, then of the first column."),
     Column("ImagePositionPatient", NUMBERS, "Millimetres: x, y and z of the first pixel's centre."),
     Column("RescaleSlope", NUMBER, "Factor from stored values to the modality's units."),

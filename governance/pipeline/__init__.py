@@ -1,13 +1,13 @@
 """The order. The only place that knows more than one stage.
 
-    context.py     an open workspace: folders, database, keys
-    instance.py    one source: read, decide, act, inspect, prove
-    pool.py        many sources, in worker processes, results in order
-    commit.py      results made real, batch by batch
-    runs.py        runs and shards: register, list, de-identify, finish, recover
-    publishing.py  releases: publish, verify
-    tracing.py     from an output back to its source, and forward to its releases
-    planning.py    every decision on one file, nothing written
+context.py     an open workspace: folders, database, keys
+instance.py    one source: read, decide, act, inspect, prove
+pool.py        many sources, in worker processes, results in order
+commit.py      results made real, batch by batch
+runs.py        runs and shards: register, list, de-identify, finish, recover
+publishing.py  releases: publish, verify
+tracing.py     from an output back to its source, and forward to its releases
+planning.py    every decision on one file, nothing written
 """
 
 from governance.pipeline.context import Context, create, needs_passphrase, open_context, where

@@ -48,7 +48,9 @@ class Committer(Confidential):
         if staged:
             with writing(engine) as connection:
                 connection.execute(insert(pending), [{"path": path, "run_id": self._run_id} for path in staged])
-            workspace.commit_all({path: processed.staged.path for path, processed in staged.items() if processed.staged})
+            workspace.commit_all(
+                {path: processed.staged.path for path, processed in staged.items() if processed.staged}
+            )
         for entry in settled:
             if not entry.commit and entry.processed.staged is not None:
                 entry.processed.staged.path.unlink(missing_ok=True)
@@ -106,21 +108,25 @@ class Committer(Confidential):
         if there is not None and there[0] == mine[0] and there[1] == mine[1]:
             return Settled(processed, Outcome.DUPLICATE, "the same bytes as another source", output)
         if there is not None and there[0] != mine[0] and there[1] == mine[1] and there[2] == mine[2]:
-            return Settled(processed, Outcome.DUPLICATE, "the same object as another source, once de-identified", output)
+            return Settled(
+                processed, Outcome.DUPLICATE, "the same object as another source, once de-identified", output
+            )
         if there is not None and there[0] != mine[0]:
             return Settled(processed, Outcome.QUARANTINED, COLLISION, None)
         curated[receipt.path] = mine
         return Settled(processed, Outcome.PUBLISHED, "", output, commit=True)
 
     def _record(self, connection: Connection, settled: Sequence[Settled], going_in: Sequence[Settled]) -> None:
-        rows = [
-            SourceOutcome(entry.processed.source, entry.outcome, entry.reason, entry.output) for entry in settled
-        ]
+        rows = [SourceOutcome(entry.processed.source, entry.outcome, entry.reason, entry.output) for entry in settled]
         digests = [entry.processed.source_digest or None for entry in settled]
         record_outcomes(connection, self._context.keyring, self._run_id, self._position, rows, digests)
         self._position += len(settled)
         counts = Counter(entry.outcome.value for entry in settled)
-        details: dict[str, str | int] = {"run": self._run_id, "policy": self._policy_digest, **dict(sorted(counts.items()))}
+        details: dict[str, str | int] = {
+            "run": self._run_id,
+            "policy": self._policy_digest,
+            **dict(sorted(counts.items())),
+        }
         made = [entry.processed.receipt for entry in going_in if entry.processed.receipt is not None]
         if not made:
             audit.append(connection, [event("outcomes-recorded", self._run_id, **details)])
@@ -209,5 +215,3 @@ def record_outcomes(
             for number, (outcome, digest) in enumerate(zip(found, known, strict=True))
         ],
     )
-
-

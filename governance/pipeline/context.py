@@ -70,5 +70,3 @@ def where(error: BaseException) -> str:
         return type(error).__name__
     path = Path(frames[-1].filename)
     return f"{type(error).__name__} at {path.parent.name}/{path.name}:{frames[-1].lineno}"
-
-

@@ -197,7 +197,7 @@ def scrub_pixels(instance: Instance, plan: Plan, *, look: bool) -> Pixels:
     # Also where nothing is masked: what hides around the pixels goes in either case.
     cleaned = containers.clean(instance)
     if cleaned is not None:
-        pixels.edits[element] = cleaned.value
+        pixels.edits[element] = bytes(cleaned.value)
         pixels.added += cleaned.added
         pixels.steps += cleaned.steps
     likely = plan.likely_burned_in or bool(devices.known(instance))
@@ -264,7 +264,9 @@ def inspect(
     if written.trailing or any(written.preamble or b""):
         raise Leak("bytes outside the data set survived")
     skip = native_pixels(written)
-    kinds = identifiers.search(data, found, codecs=instance.codecs, skip=skip, allowed=frozenset(replaced.shifted_dates))
+    kinds = identifiers.search(
+        data, found, codecs=instance.codecs, skip=skip, allowed=frozenset(replaced.shifted_dates)
+    )
     if kinds:
         raise Leak(f"still there after writing: {', '.join(kinds)}")
     if pixels.regions:
@@ -282,7 +284,9 @@ def native_pixels(instance: Instance) -> tuple[tuple[int, int], ...]:
 
 def _steps(instance: Instance, plan: Plan, pixels: Pixels, replaced: Replaced) -> Sequence[Step]:
     version = governance.__version__
-    reading = {"transfer_syntax": instance.source_syntax} | ({"repaired": instance.repaired} if instance.repaired else {})
+    reading = {"transfer_syntax": instance.source_syntax} | (
+        {"repaired": instance.repaired} if instance.repaired else {}
+    )
     return [
         Step("read", "governance", version, reading),
         Step("header", "governance", version, {"decisions": len(plan.decisions), "emptied": replaced.emptied}),

@@ -65,7 +65,11 @@ class Summary:
         lines = [f"run {self.run}  project {self.project}  policy {self.policy}", f"{'sources':<12}{self.sources:>8}"]
         for outcome in Outcome:
             count = self.counts.get(outcome.value, 0)
-            note = f"  ({self.unchanged} unchanged since an earlier run)" if outcome is Outcome.PUBLISHED and self.unchanged else ""
+            note = (
+                f"  ({self.unchanged} unchanged since an earlier run)"
+                if outcome is Outcome.PUBLISHED and self.unchanged
+                else ""
+            )
             lines.append(f"{outcome.value:<12}{count:>8}{note}")
         return "\n".join(lines)
 
@@ -158,7 +162,9 @@ def deidentify(
             done = connection.execute(
                 select(func.count())
                 .select_from(outcomes_table)
-                .where(outcomes_table.c.run_id == run_id, outcomes_table.c.position.between(first, first + SHARD_SPAN - 1))
+                .where(
+                    outcomes_table.c.run_id == run_id, outcomes_table.c.position.between(first, first + SHARD_SPAN - 1)
+                )
             ).scalar_one()
         files = [Path(name) for name in json.loads(context.keyring.unseal(sealed, purpose="shard"))]
         entries = islice(ingest.sources(files), done, None)
@@ -265,7 +271,7 @@ def recover(context: Context) -> None:
             if recorded is None:
                 target.unlink(missing_ok=True)
             elif recorded != present:
-                # The new bytes replaced those of an older policy; take both back, so that a run makes one of them again.
+                # The new bytes replaced those of an older policy: take both back, and a run makes one again.
                 target.unlink(missing_ok=True)
                 connection.execute(update(receipts).where(receipts.c.path == path).values(superseded=True))
         connection.execute(delete(pending))

@@ -70,8 +70,13 @@ def trace(context: Context, wanted: str) -> list[Trace]:
     """
     names = _names(context, wanted)
     table = receipts
-    columns = (table.c.patient, table.c.study, table.c.series, table.c.instance, table.c.path, table.c.sha256)
-    columns += (table.c.source_digest, table.c.receipt_id, table.c.batch_id)
+    columns = [
+        table.c[name]
+        for name in (
+            *("patient", "study", "series", "instance", "path"),
+            *("sha256", "source_digest", "receipt_id", "batch_id"),
+        )
+    ]
     found: list[Trace] = []
     with context.engine.connect() as connection:
         query = select(table, batches.c.time).join(batches, batches.c.batch_id == table.c.batch_id)
@@ -89,9 +94,7 @@ def trace(context: Context, wanted: str) -> list[Trace]:
 
 
 def _trace(row: Any, releases: tuple[str, ...]) -> Trace:
-    return Trace(
-        row.receipt_id, provenance.from_json(row.body), not row.superseded, row.batch_id, row.time, releases
-    )
+    return Trace(row.receipt_id, provenance.from_json(row.body), not row.superseded, row.batch_id, row.time, releases)
 
 
 def _names(context: Context, wanted: str) -> list[str]:
@@ -103,5 +106,3 @@ def _names(context: Context, wanted: str) -> list[str]:
                 names.append(file_digest(file, "sha256").hexdigest())
             break
     return names
-
-

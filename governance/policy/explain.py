@@ -59,7 +59,7 @@ def explain(attribute: str, rules: Rules) -> Explanation:
         return _private(int(match[1], 16), int(match[2][2:], 16), rules)
     if match and "x" in match[2].lower():
         raise Misconfigured("only private tags have a block to leave open", hint="write (gggg,eeee)")
-    tag = int(match[1] + match[2], 16) if match else dicom.tag_of(attribute.strip())
+    tag = int(match[1] + match[2], 16) if match else standard.tag_of(attribute.strip())
     row = None if tag is None else standard.row_of(tag)
     if tag is None or (row is None and not standard.vrs_of(tag)):
         raise Misconfigured("there is no such attribute in PS3.6", hint=_alike(attribute))

@@ -46,7 +46,7 @@ REASONS = {
     "unreadable-sequence": "it should be a sequence and cannot be read as one",
     "pixels": "pixel data is looked at by what handles pixels",
     "nested-pixels": "nobody looks for text in a picture inside a sequence",
-    "overlay-plane": "Table E.1-1 removes overlays, bitmaps cannot be cleaned, and a plane without data is not valid",
+    "graphic-plane": "Table E.1-1 removes overlay and curve data, which cannot be cleaned; a plane goes with its data",
     "private": "private elements go unless a list says that they are safe (PS3.15, E.3.10)",
     "private-wrong-vr": "a list says that it is safe, but it is not what the list describes",
     "private-safe": "a list says that this creator's element is safe (PS3.15, E.3.10)",
@@ -173,7 +173,7 @@ class Rules(Confidential):
         selector = next(name for name in schema.SELECTORS if getattr(rule, name) is not None)
         written = str(getattr(rule, selector))
         if selector in ("attribute", "tag"):
-            tag = dicom.tag_of(written) if selector == "attribute" else int(written.strip("()").replace(",", ""), 16)
+            tag = standard.tag_of(written) if selector == "attribute" else int(written.strip("()").replace(",", ""), 16)
             self._check(rule, tag, origin, ("rules", index, selector))
             if tag in self._by_tag:
                 raise origin.wrong(("rules", index, selector), "has a rule already", hint="keep one of the two")

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import pydicom
 from pydicom import datadict
 
+from governance import dicom
+
 DATA = Path(__file__).parent / "data"
 
 COLUMNS = {
@@ -174,6 +176,18 @@ def vrs_of(tag: int) -> frozenset[str]:
         return frozenset(str(datadict.dictionary_VR(tag)).split(" or "))
     except KeyError:
         return frozenset()
+
+
+@cache
+def _repeaters() -> Mapping[str, int]:
+    """Keywords of repeating groups, such as OverlayData, and their tag in the first repetition."""
+    entries = datadict.RepeatersDictionary.items()
+    return {str(entry[4]): int(mask.replace("x", "0"), 16) for mask, entry in entries if entry[4]}
+
+
+def tag_of(keyword: str) -> int | None:
+    """The tag of a keyword of PS3.6, repeating groups included; None if there is none."""
+    return (dicom.tag_of(keyword) or _repeaters().get(keyword)) if keyword else None
 
 
 @cache

@@ -275,9 +275,9 @@ def structural(tag: int, *, nested: bool) -> Verdict | None:
         if nested:  # nobody looks for text in a picture inside a sequence
             return Verdict(Action.REMOVE, Method.REMOVE, "nested-pixels")
         return Verdict(Action.KEEP, Method.KEEP, "pixels")
-    if tag >> 24 == 0x60 and group & 1 == 0:
-        # Bitmaps cannot be cleaned, and an overlay without its data is not valid: the plane goes.
-        return Verdict(Action.REMOVE, Method.REMOVE, "overlay-plane")
+    if tag >> 24 in (0x50, 0x60) and group & 1 == 0:
+        # Curves and bitmaps cannot be cleaned, and a plane without its data is not valid: it goes whole.
+        return Verdict(Action.REMOVE, Method.REMOVE, "graphic-plane")
     return None
 
 

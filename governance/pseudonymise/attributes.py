@@ -91,7 +91,8 @@ class Pseudonymiser(Confidential):
                 raise Refused(f"{keyword} is missing or empty")
         patient_id = instance.text("PatientID") or f"no patient id, study {uids[0]}"
         study, series, sop = (
-            short_pseudonym(self._keys.study, letter + uid, letter=letter) for letter, uid in zip("SRN", uids, strict=True)
+            short_pseudonym(self._keys.study, letter + uid, letter=letter)
+            for letter, uid in zip("SRN", uids, strict=True)
         )
         patient = patient_pseudonym(self._keys.patient, patient_id, project=self._keys.project)
         return Subject(patient_id, patient, study, series, sop)

@@ -278,6 +278,8 @@ class Walker(Confidential):
         self, tag: int, vr: str, start: int, length: int, stop: int, depth: int, creator: str | None, *, explicit: bool
     ) -> Nested:
         """Sequences, unknown VRs, and whatever has an undefined length."""
+        if creator is not None and 0x10 <= tag & 0xFFFF <= 0xFF and (vr == "SQ" or length == UNDEFINED):
+            raise Misfit(f"{format_tag(tag)} reserves a private block, but is a sequence")
         if length == UNDEFINED:
             if tag == PIXEL_DATA or vr in _FRAGMENTED_VRS:
                 fragments, end = self._fragments(start, stop)

@@ -29,6 +29,7 @@ from governance.release.evidence import BATCH_FIELDS, EventLine, Proved, Receipt
 from governance.release.layout import FileEntry
 from governance.release.ports import Ports
 
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What a release is called, and when it was made (RFC 3339)."""

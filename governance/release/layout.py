@@ -118,7 +118,8 @@ def digests(paths: Iterable[Path]) -> list[tuple[str, int]]:
     Not a generator: one that is given up half-way would join its threads whenever the
     collector finds it, and a collector that runs inside a join never comes back.
     """
-    stream, found = iter(paths), []
+    stream = iter(paths)
+    found: list[tuple[str, int]] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while chunk := list(islice(stream, 1000)):  # a future for each of a million files would not be small
             found += pool.map(digest, chunk)

@@ -22,6 +22,7 @@ from typing import Any, NoReturn, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -74,14 +75,16 @@ def verify(folder: Path, *, verify_batch: VerifyBatch, public_key: bytes | None 
         log_size = _events(folder, manifest, key, batches)
     with _reading(layout.RECEIPTS):
         receipts = _receipts(folder, manifest, batches)
-    _objects(entries, receipts)
+        _objects(entries, receipts)
     _tables(folder, entries, receipts)
-    if layout.parse_folder(f"{manifest['name']}@v{manifest['version']}") is None:
-        _fail(layout.MANIFEST, "not a name of a release")
-    if manifest["counts"] != count(receipts.values(), batches=len(batches)):
-        _fail(layout.MANIFEST, "its counts are not those of the receipts")
+    with _reading(layout.MANIFEST):
+        name = layout.folder_name(manifest["name"], manifest["version"])
+        if layout.parse_folder(name) is None or not isinstance(manifest["time"], str):
+            _fail(layout.MANIFEST, "not the name or the time of a release")
+        if manifest["counts"] != count(receipts.values(), batches=len(batches)):
+            _fail(layout.MANIFEST, "its counts are not those of the receipts")
     return VerifyReport(
-        release=layout.folder_name(manifest["name"], manifest["version"]),
+        release=name,
         time=manifest["time"],
         files=len(present),
         bytes=sum(entry.size for entry in entries.values()),
@@ -147,7 +150,7 @@ def _signed_manifest(folder: Path, present: set[str], expected: bytes | None) ->
 def _public_key(pem: bytes) -> bytes:
     try:
         key = load_pem_public_key(pem)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, Ed25519PublicKey):
         _fail(layout.PUBLIC_KEY, "not an Ed25519 key")

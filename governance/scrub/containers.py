@@ -533,11 +533,10 @@ def _tag(data: bytes) -> bytes:
         return (head + _EPOCH)[:length].ljust(length, b"\0")
     if kind == b"mluc":
         count, record = unpack_from(">II", data, 8)
-        start = 16 + 12 * count
+        start: int = 16 + 12 * count
         if record != 12 or start > length:
             raise _MisfitError
-        records: bytes = data[8:start]
-        return head + records + (b"\0 " * (length - start))[: length - start]
+        return head + data[8:start] + (b"\0 " * (length - start))[: length - start]
     if kind == b"desc":
         (ascii_count,) = unpack_from(">I", data, 8)
         if 12 + ascii_count > length:

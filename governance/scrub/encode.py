@@ -98,7 +98,9 @@ def _fragment_frames(instance: Instance, frames: int) -> list[bytes] | None:
 def _encoder(instance: Instance) -> Callable[[Frame], bytes] | None:
     syntax, photometric = instance.transfer_syntax, instance.text("PhotometricInterpretation")
     samples = _number(instance, 0x00280002, 1)
-    if syntax == JPEG_BASELINE and (photometric.startswith("MONOCHROME") or photometric in ("YBR_FULL", "YBR_FULL_422")):
+    if syntax == JPEG_BASELINE and (
+        photometric.startswith("MONOCHROME") or photometric in ("YBR_FULL", "YBR_FULL_422")
+    ):
         return lambda frame: _jpeg(frame, halved=photometric.endswith("422"))
     if syntax in _ENCODERS and (samples == 1 or _ENCODERS[syntax][1]):
         return lambda frame: _lossless(instance, frame, samples=samples, photometric=photometric)

@@ -139,7 +139,7 @@ class _Writer(Confidential):
             done = split if own is None else split + 1
             if tag in appended:
                 value = new[tag].value if tag in new else self._kept_items(own)
-                parts.append(_primitive(tag, "SQ", value + appended[tag], explicit=self._explicit))
+                parts.append(self._sequence(tag, value + appended[tag]))
             else:
                 parts.append(self._pixels_or_primitive(tag, new[tag].vr, new[tag].value))
         self._write(parts, elements[done:])
@@ -191,11 +191,17 @@ class _Writer(Confidential):
             value = self._edits[element]
             return None if value is None else self._pixels_or_primitive(element.tag, element.vr, value)
         if element.items is not None:
-            return _primitive(element.tag, "SQ", self._items(element.items), explicit=self._explicit)
+            return self._sequence(element.tag, self._items(element.items))
         value = bytes(self._buffer[element.start : element.stop])
         if value and bytes(self._buffer[element.start - 4 : element.start]) == b"\xff\xff\xff\xff":
             return dicom.header(element.tag, "OB", dicom.UNDEFINED, explicit=self._explicit) + value
         return _primitive(element.tag, element.vr, value, explicit=self._explicit)
+
+    def _sequence(self, tag: int, items: bytes) -> bytes:
+        if self._explicit or not dicom.is_private(tag):
+            return _primitive(tag, "SQ", items, explicit=self._explicit)
+        # With no VR to say so, only an undefined length tells that a private element is a sequence.
+        return dicom.header(tag, "SQ", dicom.UNDEFINED, explicit=False) + items + _SEQUENCE_END
 
     def _items(self, items: Iterable[Item]) -> bytes:
         parts: list[Part] = []

@@ -27,7 +27,17 @@ def main() -> int:
         workspace = Path(folder, "workspace")
         command = [sys.executable, "-m", "governance.cli"]
         subprocess.run([*command, "init", str(workspace)], check=True, stdin=subprocess.DEVNULL, capture_output=True)
-        job = [*command, "run", str(args.series), "-w", str(workspace), "-p", "bench", "--processes", str(args.processes)]
+        job = [
+            *command,
+            "run",
+            str(args.series),
+            "-w",
+            str(workspace),
+            "-p",
+            "bench",
+            "--processes",
+            str(args.processes),
+        ]
         print(f"{files} files, {args.processes} process(es)")
         print(f"{'':<12}{'wall s':>9}{'CPU s':>9}{'files/s':>9}{'files/CPU s':>13}{'peak MiB':>10}")
         for label in ("first run", "second run"):

@@ -11,7 +11,18 @@ import pytest
 from governance import pipeline
 from tests.phantoms.cases import CASES
 
-CODECS = ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "iso2022_jp", "shift_jis", "euc_kr", "gb18030", "koi8-r", "iso8859_7")
+CODECS = (
+    "utf-8",
+    "utf-16-le",
+    "utf-16-be",
+    "latin-1",
+    "iso2022_jp",
+    "shift_jis",
+    "euc_kr",
+    "gb18030",
+    "koi8-r",
+    "iso8859_7",
+)
 
 
 def spellings(marker: str) -> set[bytes]:
@@ -49,7 +60,19 @@ def test_no_planted_value_survives(number: int, tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"
     pipeline.create(workspace, passphrase=None)
 
-    command = [sys.executable, "-m", "governance.cli", "run", str(raw), "-w", str(workspace), "-p", "leak", "--processes", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "governance.cli",
+        "run",
+        str(raw),
+        "-w",
+        str(workspace),
+        "-p",
+        "leak",
+        "--processes",
+        "1",
+    ]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
     assert done.returncode in (0, 3), done.stderr.decode()

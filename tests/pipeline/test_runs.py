@@ -9,6 +9,7 @@ from collections import Counter
 from hashlib import sha256
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from governance import pipeline
@@ -24,6 +25,14 @@ def archive(folder: Path, *names: str) -> Path:
     for name in names or NAMES:
         shutil.copyfile(BUNDLED / name, folder / name)
     return folder
+
+
+def slices(folder: Path, count: int) -> None:
+    """A series: one real slice under `count` instance UIDs."""
+    data = pydicom.dcmread(BUNDLED / "CT_small.dcm")
+    for number in range(count):
+        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.826.0.1.3680043.8.498.{number + 1}"
+        data.save_as(folder / f"slice{number:03d}.dcm")
 
 
 def objects(workspace: Path) -> dict[str, str]:
@@ -105,7 +114,7 @@ def test_a_new_policy_processes_again_and_leaves_one_object(context: pipeline.Co
 
 
 def test_the_order_and_the_number_of_processes_change_no_byte(tmp_path: Path) -> None:
-    source = archive(tmp_path / "raw")
+    source = archive(tmp_path / "raw", *(name for name in NAMES if name != "MR_small_implicit.dcm"))
     context = pipeline.create(tmp_path / "one", passphrase=None)
     run(context, source)
     shutil.copytree(tmp_path / "one" / "inner" / "keys", tmp_path / "keys")
@@ -134,14 +143,10 @@ def test_a_missing_source_is_misuse_and_is_not_quoted(context: pipeline.Context,
     assert "Quillfeather" not in str(error.value)
 
 
-@pytest.mark.parametrize("moment", [0.4, 0.8, 1.2, 1.6, 2.0, 2.6, 3.2])
+@pytest.mark.parametrize("moment", [1.2, 1.8, 2.2, 2.6, 3.2])
 def test_kill_at_any_moment_loses_and_duplicates_nothing(tmp_path: Path, moment: float) -> None:
-    source = archive(tmp_path / "raw")
-    ct = (source / "CT_small.dcm").read_bytes()
-    uid = ct[(at := ct.index(b"1.3.6.1.4.1.5962.1.1.1")) : ct.index(b"\x08\x00", at)]
-    for number in range(60):
-        changed = ct.replace(uid, uid[:-3].rstrip(b"\0") + f"{number:03d}".encode()[: 3 + uid.count(b"\0") * 0])
-        (source / f"ct{number:03d}.dcm").write_bytes(changed if len(changed) == len(ct) else ct)
+    source = archive(tmp_path / "raw", "CT_small.dcm", "rtplan.dcm", "MR_truncated.dcm")
+    slices(source, 150)
     workspace = tmp_path / "workspace"
     pipeline.create(workspace, passphrase=None)
     job = [sys.executable, "-m", "governance.cli", "run", str(source), "-w", str(workspace), "-p", "demo"]

@@ -221,6 +221,9 @@ def test_nested_guesses_are_not_tried_again_and_again() -> None:
             id="pixels without end",
         ),
         pytest.param(element(0x00081115, "SQ", b"Testfall"), "no item", id="sequence of no items"),
+        pytest.param(element(0x00090010, "SQ", item()), "reserves a private block", id="creator that is a sequence"),
+        pytest.param(b"\xfe\xff\x00\xe0LO\2\0ab", "out of place", id="delimiter with a VR"),
+        pytest.param(element(0x00020016, "AE", b"AB"), "out of place", id="file meta inside"),
         pytest.param(
             dicom.header(0x00100010, "UT", dicom.UNDEFINED, explicit=True), "undefined length", id="endless text"
         ),

@@ -222,6 +222,18 @@ def test_changed_sequence_in_un_becomes_an_explicit_sequence() -> None:
     assert data_set(output).endswith(expected)
 
 
+def test_changed_private_sequence_stays_recognisable_in_the_implicit_encoding() -> None:
+    def name(value: bytes) -> bytes:
+        return item(element(0x00100010, "PN", value, explicit=False))
+
+    creator = element(0x00090010, "LO", b"UNHEARD OF", explicit=False)
+    instance = parsed(creator, element(0x00091001, "UN", name(b"Testfall^M"), explicit=False), syntax=IMPLICIT)
+    output = written(instance, {at(instance, 0x00100010): b"NEW"})
+
+    undefined = dicom.header(0x00091001, "SQ", dicom.UNDEFINED, explicit=False)
+    assert data_set(output).endswith(creator + undefined + name(b"NEW ") + SEQUENCE_END)
+
+
 def test_changed_un_element_gets_the_vr_of_the_standard() -> None:
     instance = parsed(element(0x00100010, "UN", b"Testfall^M"), element(0x00100020, "UN", b"ID"))
     output = data_set(written(instance, {at(instance, 0x00100010): b"NEW"}))
@@ -300,6 +312,12 @@ def test_compressed_pixels_are_written_without_length() -> None:
 
     assert data_set(output).endswith(COMPRESSED + value)
     assert len(read.parse(output).fragments) == 2
+
+
+def test_compressed_value_that_is_no_stream_of_items_is_refused() -> None:
+    instance = parsed(COMPRESSED + encapsulated(b"", b"original"), syntax=JPEG)
+    with pytest.raises(Refused, match="no stream of items"):
+        write.instance(instance, {at(instance, dicom.PIXEL_DATA): b"\xff\xd8\xff\xd9"}, [])
 
 
 @pytest.mark.parametrize(

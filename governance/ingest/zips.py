@@ -1,0 +1,136 @@
+"""Members of a zip, in the order of its central directory. Nothing outside of that directory is read."""
+
+import stat
+import zipfile
+from collections.abc import Iterator
+from struct import unpack_from
+from typing import IO, NamedTuple
+
+from governance.datatypes import SourceOutcome
+from governance.ingest.budget import ESCAPES, NOT_A_FILE, TOO_LARGE, Budget, TooLarge, escapes, printable, unreadable
+
+MAGIC = (b"PK\3\4", b"PK\5\6")
+
+# APPNOTE 4.4.4: bit 0 encrypted, bit 6 strong encryption, bit 13 encrypted directory
+_ENCRYPTED = 0x0001 | 0x0040 | 0x2000
+# APPNOTE 4.3.12 and 4.3.16; the comment at the end is at most 65535 bytes long
+_ENTRY, _END, _LONGEST_END = 46, 22, 22 + 65535
+
+
+class Member(NamedTuple):
+    """One member's name and its bytes."""
+
+    name: str
+    data: bytes
+
+
+def members(name: str, file: IO[bytes], budget: Budget) -> Iterator[Member | SourceOutcome]:
+    """Every member, or why it cannot be read; folders are no members.
+
+    Raises:
+        Stopped: the archive is too large. Damage raises what zipfile likes.
+    """
+    if _directory_bytes(file) > budget.limits.max_members * _ENTRY:
+        budget.admit(_count(file, budget.limits.max_members + 1))  # before zipfile makes an object of each
+        budget.members = 0
+    with zipfile.ZipFile(file) as archive:
+        infos = archive.infolist()
+        budget.admit(len(infos))
+        overlapping = _overlapping(infos, archive.start_dir)
+        for info in infos:
+            if info.is_dir() and not info.file_size:
+                continue
+            member = f"{name}!{printable(info.filename)}"
+            problem = _problem(info) or ("overlapping archive members" if id(info) in overlapping else "")
+            if problem:
+                yield unreadable(member, problem)
+            else:
+                yield _read(archive, info, member, budget)
+
+
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, member: str, budget: Budget) -> Member | SourceOutcome:
+    try:
+        with archive.open(info) as stream:
+            data = budget.read(stream, declared=info.file_size, packed=info.compress_size)
+    except TooLarge:
+        return unreadable(member, TOO_LARGE)
+    except NotImplementedError:
+        return unreadable(member, "archive member is compressed in an unknown way")
+    except (OSError, EOFError, ValueError, RuntimeError, LookupError, zipfile.BadZipFile, *_CODECS):
+        return unreadable(member, "damaged archive member")
+    if len(data) != info.file_size:
+        return unreadable(member, "damaged archive member")
+    return Member(member, data)
+
+
+def _codec_errors() -> tuple[type[Exception], ...]:
+    import lzma
+    import struct
+    import zlib
+
+    return zlib.error, lzma.LZMAError, struct.error
+
+
+_CODECS = _codec_errors()
+
+
+def _problem(info: zipfile.ZipInfo) -> str:
+    # orig_filename: zipfile cuts the other one at a NUL
+    if escapes(info.orig_filename):
+        return ESCAPES
+    if info.flag_bits & _ENCRYPTED:
+        return "encrypted archive member"
+    # The upper half is a Unix mode, or 0; any system may claim to have written it.
+    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.is_dir():
+        return NOT_A_FILE
+    return ""
+
+
+def _overlapping(infos: list[zipfile.ZipInfo], directory: int) -> set[int]:
+    """ids of members whose bytes run into the next member's: one packed kernel shared by many is a bomb."""
+    found: set[int] = set()
+    end = directory
+    for info in sorted(infos, key=lambda info: info.header_offset, reverse=True):
+        if info.header_offset + 30 + len(info.orig_filename) + info.compress_size > end:
+            found.add(id(info))
+        end = info.header_offset
+    return found
+
+
+def _end(file: IO[bytes]) -> tuple[int, bytes]:
+    """Where the end record lies, and its bytes."""
+    size = file.seek(0, 2)
+    start = max(0, size - _LONGEST_END)
+    file.seek(start)
+    tail = file.read(_LONGEST_END)
+    place = tail.rfind(b"PK\5\6")
+    if place < 0 or len(tail) < place + _END:
+        raise zipfile.BadZipFile
+    return start + place, tail[place : place + _END]
+
+
+def _directory_bytes(file: IO[bytes]) -> int:
+    """The size of the central directory as the end record tells it, or all before it for a zip64."""
+    place, record = _end(file)
+    size = int(unpack_from("<I", record, 12)[0])
+    return place if size == 0xFFFFFFFF else size
+
+
+def _count(file: IO[bytes], most: int) -> int:
+    """How many entries the central directory has; stops counting at `most`."""
+    place, record = _end(file)
+    size, offset = (int(value) for value in unpack_from("<II", record, 12))
+    if 0xFFFFFFFF in (size, offset):  # zip64: its end record lies 20 + 56 bytes before this one (APPNOTE 4.3.14)
+        file.seek(max(0, place - 76))
+        record = file.read(56)
+        size, _ = (int(value) for value in unpack_from("<QQ", record, 40))
+        place -= 76
+    file.seek(max(0, place - size))
+    count = 0
+    while count < most:
+        entry = file.read(_ENTRY)
+        if len(entry) < _ENTRY or not entry.startswith(b"PK\1\2"):
+            break
+        file.seek(sum(unpack_from("<HHH", entry, 28)), 1)
+        count += 1
+    return count

@@ -1,0 +1,179 @@
+"""Private elements are known by their creator, never by their block number."""
+
+import pytest
+
+from governance import policy
+from governance.datatypes import Action, Method, Plan
+from governance.policy import standard
+from tests.policy.build import Spec, at, decision, instance
+from tests.policy.test_table import rules_with
+
+RESEARCH = policy.load("research")
+GE, SIEMENS = "GEMS_PARM_01", "SIEMENS MR HEADER"
+
+
+def block(number: int, creator: str, *elements: tuple[int, str, str], group: int = 0x0043) -> list[Spec]:
+    """A creator and its elements, each as (last byte, VR, value)."""
+    return [
+        at(group << 16 | number, creator, vr="LO", creator=creator),
+        *(at(group << 16 | number << 8 | low, value, vr=vr, creator=creator) for low, vr, value in elements),
+    ]
+
+
+def ways(plan: Plan) -> list[tuple[str, Method]]:
+    return [(f"{d.where.tag:08X}", d.method) for d in plan.decisions[1:]]
+
+
+def test_the_tables_that_these_tests_rest_on() -> None:
+    assert standard.safe_private()[0x0043, 0x39, GE].action == "K"
+    assert (0x0043, 0x39, "HOSPITAL") not in standard.safe_private()
+
+
+@pytest.mark.parametrize("number", [0x10, 0x11, 0xFF])
+def test_a_safe_element_is_kept_in_any_block(number: int) -> None:
+    plan = policy.plan(instance(*block(number, GE, (0x39, "IS", "1000"))), RESEARCH)
+
+    assert [method for _, method in ways(plan)] == [Method.KEEP, Method.KEEP]
+    assert [d.rule for d in plan.decisions[1:]] == ["private-creator", "private-safe"]
+
+
+def test_two_creators_with_swapped_blocks_are_told_apart() -> None:
+    straight = [*block(0x10, GE, (0x39, "IS", "1")), *block(0x11, "HOSPITAL", (0x39, "IS", "2"))]
+    swapped = [*block(0x10, "HOSPITAL", (0x39, "IS", "2")), *block(0x11, GE, (0x39, "IS", "1"))]
+
+    kept = [
+        {d.where.creator for d in policy.plan(instance(*specs), RESEARCH).decisions[1:] if d.method is Method.KEEP}
+        for specs in (straight, swapped)
+    ]
+
+    assert [{GE}, {GE}] == kept
+
+
+def test_a_creator_without_a_kept_element_goes() -> None:
+    plan = policy.plan(instance(*block(0x10, "ST ELSEWHERE HOSPITAL", (0x01, "LO", "x"))), RESEARCH)
+
+    assert [method for _, method in ways(plan)] == [Method.REMOVE, Method.REMOVE]
+
+
+def test_a_second_creator_in_the_same_block_goes() -> None:
+    """A file may reserve a block twice; only the creator that owns what is kept may stay."""
+    twice = [at(0x00430010, GE, vr="LO", creator=GE), at(0x00430010, "HOSPITAL", vr="LO", creator="HOSPITAL")]
+    kept = at(0x00431039, "1000", vr="IS", creator=GE)
+
+    plan = policy.plan(instance(*twice, kept), RESEARCH)
+
+    assert [method for _, method in ways(plan)] == [Method.KEEP, Method.REMOVE, Method.KEEP]
+
+
+@pytest.mark.parametrize(
+    ("creator", "why"),
+    [("", "a block without creator"), (GE.lower(), "another spelling"), (GE + " 2", "a longer name")],
+)
+def test_only_the_exact_creator_counts(creator: str, why: str) -> None:
+    plan = policy.plan(instance(at(0x00431039, "1000", vr="IS", creator=creator)), RESEARCH)
+
+    assert Action.REMOVE is plan.decisions[-1].action, why
+
+
+def test_private_elements_inside_sequences_are_decided_alike() -> None:
+    inside = at("ReferencedSeriesSequence", [[*block(0x10, GE, (0x39, "IS", "1"), (0x01, "LO", "x"))]])
+
+    plan = policy.plan(instance(inside), RESEARCH)
+
+    assert Method.KEEP is decision(plan, "ReferencedSeriesSequence[0].(0043,xx39)").method
+    assert Method.REMOVE is decision(plan, "ReferencedSeriesSequence[0].(0043,xx01)").method
+
+
+def test_a_name_inside_a_private_sequence_is_replaced() -> None:
+    creator = "MMCPrivate"
+    assert standard.safe_private()[0x0029, 0x31, creator].vr == "SQ"
+    nested = at(0x00291031, [[at("PatientName", "A^B")]], creator=creator)
+
+    plan = policy.plan(instance(at(0x00290010, creator, vr="LO", creator=creator), nested), RESEARCH)
+
+    assert Method.DESCEND is decision(plan, "(0029,xx31)").method
+    assert Method.PATIENT is decision(plan, "(0029,xx31)[0].PatientName").method
+
+
+@pytest.mark.parametrize(
+    ("vr", "method"),
+    [
+        pytest.param("IS", Method.KEEP, id="as listed"),
+        pytest.param("UN", Method.KEEP, id="implicit encoding has no VR"),
+        pytest.param("LT", Method.REMOVE, id="text where a number is listed"),
+        pytest.param("PN", Method.REMOVE, id="a name"),
+        pytest.param("OB", Method.REMOVE, id="bytes"),
+    ],
+)
+def test_an_element_must_be_what_the_list_describes(vr: str, method: Method) -> None:
+    plan = policy.plan(instance(at(0x00431039, b"10", vr=vr, creator=GE)), RESEARCH)
+
+    assert method is plan.decisions[-1].method
+
+
+def test_text_in_a_safe_element_is_cleaned_all_the_same() -> None:
+    assert standard.safe_private()[0x0051, 0x09, SIEMENS].vr == "LO"
+    for vr in ("LO", "UN"):
+        plan = policy.plan(instance(at(0x00511009, "syngo", vr=vr, creator=SIEMENS)), RESEARCH)
+        assert (plan.decisions[-1].action, plan.decisions[-1].method) == (Action.CLEAN, Method.TEXT)
+
+
+@pytest.mark.parametrize(
+    ("options", "method"),
+    [
+        (["retain_safe_private", "retain_modified_dates"], Method.SHIFT),
+        (["retain_safe_private", "retain_full_dates"], Method.KEEP),
+        (["retain_safe_private"], Method.REMOVE),
+        (["retain_modified_dates"], Method.REMOVE),
+    ],
+)
+def test_private_dates_follow_the_dates_option(options: list[str], method: Method) -> None:
+    date = at(0x0009100D, "20200101", vr="DT", creator="GEMS_PETD_01")
+
+    assert method is policy.plan(instance(date), rules_with(options)).decisions[-1].method
+
+
+def test_private_uids_are_replaced() -> None:
+    uid = at(0x00091007, "1.2.3", vr="UI", creator="GEMS_PETD_01")
+
+    assert Method.UID is policy.plan(instance(uid), RESEARCH).decisions[-1].method
+
+
+def test_the_policy_chooses_the_list() -> None:
+    (key,) = [
+        key for key, entry in standard.safe_private().items() if entry.in_ps3_15 and key[2] == GE and key[1] == 0x39
+    ] or [next(key for key, entry in standard.safe_private().items() if entry.in_ps3_15 and entry.parents is None)]
+    group, low, creator = key
+    vr = standard.safe_private()[key].vr
+    text = (
+        "name: t\ndescription: t\nbecause: t\ncovers: {groups: [cross_sectional], because: t}\n"
+        "options: [{option: retain_safe_private, list: LIST, because: t}]\n"
+    )
+    made = instance(at(group << 16 | 0x1000 | low, b"1" * 2, vr=vr, creator=creator))
+
+    kept = {
+        chosen: policy.plan(made, policy.loads(text.replace("LIST", chosen))).decisions[-1].method is not Method.REMOVE
+        for chosen in ("ps3.15", "tcia", "both")
+    }
+
+    assert kept == {"ps3.15": True, "tcia": False, "both": True}
+
+
+def test_an_element_that_is_safe_only_in_one_sequence_is_not_safe_elsewhere() -> None:
+    key = next(
+        key
+        for key, entry in standard.safe_private().items()
+        if entry.parents == frozenset({"0008,1110"}) and entry.vr == "LO"
+    )
+    element = at(key[0] << 16 | 0x1000 | key[1], "x", vr="LO", creator=key[2])
+
+    rules = rules_with(["retain_safe_private", "retain_uids"])  # retain_uids keeps the sequence
+    plan = policy.plan(instance(at("ReferencedStudySequence", [[element]]), element), rules)
+
+    assert [plan.decisions[2].method, plan.decisions[3].method] == [Method.TEXT, Method.REMOVE]
+
+
+def test_basic_keeps_no_private_element() -> None:
+    plan = policy.plan(instance(*block(0x10, GE, (0x39, "IS", "1000"))), policy.load("basic"))
+
+    assert {Action.REMOVE} == {d.action for d in plan.decisions[1:]}
