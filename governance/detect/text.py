@@ -26,7 +26,7 @@ LONGEST_TEXT = 100_000
 LONGEST_REMEMBERED = 1_000
 MARK = re.compile(r"\[(?:NAME|DATE|ID|TEXT)\]")
 
-_KINDS = ("NAME", "ID", "CONTACT", "POSTCODE", "DATE", "AGE", "UNKNOWN_WORD")
+_KINDS = ("NAME", "DATE", "ID", "CONTACT", "POSTCODE", "AGE", "UNKNOWN_WORD")
 """The kind of overlapping spans is the first of these."""
 
 _WORD = re.compile(r"[^\W_]+")
@@ -218,6 +218,6 @@ def _date_expressions(dates: frozenset[str]) -> Iterator[str]:
     for date in sorted(dates):
         year, month, day = date[2:4], int(date[4:6]), int(date[6:8])
         for first, second in ((month, day), (day, month)):
-            yield rf"(?<![\d./-])0?{first}([/-])0?{second}(?![\d./-])".replace("([/-])", "[/-]")
+            yield rf"(?<!\d)(?<!\d[./-])0?{first}[/-]0?{second}(?!\d)(?![./-]\d)"
         mm, dd = date[4:6], date[6:8]
         yield rf"(?<!\d)(?:{year}{mm}{dd}|{dd}{mm}{year}|{mm}{dd}{year})(?!\d)"

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import groupby
 
 DATA = files("governance.detect") / "data"
 
@@ -75,10 +76,16 @@ def is_clinical(name: str) -> bool:
 
 
 def _knows_letters(run: str, *, shortest: int) -> bool:
-    if len(run) <= shortest or fold(run) in words():
+    if fold(run) in words():
         return True
-    if not run.isascii() and run.upper() == run.lower():
-        return _knows_script_without_case(run)
+    if not run.isascii():
+        scripts = ["".join(part) for _, part in groupby(run, key=lambda c: c.upper() == c.lower())]
+        if len(scripts) > 1:
+            return all(_knows_letters(part, shortest=shortest) for part in scripts)
+        if run.upper() == run.lower():
+            return _knows_script_without_case(run)
+    if len(run) <= shortest:
+        return True
     parts = _CAMEL.split(run)
     return len(parts) > 1 and all(len(part) == 1 or fold(part) in words() for part in parts)
 

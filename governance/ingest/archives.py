@@ -1,118 +1,78 @@
-"""Members of archives as Sources, streamed, never extracted.
+"""Members of archives as Sources, streamed, never extracted. Archives may lie in archives.
 
-A zip is read by its central directory, a tar from front to back. Archives may lie in
-archives. Limits stop what would grow without end; what they stop is an outcome.
+Limits stop what would grow without end; what they stop is an outcome. A member has one
+outcome or becomes one Source; an archive that is damaged, too large or empty adds one of its own.
 """
 
 import bz2
 import gzip
 import io
 import lzma
-import stat
+import os
 import tarfile
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from governance.datatypes import Outcome, Source, SourceOutcome
-from governance.ingest.folders import printable, unreadable
+from governance.ingest import tars, zips
+from governance.ingest.budget import DEFAULT, TOO_LARGE, Budget, Limits, Stopped, TooLarge, printable, unreadable
+from governance.ingest.zips import Member
 
 Entry = Source | SourceOutcome
 
-_CHUNK = 1 << 20
-_DAMAGED = (
-    OSError,
-    EOFError,
-    ValueError,
-    zlib.error,
-    lzma.LZMAError,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    RuntimeError,
-)
-_COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+_HEAD = 512
+_Opener = Callable[[IO[bytes]], IO[bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Where an archive stops being believed."""
-
-    member_bytes: int = 4 << 30
-    """One member, held in memory."""
-    total_bytes: int = 1 << 40
-    """Everything in one archive on disk, nested ones included."""
-    ratio: int = 300
-    """Unpacked over packed size; judged only above `ratio_floor`."""
-    ratio_floor: int = 64 << 20
-    members: int = 2_000_000
-    depth: int = 4
+def _gzip(file: IO[bytes]) -> IO[bytes]:
+    return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
 
 
-class _Stop(Exception):
-    """The rest of this archive is not read; the text is the reason."""
+def _bz2(file: IO[bytes]) -> IO[bytes]:
+    return bz2.BZ2File(file)
 
 
-@dataclass(slots=True)
-class _Budget:
-    """What the archives inside one disk file have used up."""
-
-    limits: Limits
-    packed: int
-    unpacked: int = 0
-    members: int = 0
-
-    def read(self, stream: IO[bytes]) -> bytes | None:
-        """One member, or None if it is larger than a member may be.
-
-        Raises:
-            _Stop: the whole archive has grown beyond its limits.
-        """
-        self.members += 1
-        if self.members > self.limits.members:
-            raise _Stop("the archive has too many members")
-        parts: list[bytes] = []
-        size = 0
-        while chunk := stream.read(_CHUNK):
-            size += len(chunk)
-            self.unpacked += len(chunk)
-            if self.unpacked > self.limits.total_bytes or self.unpacked > max(
-                self.limits.ratio_floor, self.packed * self.limits.ratio
-            ):
-                raise _Stop("the archive unpacks to more than the limits allow")
-            if size > self.limits.member_bytes:
-                return None
-            parts.append(chunk)
-        return b"".join(parts)
+def _xz(file: IO[bytes]) -> IO[bytes]:
+    return lzma.LZMAFile(file)
 
 
-def sources(files: Iterable[Path], limits: Limits | None = None) -> Iterator[Entry]:
-    """Every source in `files`: plain files as they are, archives member by member."""
+_COMPRESSED: dict[bytes, _Opener] = {b"\x1f\x8b": _gzip, b"BZh": _bz2, b"\xfd7zXZ\0": _xz}
+
+
+def sources(files: Iterable[Path], limits: Limits = DEFAULT) -> Iterator[Entry]:
+    """Every source in `files`: plain files as they are, archives member by member, in their own order."""
     for path in files:
-        yield from _one(path, limits or Limits())
+        yield from _one(path, limits)
 
 
 def _one(path: Path, limits: Limits) -> Iterator[Entry]:
-    name = printable(str(path))
+    name = str(path)
     try:
-        with path.open("rb") as file:
-            head = file.read(512)
-            size = path.stat().st_size
-            kind = _kind(head)
-            if kind is None:
-                yield Source(name, path=path)
-                return
-            file.seek(0)
-            yield from _archive(name, kind, file, _Budget(limits, size), depth=1)
+        file = path.open("rb")
     except OSError:
-        yield unreadable(path, "the file cannot be opened")
+        yield unreadable(name, "file cannot be opened")
+        return
+    with file:
+        try:
+            head = file.read(_HEAD)
+            kind = _kind(head)
+            size = os.fstat(file.fileno()).st_size
+            file.seek(0)
+        except OSError:
+            yield unreadable(name, "file cannot be read")
+            return
+        if kind is None:
+            yield Source(printable(name), path=path)
+        else:
+            yield from _archive(printable(name), kind, file, Budget(limits, size), depth=1)
 
 
 def _kind(head: bytes) -> str | None:
-    """What content says: zip, tar, one of the compressions, or none of them."""
-    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+    """What the content says: zip, tar, compressed, or none of them."""
+    if head[128:132] == b"DICM":  # a preamble may look like anything (PS3.10, 7.1)
+        return None
+    if head.startswith(zips.MAGIC):
         return "zip"
     if head[257:262] == b"ustar" or _is_old_tar(head):
         return "tar"
@@ -121,7 +81,7 @@ def _kind(head: bytes) -> str | None:
 
 def _is_old_tar(head: bytes) -> bool:
     """A tar from before POSIX has no magic, only a header whose checksum fits."""
-    if len(head) < 512 or head[128:132] == b"DICM" or not head[0]:
+    if len(head) < _HEAD or not head[0]:
         return False
     try:
         return bool(tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape").name)
@@ -129,136 +89,77 @@ def _is_old_tar(head: bytes) -> bool:
         return False
 
 
-def _opener(head: bytes):  # type: ignore[no-untyped-def]
+def _opener(head: bytes) -> _Opener | None:
     return next((opener for magic, opener in _COMPRESSED.items() if head.startswith(magic)), None)
 
 
-def _archive(name: str, kind: str, file: IO[bytes], budget: _Budget, *, depth: int) -> Iterator[Entry]:
+def _archive(name: str, kind: str, file: IO[bytes], budget: Budget, *, depth: int) -> Iterator[Entry]:
     """Members of one archive; whatever is wrong with it as a whole is one outcome more."""
-    if depth > budget.limits.depth:
-        yield SourceOutcome(name, Outcome.UNREADABLE, "archives are nested too deep")
+    if depth > budget.limits.max_depth:
+        yield unreadable(name, "archives are nested too deep")
         return
-    count = 0
+    count, problem = 0, ""
     try:
-        reader = {"zip": _zip, "tar": _tar, "compressed": _compressed}[kind]
-        for entry in reader(name, file, budget, depth):
+        for entry in _members(name, kind, file, budget):
             count += 1
-            yield entry
-    except _Stop as stop:
+            if isinstance(entry, Member):
+                yield from _member(entry, budget, depth)
+            else:
+                yield entry
+    except Stopped as stopped:
         if depth > 1:
             raise
-        yield SourceOutcome(name, Outcome.UNREADABLE, str(stop))
-    except _DAMAGED:
-        yield SourceOutcome(name, Outcome.UNREADABLE, "the archive is damaged or truncated")
-    else:
-        if count == 0:
-            yield SourceOutcome(name, Outcome.FILTERED, "the archive is empty")
+        problem = str(stopped)
+    except tars.Damaged as damaged:
+        problem = str(damaged)
+    except Exception:  # parsers of hostile bytes raise whatever they like
+        problem = tars.DAMAGED
+    if problem:
+        yield unreadable(name, problem)
+    elif count == 0:
+        yield SourceOutcome(name, Outcome.FILTERED, "empty archive")
 
 
-def _member(name: str, data: bytes, budget: _Budget, depth: int) -> Iterator[Entry]:
-    kind = _kind(data[:512])
+def _members(name: str, kind: str, file: IO[bytes], budget: Budget) -> Iterator[Member | SourceOutcome]:
+    match kind:
+        case "zip":
+            yield from zips.members(name, file, budget)
+        case "tar":
+            yield from tars.members(name, file, budget)
+        case _:
+            yield from _compressed(name, file, budget)
+
+
+def _member(member: Member, budget: Budget, depth: int) -> Iterator[Entry]:
+    kind = _kind(member.data[:_HEAD])
     if kind is None:
-        yield Source(name, data=data)
+        yield Source(member.name, data=member.data)
     else:
-        yield from _archive(name, kind, io.BytesIO(data), budget, depth=depth + 1)
+        yield from _archive(member.name, kind, io.BytesIO(member.data), budget, depth=depth + 1)
 
 
-def _escapes(member: str) -> bool:
-    path = PurePosixPath(member.replace("\\", "/"))
-    return path.is_absolute() or ".." in path.parts or (len(member) > 1 and member[1] == ":") or "\0" in member
-
-
-def _zip(name: str, file: IO[bytes], budget: _Budget, depth: int) -> Iterator[Entry]:
-    with zipfile.ZipFile(file) as archive:
-        for info in archive.infolist():
-            if info.is_dir():
-                continue
-            member = f"{name}!{printable(info.filename)}"
-            reason = _zip_problem(info)
-            if reason:
-                yield SourceOutcome(member, Outcome.UNREADABLE, reason)
-                continue
-            try:
-                with archive.open(info) as stream:
-                    data = budget.read(stream)
-            except NotImplementedError:
-                yield SourceOutcome(member, Outcome.UNREADABLE, "compressed in a way that cannot be read")
-                continue
-            except _DAMAGED:
-                yield SourceOutcome(member, Outcome.UNREADABLE, "the archive member is damaged")
-                continue
-            if data is None:
-                yield SourceOutcome(member, Outcome.UNREADABLE, "the archive member is larger than the limits allow")
-            else:
-                yield from _member(member, data, budget, depth)
-
-
-def _zip_problem(info: zipfile.ZipInfo) -> str:
-    if _escapes(info.filename):
-        return "the archive member's path leaves the archive"
-    if info.flag_bits & 0x1:
-        return "the archive member is encrypted"
-    if info.create_system == 3 and stat.S_ISLNK(info.external_attr >> 16):
-        return "the archive member is a link"
-    return ""
-
-
-def _tar(name: str, file: IO[bytes], budget: _Budget, depth: int) -> Iterator[Entry]:
-    with tarfile.open(fileobj=file, mode="r|", errorlevel=2) as archive:
-        for info in archive:
-            if info.isdir():
-                continue
-            member = f"{name}!{printable(info.name)}"
-            if _escapes(info.name):
-                yield SourceOutcome(member, Outcome.UNREADABLE, "the archive member's path leaves the archive")
-                continue
-            stream = archive.extractfile(info) if info.isreg() else None
-            if stream is None:
-                yield SourceOutcome(member, Outcome.UNREADABLE, "the archive member is not a regular file")
-                continue
-            data = budget.read(stream)
-            if data is None:
-                yield SourceOutcome(member, Outcome.UNREADABLE, "the archive member is larger than the limits allow")
-            elif len(data) != info.size:
-                yield SourceOutcome(member, Outcome.UNREADABLE, "the archive member is truncated")
-                return
-            else:
-                yield from _member(member, data, budget, depth)
-
-
-def _compressed(name: str, file: IO[bytes], budget: _Budget, depth: int) -> Iterator[Entry]:
-    """A compressed file: a tar if that is what it holds, otherwise one member without a name."""
+def _compressed(name: str, file: IO[bytes], budget: Budget) -> Iterator[Member | SourceOutcome]:
+    """A compressed file: the members of the tar that it holds, otherwise one member named as without its suffix."""
     opener = _opener(file.read(6))
+    assert opener is not None
     file.seek(0)
-    with opener(file) as stream:
-        head = stream.read(512)
-        kind = _kind(head)
+    packed = file.seek(0, 2)
     file.seek(0)
-    with opener(file) as stream:
-        if kind == "tar":
-            yield from _tar(name, _Counted(stream, budget), budget, depth)  # type: ignore[arg-type]
-            return
-        data = budget.read(stream)
-    member = f"{name}!{PurePosixPath(name.rpartition('!')[2]).stem}"
-    if data is None:
-        yield SourceOutcome(member, Outcome.UNREADABLE, "the archive member is larger than the limits allow")
-    else:
-        yield from _member(member, data, budget, depth)
-
-
-class _Counted:
-    """A compressed stream in which every unpacked byte counts, members or not: padding can be a bomb too."""
-
-    def __init__(self, stream: IO[bytes], budget: _Budget) -> None:
-        self._stream = stream
-        self._budget = budget
-        self._bytes = 0
-
-    def read(self, size: int = -1) -> bytes:
-        """As a file does."""
-        data = self._stream.read(size)
-        self._bytes += len(data)
-        limits = self._budget.limits
-        if self._bytes > max(limits.ratio_floor, self._budget.packed * limits.ratio) + limits.ratio_floor:
-            raise _Stop("the archive unpacks to more than the limits allow")
-        return data
+    try:
+        with opener(file) as stream:
+            is_tar = _kind(stream.read(_HEAD)) == "tar"
+        file.seek(0)
+        with opener(file) as stream:
+            if is_tar:
+                yield from tars.members(name, stream, budget)
+                return
+            budget.admit()
+            member = f"{name}!{PurePosixPath(name.rpartition('!')[2]).stem}"
+            try:
+                yield Member(member, budget.read(stream, packed=packed))
+            except TooLarge:
+                yield unreadable(member, TOO_LARGE)
+        return
+    except EOFError:
+        pass
+    raise tars.Damaged(tars.TRUNCATED)

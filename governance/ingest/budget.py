@@ -106,7 +106,8 @@ def escapes(member: str) -> bool:
     Backslashes are read as separators, as Windows does; alone they are no escape.
     """
     parts = member.replace("\\", "/").split("/")
-    return not parts[0] or ".." in parts or member[1:2] == ":" or "\0" in member
+    drive = member[:1].isalpha() and member[1:2] == ":"
+    return not parts[0] or ".." in parts or drive or "\0" in member
 
 
 ESCAPES = "archive member path leaves the archive"

@@ -1,51 +1,87 @@
 """The files that a DICOMDIR lists (PS3.10, 8.6; PS3.3, F.3)."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
+from pydicom.filereader import read_file_meta_info
 
-from governance.datatypes import Outcome, SourceOutcome
+from governance.datatypes import SourceOutcome
+from governance.ingest.budget import unreadable
 
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 
+FileId = tuple[str, ...]
 
-def is_directory_file(path: Path) -> bool:
+
+def is_directory(path: Path) -> bool:
     """Whether the content is a DICOMDIR, whatever its name."""
     try:
+        with path.open("rb") as file:
+            if file.read(132)[128:] != b"DICM":
+                return False
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            meta = pydicom.filereader.read_file_meta_info(str(path))
-            return str(meta.get("MediaStorageSOPClassUID", "")) == MEDIA_STORAGE_DIRECTORY
+            return str(read_file_meta_info(path).get("MediaStorageSOPClassUID", "")) == MEDIA_STORAGE_DIRECTORY
     except Exception:  # whatever pydicom says of a file that is none
         return False
 
 
-def listed(path: Path) -> Iterator[Path | SourceOutcome]:
-    """The files that the DICOMDIR at `path` lists, under its folder; what is missing is an outcome."""
+def files(path: Path) -> Iterator[Path | SourceOutcome]:
+    """The DICOMDIR at `path`, then each file that it lists, once, under its folder; what is missing is an outcome."""
+    listed = _listed(path)
+    if listed is None:
+        yield unreadable(str(path), "damaged DICOMDIR: what it lists is not known")
+        return
+    yield path
     root = path.parent.resolve()
-    for parts in _file_ids(path):
-        target = path.parent.joinpath(*parts)
-        name = str(path) + "!" + "/".join(parts)
-        if not target.resolve().is_relative_to(root):
-            yield SourceOutcome(name, Outcome.UNREADABLE, "the DICOMDIR points outside of its folder")
-        elif target.is_file():
-            yield target
+    for file_id in listed:
+        name = "/".join((str(path.parent), *file_id))
+        target = _find(path.parent, file_id)
+        if not all(map(_is_plain, file_id)) or (target is not None and not target.resolve().is_relative_to(root)):
+            yield unreadable(name, "referenced by the DICOMDIR but outside of its folder")
+        elif target is None or not target.is_file():
+            yield unreadable(name, "referenced by the DICOMDIR but missing")
         else:
-            yield SourceOutcome(name, Outcome.UNREADABLE, "listed in the DICOMDIR, and missing")
+            yield target
 
 
-def _file_ids(path: Path) -> list[list[str]]:
-    found: list[list[str]] = []
+def _listed(path: Path) -> list[FileId] | None:
+    """Every ReferencedFileID, once, in order; None if the directory cannot be read."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            records = pydicom.dcmread(path, specific_tags=["DirectoryRecordSequence"]).get("DirectoryRecordSequence")
-            for record in records or []:
+            directory = pydicom.dcmread(path)
+            found: dict[FileId, None] = {}
+            for record in directory.DirectoryRecordSequence or []:
                 value = record.get("ReferencedFileID")
                 if value:
-                    found.append([value] if isinstance(value, str) else [str(part) for part in value])
-    except Exception:  # a damaged DICOMDIR is still a source of its own; the reader says what is wrong
-        return []
-    return found
+                    found[(value,) if isinstance(value, str) else tuple(map(str, value))] = None
+            return list(found)
+    except Exception:  # whatever pydicom says of a damaged one
+        return None
+
+
+def _is_plain(part: str) -> bool:
+    return part not in ("", ".", "..") and not set(part) & set("/\\\0")
+
+
+def _find(folder: Path, file_id: FileId) -> Path | None:
+    """The file of `file_id`; in any case where the exact one is missing: many media were copied in lower case."""
+    place = folder
+    for part in file_id:
+        if not _is_plain(part):
+            return None
+        exact = place / part
+        if not exact.exists():
+            try:
+                alike = sorted(name for name in os.listdir(place) if name.casefold() == part.casefold())
+            except OSError:
+                return None
+            if len(alike) != 1:
+                return None
+            exact = place / alike[0]
+        place = exact
+    return place

@@ -2,91 +2,104 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from governance.datatypes import Outcome, SourceOutcome
 from governance.errors import Misconfigured
 from governance.ingest import dicomdir
+from governance.ingest.budget import printable, unreadable
 
 Entry = Path | SourceOutcome
 
 
 def files(roots: Iterable[Path]) -> Iterator[Entry]:
-    """Every disk file under `roots`, in a fixed order, each once.
+    """Every disk file under `roots`, in a fixed order, each once even where roots overlap.
 
-    A root that is a DICOMDIR brings the files that it lists. Links are followed inside
-    their root only.
+    A root that is a DICOMDIR brings the files that it lists. Links to files are followed
+    inside their root; links to folders never: what lies inside is listed in its own place.
 
     Raises:
         Misconfigured: a root does not exist.
     """
-    seen: set[Path] = set()
-    for root in roots:
-        if not root.exists():
-            raise Misconfigured("a source does not exist", hint="check the paths before the options")
+    given = list(roots)
+    for root in given:
+        if not os.path.lexists(root):
+            raise Misconfigured("source does not exist", hint="check the paths before the options")
+    walked: list[str] = []
+    single: set[str] = set()
+    for root in given:
+        place = os.path.realpath(root)
         for entry in _root(root):
-            if isinstance(entry, SourceOutcome):
+            if not isinstance(entry, Path):
                 yield entry
                 continue
-            place = Path(os.path.normpath(entry.absolute()))
-            if place not in seen:
-                seen.add(place)
-                yield entry
+            # The root's links are resolved, a link at the end is not: it is a source of its own.
+            there = os.path.normpath(os.path.join(place, os.path.relpath(entry, root))) if entry != root else place
+            if there in single or any(there.startswith(folder) for folder in walked):
+                continue
+            if not os.path.isdir(place):
+                single.add(there)
+            yield entry
+        if os.path.isdir(place):
+            walked.append(os.path.join(place, ""))
 
 
 def _root(root: Path) -> Iterator[Entry]:
     if root.is_dir():
-        yield from _folder(root, within=root.resolve(), above=(root.resolve(),))
-        return
-    yield from _file(root)
-    if root.is_file() and dicomdir.is_directory_file(root):
-        yield from dicomdir.listed(root)
+        yield from _folder(root)
+    elif root.is_file() and dicomdir.is_directory(root):
+        yield from dicomdir.files(root)
+    elif root.is_symlink() and not root.exists():
+        yield unreadable(str(root), "broken symbolic link")
+    else:
+        yield _file(root)
 
 
-def _folder(folder: Path, *, within: Path, above: tuple[Path, ...]) -> Iterator[Entry]:
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        yield unreadable(folder, "the folder cannot be listed")
-        return
-    for name in names:
-        path = folder / name
-        if not path.is_symlink():
-            yield from _folder(path, within=within, above=(*above, path.resolve())) if path.is_dir() else _file(path)
-            continue
-        try:
-            target = path.resolve(strict=True)
-        except (OSError, RuntimeError):  # RuntimeError: links that point at each other
-            yield unreadable(path, "the symbolic link leads nowhere")
-            continue
-        if not target.is_relative_to(within):
-            yield unreadable(path, "the symbolic link leaves the source")
-        elif not target.is_dir():
-            yield from _file(path)
-        elif target in above:
-            yield unreadable(path, "the symbolic link leads back to a folder above it")
+def _folder(root: Path) -> Iterator[Entry]:
+    within = root.resolve()
+    # A stack, not recursion: folders may lie deeper in each other than Python calls itself.
+    stack: list[Iterator[Path]] = [iter([root])]
+    while stack:
+        path = next(stack[-1], None)
+        if path is None:
+            stack.pop()
+        elif path.is_symlink() and path != root:
+            yield _link(path, within)
+        elif path.is_dir():
+            names = _names(path)
+            if names is None:
+                yield unreadable(str(path), "folder cannot be listed")
+            else:
+                stack.append(iter([path / name for name in names]))
         else:
-            yield from _folder(path, within=within, above=(*above, target))
+            yield _file(path)
 
 
-def _file(path: Path) -> Iterator[Entry]:
+def _names(folder: Path) -> Sequence[str] | None:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return None
+
+
+def _link(path: Path, within: Path) -> Entry:
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):  # RuntimeError: links that lead to each other
+        return unreadable(str(path), "broken symbolic link")
+    if not target.is_relative_to(within):
+        return unreadable(str(path), "symbolic link leaves the source")
+    if not target.is_dir():
+        return _file(path)
+    if path.parent.resolve().is_relative_to(target):
+        return unreadable(str(path), "symbolic link loop")
+    return SourceOutcome(printable(str(path)), Outcome.FILTERED, "symbolic link to a folder that is listed itself")
+
+
+def _file(path: Path) -> Entry:
     try:
         mode = path.stat().st_mode
     except OSError:
-        yield unreadable(path, "the file cannot be opened")
-        return
-    if stat.S_ISREG(mode):
-        yield path
-    else:
-        yield unreadable(path, "not a regular file")
-
-
-def unreadable(path: Path, reason: str) -> SourceOutcome:
-    """The outcome of a path that cannot be read."""
-    return SourceOutcome(printable(str(path)), Outcome.UNREADABLE, reason)
-
-
-def printable(name: str) -> str:
-    """`name` with undecodable bytes spelled out, so that it can be stored and shown."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return unreadable(str(path), "file cannot be opened")
+    return path if stat.S_ISREG(mode) else unreadable(str(path), "not a regular file")

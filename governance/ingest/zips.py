@@ -1,7 +1,10 @@
 """Members of a zip, in the order of its central directory. Nothing outside of that directory is read."""
 
+import lzma
 import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from struct import unpack_from
 from typing import IO, NamedTuple
@@ -15,6 +18,18 @@ MAGIC = (b"PK\3\4", b"PK\5\6")
 _ENCRYPTED = 0x0001 | 0x0040 | 0x2000
 # APPNOTE 4.3.12 and 4.3.16; the comment at the end is at most 65535 bytes long
 _ENTRY, _END, _LONGEST_END = 46, 22, 22 + 65535
+
+_DAMAGED = (
+    OSError,  # what bz2 raises, too
+    EOFError,
+    ValueError,
+    LookupError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+)
 
 
 class Member(NamedTuple):
@@ -30,12 +45,11 @@ def members(name: str, file: IO[bytes], budget: Budget) -> Iterator[Member | Sou
     Raises:
         Stopped: the archive is too large. Damage raises what zipfile likes.
     """
-    if _directory_bytes(file) > budget.limits.max_members * _ENTRY:
-        budget.admit(_count(file, budget.limits.max_members + 1))  # before zipfile makes an object of each
-        budget.members = 0
+    counted = _count(file, budget.limits.max_members + 1)
+    budget.admit(counted)  # before zipfile makes an object of each
     with zipfile.ZipFile(file) as archive:
         infos = archive.infolist()
-        budget.admit(len(infos))
+        budget.admit(max(0, len(infos) - counted))
         overlapping = _overlapping(infos, archive.start_dir)
         for info in infos:
             if info.is_dir() and not info.file_size:
@@ -56,22 +70,11 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, member: str, budget: 
         return unreadable(member, TOO_LARGE)
     except NotImplementedError:
         return unreadable(member, "archive member is compressed in an unknown way")
-    except (OSError, EOFError, ValueError, RuntimeError, LookupError, zipfile.BadZipFile, *_CODECS):
+    except _DAMAGED:
         return unreadable(member, "damaged archive member")
     if len(data) != info.file_size:
         return unreadable(member, "damaged archive member")
     return Member(member, data)
-
-
-def _codec_errors() -> tuple[type[Exception], ...]:
-    import lzma
-    import struct
-    import zlib
-
-    return zlib.error, lzma.LZMAError, struct.error
-
-
-_CODECS = _codec_errors()
 
 
 def _problem(info: zipfile.ZipInfo) -> str:
@@ -87,7 +90,7 @@ def _problem(info: zipfile.ZipInfo) -> str:
 
 
 def _overlapping(infos: list[zipfile.ZipInfo], directory: int) -> set[int]:
-    """ids of members whose bytes run into the next member's: one packed kernel shared by many is a bomb."""
+    """The id() of each member that runs into the next one: one packed kernel shared by many is a bomb."""
     found: set[int] = set()
     end = directory
     for info in sorted(infos, key=lambda info: info.header_offset, reverse=True):
@@ -107,13 +110,6 @@ def _end(file: IO[bytes]) -> tuple[int, bytes]:
     if place < 0 or len(tail) < place + _END:
         raise zipfile.BadZipFile
     return start + place, tail[place : place + _END]
-
-
-def _directory_bytes(file: IO[bytes]) -> int:
-    """The size of the central directory as the end record tells it, or all before it for a zip64."""
-    place, record = _end(file)
-    size = int(unpack_from("<I", record, 12)[0])
-    return place if size == 0xFFFFFFFF else size
 
 
 def _count(file: IO[bytes], most: int) -> int:

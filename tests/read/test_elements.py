@@ -36,7 +36,7 @@ def only(instance: Instance) -> Element:
     return instance.elements[0]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(dataset=datasets(), explicit=st.booleans())
 def test_table_agrees_with_pydicom(dataset: Dataset, explicit: bool) -> None:
     data = encoded(dataset, explicit=explicit)
@@ -47,7 +47,7 @@ def test_table_agrees_with_pydicom(dataset: Dataset, explicit: bool) -> None:
     assert instance.repaired == ""
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(dataset=datasets(), explicit=st.booleans())
 def test_every_byte_belongs_to_exactly_one_element(dataset: Dataset, explicit: bool) -> None:
     data = encoded(dataset, explicit=explicit)
@@ -221,7 +221,6 @@ def test_nested_guesses_are_not_tried_again_and_again() -> None:
             id="pixels without end",
         ),
         pytest.param(element(0x00081115, "SQ", b"Testfall"), "no item", id="sequence of no items"),
-        pytest.param(element(0x00090010, "SQ", item()), "reserves a private block", id="creator that is a sequence"),
         pytest.param(b"\xfe\xff\x00\xe0LO\2\0ab", "out of place", id="delimiter with a VR"),
         pytest.param(element(0x00020016, "AE", b"AB"), "out of place", id="file meta inside"),
         pytest.param(

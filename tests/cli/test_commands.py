@@ -1,0 +1,114 @@
+"""The command line as a user meets it: exit codes, JSON lines, help with an example."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import BUNDLED
+
+COMMANDS = ("init", "run", "plan", "explain", "outcomes", "publish", "trace", "verify", "audit verify")
+
+
+def governance(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "governance.cli", *map(str, words)]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(command: str) -> None:
+    done = governance(*command.split(), "--help")
+
+    assert done.returncode == 0
+    assert f"example:\n  governance {command}" in done.stdout
+
+
+def test_the_whole_story(tmp_path: Path) -> None:
+    raw, workspace = tmp_path / "raw", tmp_path / "workspace"
+    raw.mkdir()
+    shutil.copyfile(BUNDLED / "CT_small.dcm", raw / "ct.dcm")
+    in_workspace = ("--workspace", workspace)
+
+    made = governance("init", workspace, "--json")
+    assert made.returncode == 0
+    key = str(lines(made)[0]["public_key"])
+
+    ran = governance("run", raw, *in_workspace, "-p", "demo", "--processes", "1", "--json")
+    assert ran.returncode == 0, ran.stderr
+    assert lines(ran)[0]["counts"] == {"published": 1}
+
+    (outcome,) = lines(governance("outcomes", *in_workspace, "--json"))
+    assert outcome["source"] == str(raw / "ct.dcm")
+    assert outcome["outcome"] == "published"
+    assert (workspace / str(outcome["output"])).is_file()
+
+    published = governance("publish", *in_workspace, "-p", "demo", "--dataset", "first", "--json")
+    release = Path(str(lines(published)[0]["path"]))
+    assert release.name == "first@v1"
+    assert lines(governance("publish", *in_workspace, "-p", "demo", "--dataset", "first", "--json"))[0]["changed"] is False
+
+    assert governance("verify", release, "--key", key).returncode == 0
+    assert governance("audit", "verify", *in_workspace).returncode == 0
+
+    (traced,) = lines(governance("trace", str(outcome["output"]), *in_workspace, "--json"))
+    assert traced["releases"] == ["first@v1"]
+
+    bucket = next(release.rglob("*.parquet"))
+    bucket.chmod(0o644)
+    data = bytearray(bucket.read_bytes())
+    data[len(data) // 2] ^= 1
+    bucket.write_bytes(data)
+    assert governance("verify", release).returncode == 3
+
+
+def test_a_source_held_back_gives_exit_code_3(tmp_path: Path) -> None:
+    (tmp_path / "raw.dcm").write_bytes(b"not an image")
+    governance("init", tmp_path / "w")
+
+    assert governance("run", tmp_path / "raw.dcm", "-w", tmp_path / "w", "-p", "demo").returncode == 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(("run", "nowhere", "-w", "W", "-p", "demo"), id="missing source"),
+        pytest.param(("run", ".", "-w", "W", "-p", "demo", "--policy", "nope"), id="unknown policy"),
+        pytest.param(("run", ".", "-w", "W", "-p", "../demo"), id="a project that is a path"),
+        pytest.param(("outcomes", "-w", "W"), id="no run yet"),
+        pytest.param(("publish", "-w", "W", "-p", "demo", "--dataset", "d"), id="nothing curated"),
+        pytest.param(("trace", "DEMO-0", "-w", "W"), id="unknown id"),
+        pytest.param(("init", "W"), id="a workspace already"),
+        pytest.param(("explain", "NotAnAttribute"), id="unknown attribute"),
+        pytest.param(("outcomes", "-w", "."), id="not a workspace"),
+    ],
+)
+def test_misuse_gives_exit_code_2_and_a_hint_or_a_reason(words: tuple[str, ...], tmp_path: Path) -> None:
+    governance("init", tmp_path / "w")
+
+    done = governance(*(str(tmp_path / "w") if word == "W" else word for word in words))
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("governance: error: ")
+
+
+def test_plan_shows_decisions_and_no_value(tmp_path: Path) -> None:
+    done = governance("plan", BUNDLED / "CT_small.dcm", "--policy", "research", "--json")
+    by_path = {line["path"]: line for line in lines(done)}
+
+    assert by_path["PatientName"]["method"] == "patient pseudonym"
+    assert by_path["StudyDate"]["method"] == "shift date"
+    assert "CompressedSamples" not in done.stdout
+
+
+def test_explain_names_the_row_of_the_table() -> None:
+    done = governance("explain", "StudyDate", "--policy", "basic")
+
+    assert done.returncode == 0
+    assert "StudyDate" in done.stdout

@@ -1,0 +1,216 @@
+"""A study's identifiers are collected at every depth and found in written bytes in every encoding."""
+
+from io import BytesIO
+from pathlib import Path
+
+import pydicom.data
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from governance import dicom, read
+from governance.datatypes import Identifiers, Instance
+from governance.detect import identifiers
+from governance.detect.identifiers import collect, search
+
+BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
+UID = "1.2.276.0.7230010.3.1.2.8323329.1001"
+LATIN = ("iso8859",)
+
+
+def instance_of(dataset: Dataset, *, explicit: bool = True) -> Instance:
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = UID
+    buffer = BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    return read.parse(buffer.getvalue())
+
+
+def person() -> Dataset:
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.PatientName = "Yamada^Tarou Ken-ji=山田^太郎=やまだ^たろう"
+    dataset.PatientID = "PX-4471"
+    dataset.PatientBirthDate = "19470829"
+    dataset.StudyDate = "20210312"
+    dataset.AcquisitionDateTime = "20210313101500.5+0100"
+    dataset.AccessionNumber = "88120045"
+    dataset.DeviceUID = "1.3.6.1.4.1.99.1.2.3"
+    dataset.DateOfLastCalibration = "20200202"
+    dataset.PatientAddress = "Kastanienallee 12, 10435 Berlin"
+    step = Dataset()
+    step.ScheduledPerformingPhysicianName = "Okonkwo^Ngozi"
+    step.ScheduledProcedureStepID = "SPS-7781"
+    step.ReferencedSOPInstanceUID = UID + ".5"
+    dataset.RequestAttributesSequence = [step]
+    hidden = Dataset()
+    hidden.OperatorsName = "Brzęczyk^Ola"
+    block = dataset.private_block(0x0009, "GOVERNANCE TEST", create=True)
+    block.add_new(0x01, "SQ", [hidden])
+    return dataset
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_collects_at_every_depth(explicit: bool) -> None:
+    found = collect(instance_of(person(), explicit=explicit))
+
+    assert {"Yamada", "Tarou", "Ken", "ji", "Ken-ji", "山田", "太郎", "やまだ", "Okonkwo", "Ngozi"} <= found.names
+    assert {"PX-4471", "88120045", "SPS-7781"} <= found.numbers
+    assert {"19470829", "20210312", "20210313"} == found.dates
+    assert {UID, UID + ".5"} == found.uids
+    assert "Kastanienallee" in found.names
+
+
+def test_collects_names_inside_private_sequences() -> None:
+    assert {"Brzęczyk", "Ola"} <= collect(instance_of(person())).names
+
+
+def test_does_not_collect_what_belongs_to_devices_and_classes() -> None:
+    found = collect(instance_of(person()))
+
+    assert not any(uid.startswith(("1.2.840.10008", "1.3.6.1.4.1.99")) for uid in found.uids)
+    assert "20200202" not in found.dates
+
+
+def test_every_identifier_is_found_in_the_bytes_it_came_from() -> None:
+    instance = instance_of(person())
+
+    assert search(bytes(instance.buffer), collect(instance), codecs=instance.codecs) == ("date", "id", "name", "uid")
+
+
+def test_printing_identifiers_shows_none() -> None:
+    assert repr(collect(instance_of(person()))) == "<Identifiers>"
+
+
+names = st.sampled_from(
+    ["Ada", "Okonkwo", "Müller", "Zaborowski", "Ñandú", "O'Sullivan", "Łoś", "Иванова", "山田", "김철수"]
+)
+cases = st.sampled_from([str, str.upper, str.lower, str.title])
+padding = st.binary(max_size=40).map(lambda data: data.translate(None, bytes(range(0x30, 0x7B))))
+
+
+@given(name=names, case=cases, codec=st.sampled_from(["utf-8", "utf-16-le", "utf-16-be"]), around=padding)
+@settings(max_examples=300)
+def test_a_name_is_found_in_every_case_and_encoding(name: str, case: type[str], codec: str, around: bytes) -> None:
+    gap = " ".encode(codec)
+    data = around + gap + case(name).encode(codec) + gap + around
+
+    assert search(data, Identifiers(names=frozenset({name})), codecs=LATIN) == ("name",)
+
+
+@pytest.mark.parametrize(
+    ("name", "declared"),
+    [
+        ("Müller", "ISO_IR 100"),
+        ("Θεοδώρου", "ISO_IR 126"),
+        ("Иванова", "ISO_IR 144"),
+        ("山田", "\\ISO 2022 IR 87"),
+        ("山田", "ISO_IR 13\\ISO 2022 IR 87"),
+        ("김희중", "\\ISO 2022 IR 149"),
+        ("王小东", "GB18030"),
+    ],
+)
+def test_a_name_is_found_in_the_character_set_of_the_file(name: str, declared: str) -> None:
+    codecs = dicom.encodings(declared)
+    written = b"PN\x20\x00" + dicom.encode(f"X^{name}^Y", codecs)
+
+    assert search(written, Identifiers(names=frozenset({name})), codecs=codecs) == ("name",)
+
+
+@given(
+    day=st.dates().map(lambda day: f"{day.year:04}{day.month:02}{day.day:02}"),
+    time=st.sampled_from(["", "10", "1015", "101530"]),
+    wide=st.booleans(),
+    tag=st.sampled_from([b"\x08\x00", b"\x32\x00", b"\x38\x00", b"\x54\x00"]),
+)
+def test_a_day_is_found_also_as_the_beginning_of_a_time(day: str, time: str, wide: bool, tag: bytes) -> None:
+    written = (day + time).encode("utf-16-le") if wide else (day + time).encode()
+
+    assert search(b"DT\x0e\x00" + written + tag, Identifiers(dates=frozenset({day})), codecs=LATIN) == ("date",)
+
+
+@pytest.mark.parametrize("tag", [0x00320010, 0x00380010, 0x00540011, 0x00620001, 0x70531000, 0x00080020])
+@pytest.mark.parametrize("explicit", [True, False])
+def test_the_first_byte_of_the_next_tag_hides_nothing(tag: int, explicit: bool) -> None:
+    """Groups such as 0054 begin with a byte that reads as a letter, 0032 with one that reads as a digit."""
+    data = b"".join(
+        dicom.header(place, vr, len(value), explicit=explicit) + value
+        for place, vr, value in (
+            (0x00080050, "SH", b"882210"),
+            (tag, "LO", b"thin"),
+            (0x00081050, "PN", b"Okon"),
+            (tag, "LO", b"thin"),
+            (0x0020000D, "UI", b"1.2.3.4.55"),
+            (tag, "LO", b"thin"),
+        )
+    )
+    known = Identifiers(frozenset({"Okon"}), frozenset({"882210"}), frozenset({"1.2.3.4.55"}))
+
+    assert search(data, known, codecs=LATIN) == ("id", "name", "uid")
+
+
+@pytest.mark.parametrize(
+    ("written", "known"),
+    [
+        pytest.param(b" Adaptive filter ", Identifiers(names=frozenset({"Ada"})), id="part of a word"),
+        pytest.param(b"UI 1.2.3.4.5.6.7 ", Identifiers(uids=frozenset({"1.2.3.4.5.6"})), id="beginning of a UID"),
+        pytest.param(b" 9912345600 ", Identifiers(numbers=frozenset({"123456"})), id="inside a number"),
+        pytest.param(b" 0.123456 ", Identifiers(numbers=frozenset({"123456"})), id="fraction"),
+        pytest.param(b" 1234 ", Identifiers(numbers=frozenset({"1234"})), id="short number"),
+        pytest.param(b" CHEST ", Identifiers(names=frozenset({"CHEST"})), id="clinical word"),
+        pytest.param(b" version 1.2.3 ", Identifiers(uids=frozenset({"1.2.3"})), id="version"),
+        pytest.param(b" 2021031 ", Identifiers(dates=frozenset({"20210312"})), id="cut date"),
+        pytest.param(b"\xc3\xff\x91ada\x8e\xe7\x03", Identifiers(names=frozenset({"Ada"})), id="binary data"),
+    ],
+)
+def test_does_not_take_chance_for_an_identifier(written: bytes, known: Identifiers) -> None:
+    assert search(written, known, codecs=LATIN) == ()
+
+
+def test_finds_a_name_of_clinical_words_as_a_whole() -> None:
+    known = Identifiers(names=frozenset({"HEAD", "PHANTOM", "HEAD^PHANTOM"}))
+
+    assert search(b"PN Phantom Head ", known, codecs=LATIN) == ("name",)
+    assert search(b"CT HEAD ", known, codecs=LATIN) == ()
+
+
+def test_finds_a_date_of_the_retired_form() -> None:
+    assert search(b"DA\x0a\x001996.06.11", Identifiers(dates=frozenset({"19960611"})), codecs=LATIN) == ("date",)
+
+
+def test_does_not_look_at_what_is_skipped_or_allowed() -> None:
+    known = Identifiers(frozenset({"Okonkwo"}), frozenset({"88120045"}), frozenset({UID}), frozenset({"20210312"}))
+    data = b"head " + f"Okonkwo {UID} ".encode() + b"20210312 88120045 tail"
+
+    assert search(data, known, codecs=LATIN, skip=[(4, len(data) - 4)]) == ()
+    assert search(data, known, codecs=LATIN, allowed=frozenset({"20210312", "88120045"})) == ("name", "uid")
+
+
+@pytest.mark.parametrize(("name", "expected"), [("Okon", ()), ("Okonkwo", ("name",))])
+def test_looks_for_long_names_in_compressed_pixels(name: str, expected: tuple[str, ...]) -> None:
+    """Four letters turn up in megabytes of compressed pixels by chance; seven do not."""
+    comment = f"\xff\xfe {name} ".encode("latin-1")
+    pixels = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0"
+    data = pixels + len(comment).to_bytes(4, "little") + comment + b"\xfe\xff\xdd\xe0\0\0\0\0"
+
+    assert search(data, Identifiers(names=frozenset({name})), codecs=LATIN) == expected
+    assert search(data + b"PN " + name.encode(), Identifiers(names=frozenset({name})), codecs=LATIN) == ("name",)
+
+
+def test_real_files_hold_the_identifiers_that_were_collected_from_them() -> None:
+    for path in sorted(BUNDLED.glob("CT_*.dcm")) + sorted(BUNDLED.glob("MR_small*.dcm")):
+        instance = read.parse(path.read_bytes())
+        found = collect(instance)
+
+        assert {"date", "uid"} <= set(search(bytes(instance.buffer), found, codecs=instance.codecs)), path.name
+
+
+def test_class_uids_are_told_by_their_keyword() -> None:
+    kept = [keyword for keyword in ("SOPClassUID", "ReferencedSOPClassUID", "TransferSyntaxUID", "CodingSchemeUID")]
+
+    assert all(identifiers._is_class_uid(dicom.tag_of(keyword) or 0) for keyword in kept)
+    assert not identifiers._is_class_uid(dicom.tag_of("ReferencedSOPInstanceUID") or 0)
