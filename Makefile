@@ -26,4 +26,4 @@ format: .venv/ready
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 bench: .venv/ready ## files per second and peak memory of `governance run`
-	$(BIN)/python -m tests.benchmarks.run
+	$(BIN)/python -m tests.benchmarks.run $(SERIES)

@@ -142,10 +142,10 @@ def encode(text: str, codecs: tuple[str, ...]) -> bytes:
 
 
 def pad(value: bytes, vr: str) -> bytes:
-    """Values have an even length (PS3.5, 6.2): NUL for UI and bytes, space for text."""
+    """Values have an even length (PS3.5, 6.2): space for text, NUL for UI and bytes."""
     if len(value) % 2 == 0:
         return value
-    return value + (b"\0" if vr in ("UI", "OB", "UN") else b" ")
+    return value + (b" " if vr in MAX_CHARACTERS.keys() - {"UI"} or vr in ("UC", "UR", "UT") else b"\0")
 
 
 def header(tag: int, vr: str, length: int, *, explicit: bool) -> bytes:

@@ -30,6 +30,9 @@ OVERLAP = 256
 NARROW = 0.6
 """A default window below this share of the value range is looked at besides the whole range."""
 
+LARGE, LARGE_SHARE, LARGE_SCORE = 40, 0.25, 0.6
+"""A box thicker than 40 pixels and a quarter of the picture counts only if it reads as letters, this surely."""
+
 Frame = NDArray[Any]
 
 
@@ -129,8 +132,11 @@ def _boxes(picture: NDArray[np.uint8]) -> Iterator[Region]:
     for top in _starts(height):
         for left in _starts(width):
             tile = picture[top : top + TILE, left : left + TILE]
-            for points, score in _detect(np.ascontiguousarray(tile)):
+            tile = np.ascontiguousarray(tile)
+            for points, score in _detect(tile):
                 (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
+                if _is_large(tile, x1 - x0, y1 - y0) and not _reads(tile[int(y0) : int(y1) + 1, int(x0) : int(x1) + 1]):
+                    continue
                 yield Region(
                     left=max(0, int(x0) + left - PADDING),
                     top=max(0, int(y0) + top - PADDING),
@@ -140,6 +146,24 @@ def _boxes(picture: NDArray[np.uint8]) -> Iterator[Region]:
                     detector=ENGINE,
                     confidence=round(float(score), 3),
                 )
+
+
+def _is_large(picture: NDArray[np.uint8], width: float, height: float) -> bool:
+    """Too large for a line of text: anatomy and test patterns give such boxes, over the whole picture."""
+    return min(width, height) > max(LARGE, LARGE_SHARE * min(picture.shape[:2]))
+
+
+def _reads(picture: NDArray[np.uint8]) -> bool:
+    """Whether a large box holds letters: the recogniser must agree, since masking it would cost the image."""
+    failed = None
+    try:
+        result = _detector()(np.ascontiguousarray(picture), use_det=False, use_cls=False, use_rec=True)
+    except Exception as error:
+        failed = type(error).__name__
+    if failed is not None:
+        raise Refused(f"the text engine failed ({failed})")
+    pairs = zip(result.txts or (), result.scores or (), strict=True)
+    return any(len(text.strip()) >= 2 and score >= LARGE_SCORE for text, score in pairs)
 
 
 def _starts(length: int) -> range:

@@ -88,7 +88,8 @@ def literals(names: frozenset[str], numbers: frozenset[str], codecs: tuple[str, 
     for name in names:
         for text in _alone_or_together(name):
             for spelling in spellings(text):
-                _encode(forms, "name", spelling, codecs)
+                if "^" in name or not vocabulary.is_clinical(spelling):
+                    _encode(forms, "name", spelling, codecs)
     for number in numbers:
         if not number.isdecimal() and len(number) >= SHORTEST_NUMBER - 1 and not _only_words(number):
             _encode(forms, "id", number, codecs)

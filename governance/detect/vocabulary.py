@@ -70,9 +70,10 @@ def knows(word: str) -> bool:
 def is_clinical(name: str) -> bool:
     """Whether a part of a person's name says nothing alone, because it is a word of every other report.
 
-    "HEAD" or "PHANTOM" of `HEAD^PHANTOM` is; "Long" is not, because people are called so.
+    "HEAD" or "PHANTOM" of `HEAD^PHANTOM` is; "Long" is not, because people are called so, nor
+    is anything with diacritics, because the vocabulary is folded: "Łoś" would be Spanish "los".
     """
-    return knows(name) and (len(name) <= 2 or fold(name) not in names())
+    return name.isascii() and knows(name) and (len(name) <= 2 or fold(name) not in names())
 
 
 def _knows_letters(run: str, *, shortest: int) -> bool:

@@ -210,7 +210,7 @@ def test_real_files_hold_the_identifiers_that_were_collected_from_them() -> None
 
 
 def test_class_uids_are_told_by_their_keyword() -> None:
-    kept = [keyword for keyword in ("SOPClassUID", "ReferencedSOPClassUID", "TransferSyntaxUID", "CodingSchemeUID")]
+    kept = ("SOPClassUID", "ReferencedSOPClassUID", "TransferSyntaxUID", "CodingSchemeUID")
 
     assert all(identifiers._is_class_uid(dicom.tag_of(keyword) or 0) for keyword in kept)
     assert not identifiers._is_class_uid(dicom.tag_of("ReferencedSOPInstanceUID") or 0)

@@ -16,7 +16,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from tests.phantoms.plant import Person, capture, identify, load, plant, save, uid, unchecked
+from tests.phantoms.bundled import Person, capture, identify, load, plant, save, uid, unchecked
 
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 

@@ -1,218 +1,221 @@
-"""Plant an invented person in a real DICOM file: in its header and in its pixels.
+"""Plant an invented person in a real DICOM file: in its header, and as text in its pixels."""
 
-The files are those that pydicom bundles for its own tests; nothing is downloaded.
-"""
-
+import io
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
+import numpy
+import pydicom
 import pydicom.data
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from pydicom import config, dcmread
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as DicomSequence
+from pydicom.uid import ExplicitVRLittleEndian
 
-FILES = Path(pydicom.data.__file__).parent / "test_files"
-
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-MULTI_FRAME_BYTE_CAPTURE = "1.2.840.10008.5.1.4.1.1.7.2"
+BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
+WELL_KNOWN = "1.2.840.10008."
+OWN_UIDS = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone who does not exist, with the values that would identify them."""
+    """Somebody who does not exist, on the day of one study."""
 
     family: str
     given: str
-    mrn: str
+    patient_id: str
     accession: str
-    birth: str
-    physician: str
+    birth_date: str
+    study_date: str
     address: str
     phone: str
+    physician: str
+    operator: str
     institution: str
     station: str
+    sex: str = "O"
+    age: str = "047Y"
 
     @property
     def name(self) -> str:
-        """The name as DICOM writes it (PS3.5, 6.2.1)."""
+        """As in a PN."""
         return f"{self.family}^{self.given}"
 
     @property
-    def caption(self) -> str:
-        """The name and number as a scanner burns them into an image."""
-        return f"{self.family.upper()} {self.given.upper()}\nMRN {self.mrn}"
-
     def strings(self) -> list[str]:
-        """Every planted string that is distinctive alone."""
+        """What must not be found anywhere once this person is de-identified."""
         return [
             self.family,
-            self.mrn,
+            self.given,
+            self.patient_id,
             self.accession,
-            self.birth,
-            self.physician,
+            self.birth_date,
+            self.study_date,
             self.address,
             self.phone,
+            *self.physician.split("^"),
+            *self.operator.split("^"),
             self.institution,
-            self.station,
         ]
 
-
-@contextmanager
-def unchecked() -> Iterator[None]:
-    """Let pydicom write values that the standard forbids, and say nothing."""
-    settings = config.settings
-    reading, writing = settings.reading_validation_mode, settings.writing_validation_mode
-    settings.reading_validation_mode = config.IGNORE
-    settings.writing_validation_mode = config.IGNORE
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        settings.reading_validation_mode = reading
-        settings.writing_validation_mode = writing
+    def visit(self, *, accession: str, study_date: str) -> "Person":
+        """The same person at another examination."""
+        return replace(self, accession=accession, study_date=study_date)
 
 
-def load(name: str, *seed: object) -> FileDataset:
-    """Read a bundled file as its own new instance: equal seeds give equal UIDs.
-
-    Without a seed the UIDs are those of the file.
-    """
-    ds = dcmread(FILES / name, force=True)
-    ds.preamble = ds.preamble or bytes(128)
-    if "TransferSyntaxUID" not in ds.file_meta:
-        meta = FileMetaDataset()
-        implicit = ds.original_encoding[0]
-        meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
-        meta.ImplementationClassUID = pydicom.uid.PYDICOM_IMPLEMENTATION_UID
-        ds.file_meta = meta
-    if seed:
-        ds.SOPInstanceUID = uid("instance", *seed)
-    identify(ds)
-    return ds
+def bundled(name: str) -> Dataset:
+    """A file of the pydicom package, decoded if its pixels were not native when they are asked for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = pydicom.dcmread(BUNDLED / name, force=True)
+        dataset.walk(lambda _dataset, _element: None)  # every element, so that writing meets no surprise
+    return dataset
 
 
-def uid(*seed: object) -> str:
-    """A UID that depends on the seed alone."""
-    return generate_uid(entropy_srcs=[str(part) for part in seed])
+def invented_uid(seed: str) -> str:
+    """A UID that is always the same for a seed (PS3.5, B.2)."""
+    return f"2.25.{int.from_bytes(sha256(seed.encode()).digest()[:15])}"
 
 
-def identify(ds: Dataset) -> None:
-    """Make the file meta information agree with the dataset."""
-    ds.file_meta.FileMetaInformationVersion = b"\x00\x01"
-    ds.file_meta.FileMetaInformationGroupLength = 0  # written by pydicom
-    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+def own_uids(dataset: Dataset, seed: str, *, study: str = "", series: str = "") -> None:
+    """Give an instance UIDs of its own; instances with one `study` or `series` seed share those."""
+    seeds = {"StudyInstanceUID": study or seed, "SeriesInstanceUID": series or study or seed}
+    for keyword in OWN_UIDS:
+        if keyword in dataset or keyword != "FrameOfReferenceUID":
+            setattr(dataset, keyword, invented_uid(f"{keyword} {seeds.get(keyword, seed)}"))
 
 
-def save(ds: Dataset, path: Path) -> Path:
-    """Write the dataset as it is, with the file meta information it has."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with unchecked():
-        ds.save_as(path)
-    return path
+def header(dataset: Dataset, person: Person) -> None:
+    """Plant a person where scanners put it, replacing whom the file was about."""
+    dataset.PatientName = person.name
+    dataset.PatientID = person.patient_id
+    dataset.PatientBirthDate = person.birth_date
+    dataset.PatientSex = person.sex
+    dataset.PatientAge = person.age
+    dataset.PatientAddress = person.address
+    dataset.PatientTelephoneNumbers = person.phone
+    dataset.OtherPatientIDs = person.patient_id + "X"
+    dataset.AccessionNumber = person.accession
+    dataset.StudyID = person.accession[-8:]
+    for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate"):
+        setattr(dataset, keyword, person.study_date)
+    for keyword in ("InstanceCreationDate", "AcquisitionDateTime", "PerformedProcedureStepStartDate"):
+        if keyword in dataset:
+            setattr(dataset, keyword, person.study_date + ("101112" if keyword.endswith("Time") else ""))
+    dataset.ReferringPhysicianName = person.physician
+    dataset.OperatorsName = person.operator
+    dataset.InstitutionName = person.institution
+    dataset.InstitutionAddress = person.address
+    dataset.StationName = person.station
+    dataset.StudyDescription = f"control {person.family} {person.given}, seen by Dr {person.physician.split('^')[0]}"
+    dataset.ImageComments = f"patient {person.patient_id}, called {person.phone}"
 
 
-def plant(ds: Dataset, person: Person, *, study: str = "1") -> None:
-    """Put the person into the header, in public, private and nested elements.
-
-    Instances of one person and `study` share patient, study and frame of reference.
-    """
-    ds.PatientName = person.name
-    ds.PatientID = person.mrn
-    ds.PatientBirthDate = person.birth
-    ds.PatientAddress = person.address
-    ds.PatientTelephoneNumbers = person.phone
-    ds.AccessionNumber = person.accession
-    ds.ReferringPhysicianName = f"{person.physician}^Dr"
-    ds.InstitutionName = person.institution
-    ds.StationName = person.station
-    ds.StudyInstanceUID = uid("study", person.mrn, study)
-    if "FrameOfReferenceUID" in ds:
-        ds.FrameOfReferenceUID = uid("frame", person.mrn, study)
-    ds.SeriesInstanceUID = uid("series", person.mrn, study, ds.get("Modality", ""))
-    ds.ImageComments = f"{person.given} {person.family}, phone {person.phone}"
-
-    request = Dataset()
-    request.RequestedProcedureID = person.accession
-    request.ReasonForTheRequestedProcedure = f"Seen by Dr {person.physician}"
-    ds.RequestAttributesSequence = Sequence([request])
-
-    block = ds.private_block(0x0055, "PHANTOM GATEWAY", create=True)
-    block.add_new(0x10, "LO", f"{person.family} {person.mrn}")
-    identify(ds)
+def native(dataset: Dataset) -> None:
+    """Decode compressed pixels and write them as they are, in the colour space in which they were stored."""
+    if dataset.file_meta.TransferSyntaxUID.is_compressed:
+        dataset.decompress(as_rgb=False)
 
 
-def capture(person: Person, *seed: object, frames: int = 1, size: int = 256, caption: str | None = None) -> Dataset:
-    """A Secondary Capture of the bundled CT, 8 bits, `size` pixels square, with the caption in its last frame."""
-    ds = load("CT_small.dcm", "capture", person.mrn, *seed)
-    pixels = np.clip(ds.pixel_array.astype(float) - 1024 + 200, 0, 500) / 500 * 180
-    small = Image.fromarray(pixels.astype(np.uint8))
-    scaled = np.asarray(small.resize((size, size), Image.Resampling.BILINEAR))
-
-    for tag in [element.tag for element in ds if element.tag.group in (0x0018, 0x0028, 0x0043, 0x7FE0)]:
-        del ds[tag]
-    ds.SOPClassUID = SECONDARY_CAPTURE if frames == 1 else MULTI_FRAME_BYTE_CAPTURE
-    ds.Modality = "OT"
-    ds.ConversionType = "WSD"
-    ds.ImageType = ["DERIVED", "SECONDARY"]
-    ds.SamplesPerPixel = 1
-    ds.PhotometricInterpretation = "MONOCHROME2"
-    ds.Rows = ds.Columns = size
-    ds.BitsAllocated = ds.BitsStored = 8
-    ds.HighBit = 7
-    ds.PixelRepresentation = 0
-    ds.WindowCenter, ds.WindowWidth = 128, 256
-    if frames > 1:
-        ds.NumberOfFrames = frames
-    ds.PixelData = scaled.tobytes() * frames
-    ds["PixelData"].VR = "OB"
-    plant(ds, person)
-    draw(ds, person.caption if caption is None else caption, frame=frames - 1)
-    return ds
+def encode(dataset: Dataset) -> bytes:
+    """The file; meta information is made where it is missing."""
+    meta = dataset.file_meta if hasattr(dataset, "file_meta") else None
+    if meta is None or "TransferSyntaxUID" not in meta:
+        dataset.file_meta = pydicom.dataset.FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    if "SOPClassUID" in dataset:
+        dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
 
 
-def draw(
-    ds: Dataset,
-    text: str,
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """Where a text was drawn: the frame, the corner of its box, and which pixels of the box carry it."""
+
+    frame: int
+    row: int
+    column: int
+    mask: NDArray[numpy.bool_]
+
+
+def lettering(text: str, *, size: int, turn: int = 0) -> NDArray[numpy.bool_]:
+    """A text as pixels, in the font that comes with Pillow; turned counterclockwise by `turn` degrees."""
+    font = ImageFont.load_default(size=size)
+    left, top, right, bottom = font.getbbox(text)
+    image = Image.new("L", (int(right - left) + 4, int(bottom - top) + 4))
+    ImageDraw.Draw(image).text((2 - left, 2 - top), text, fill=255, font=font)
+    if turn:
+        image = image.rotate(turn, expand=True)
+    return numpy.asarray(image) > 127
+
+
+def pixels(dataset: Dataset) -> NDArray[numpy.generic]:
+    """Native pixel data as (frames, rows, columns, samples), writable; planes by pixel only."""
+    frames = int(dataset.get("NumberOfFrames", 1) or 1)
+    kind = numpy.dtype(f"<u{dataset.BitsAllocated // 8}")
+    shape = (frames, dataset.Rows, dataset.Columns, dataset.SamplesPerPixel)
+    if dataset.SamplesPerPixel > 1 and dataset.get("PlanarConfiguration", 0):
+        raise ValueError("planes by plane")
+    return numpy.frombuffer(dataset.PixelData, kind, count=int(numpy.prod(shape))).reshape(shape).copy()
+
+
+def put(dataset: Dataset, values: NDArray[numpy.generic]) -> None:
+    """Write pixels back, with the padding that makes their length even."""
+    data = values.tobytes()
+    dataset.PixelData = data + bytes(len(data) % 2)
+
+
+def text(
+    dataset: Dataset,
+    lines: Sequence[str],
     *,
     at: tuple[int, int] = (4, 4),
-    size: int = 20,
-    frame: int = 0,
-    shade: int | None = None,
-    ground: int | None = 0,
-    angle: int = 0,
-) -> None:
-    """Burn text into stored values: 8 or 16 bits, uncompressed, samples interleaved.
+    size: int = 18,
+    frames: Iterable[int] | None = None,
+    value: int | None = None,
+    turn: int = 0,
+) -> list[Ink]:
+    """Draw lines of text into native pixels, by default as bright as the image gets, from row and column `at`."""
+    values = pixels(dataset)
+    bright = int(values.max()) if value is None else value
+    if value is None and bright < 200:
+        bright = (1 << min(dataset.BitsStored, 15)) - 1
+    drawn: list[Ink] = []
+    for frame in range(len(values)) if frames is None else frames:
+        row, column = at
+        for line in lines:
+            mask = lettering(line, size=size, turn=turn)
+            mask = mask[: dataset.Rows - row, : dataset.Columns - column]
+            box = values[frame, row : row + mask.shape[0], column : column + mask.shape[1]]
+            box[mask] = bright
+            drawn.append(Ink(frame, row, column, mask))
+            row += mask.shape[0] + 2
+    put(dataset, values)
+    return drawn
 
-    shade and ground: stored values of the letters and of the box behind them
-    (None: the brightest value in use, and no box). angle: degrees, counter-clockwise.
-    """
-    samples = ds.get("SamplesPerPixel", 1)
-    dtype = np.dtype(np.uint8 if ds.BitsAllocated == 8 else np.uint16).newbyteorder("<")
-    count = int(ds.get("NumberOfFrames", 1) or 1)
-    length = count * ds.Rows * ds.Columns * samples
-    pixels = np.frombuffer(ds.PixelData, dtype, count=length).reshape(count, ds.Rows, ds.Columns, samples).copy()
 
-    font = ImageFont.load_default(size=size)
-    left, top, right, bottom = ImageDraw.Draw(Image.new("L", (1, 1))).multiline_textbbox((0, 0), text, font=font)
-    label = Image.new("L", (int(right - left) + 6, int(bottom - top) + 6))
-    ImageDraw.Draw(label).multiline_text((3 - left, 3 - top), text, fill=255, font=font)
-    label = label.rotate(angle, expand=True)
-    sheet = Image.new("L", (ds.Columns, ds.Rows))
-    sheet.paste(label, at)
-    letters = np.asarray(sheet) > 100
+def item(**elements: object) -> Dataset:
+    """A sequence item."""
+    dataset = Dataset()
+    for keyword, value in elements.items():
+        setattr(dataset, keyword, value)
+    return dataset
 
-    plane = pixels[frame]
-    if shade is None:
-        shade = 255 if ds.BitsAllocated == 8 else int(plane.max())
-    if ground is not None:
-        plane[at[1] : at[1] + label.height, at[0] : at[0] + label.width] = ground
-    plane[letters] = shade
-    ds.PixelData = pixels.tobytes()
+
+def items(*datasets: Dataset) -> DicomSequence:
+    """A sequence."""
+    return DicomSequence(datasets)
+
+
+def code(value: str, meaning: str, scheme: str = "DCM") -> Dataset:
+    """A code sequence item."""
+    return item(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)
