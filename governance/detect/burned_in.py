@@ -150,7 +150,7 @@ def _boxes(picture: NDArray[np.uint8]) -> Iterator[Region]:
 
 def _is_large(picture: NDArray[np.uint8], width: float, height: float) -> bool:
     """Too large for a line of text: anatomy and test patterns give such boxes, over the whole picture."""
-    return min(width, height) > max(LARGE, LARGE_SHARE * min(picture.shape[:2]))
+    return bool(min(width, height) > max(LARGE, LARGE_SHARE * min(picture.shape[:2])))
 
 
 def _reads(picture: NDArray[np.uint8]) -> bool:

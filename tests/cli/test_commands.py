@@ -52,7 +52,9 @@ def test_the_whole_story(tmp_path: Path) -> None:
     published = governance("publish", *in_workspace, "-p", "demo", "--dataset", "first", "--json")
     release = Path(str(lines(published)[0]["path"]))
     assert release.name == "first@v1"
-    assert lines(governance("publish", *in_workspace, "-p", "demo", "--dataset", "first", "--json"))[0]["changed"] is False
+    assert (
+        lines(governance("publish", *in_workspace, "-p", "demo", "--dataset", "first", "--json"))[0]["changed"] is False
+    )
 
     assert governance("verify", release, "--key", key).returncode == 0
     assert governance("audit", "verify", *in_workspace).returncode == 0

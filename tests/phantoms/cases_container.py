@@ -12,7 +12,8 @@ from pathlib import Path
 from PIL import Image, PngImagePlugin
 from pydicom.fileset import FileSet
 
-from tests.phantoms.leak_case import ct, leak, mr, patch, save
+from tests.phantoms.bundled import save
+from tests.phantoms.leak_case import ct, leak, mr, patch
 
 
 @leak(1, "Preamble that is also a TIFF with an ImageDescription", words=2)
@@ -157,5 +158,3 @@ def linkage(folder: Path, words: list[str], uids: list[str]) -> None:
 
     # A UID that is not one.
     save(ct(12, 4, FrameOfReferenceUID=f"{words[6]}"), folder / "uid.dcm")
-
-

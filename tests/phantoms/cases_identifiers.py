@@ -3,7 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from tests.phantoms.leak_case import ct, leak, mr, patch, save
+from tests.phantoms.bundled import save
+from tests.phantoms.leak_case import ct, leak, mr, patch
 
 HASHED = hashlib.sha256(b"437731940").hexdigest()
 
@@ -19,7 +20,15 @@ def component_groups(folder: Path, words: list[str], uids: list[str]) -> None:
     save(ds, folder / "utf8.dcm")
 
 
-@leak(42, "Wrong and changing character sets", "Διονυσιάδης", "Люксембургов", "남궁민수황보", "Quillmüllerß", "ヤマダクイル")
+@leak(
+    42,
+    "Wrong and changing character sets",
+    "Διονυσιάδης",
+    "Люксембургов",
+    "남궁민수황보",
+    "Quillmüllerß",
+    "ヤマダクイル",
+)
 def character_sets(folder: Path, words: list[str], uids: list[str]) -> None:
     planted = [
         ("ISO_IR 126", "Διονυσιάδης"),
@@ -42,7 +51,9 @@ def character_sets(folder: Path, words: list[str], uids: list[str]) -> None:
     patch(path, b"ISO_IR 192", b"ISO_IR 999")
 
 
-@leak(43, "UIDs built from numbers and dates, UIDs used twice, and plain hashes", "437731940", "19370411", HASHED, uids=2)
+@leak(
+    43, "UIDs built from numbers and dates, UIDs used twice, and plain hashes", "437731940", "19370411", HASHED, uids=2
+)
 def built_uids(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(43, 0, PatientID="437731940", StudyDate="19370411")
     ds.StudyInstanceUID = "1.2.999.437731940.19370411.1"

@@ -1,6 +1,7 @@
 """Cases 27-40: nested, private and unknown structures."""
 
 import datetime
+import struct
 from pathlib import Path
 
 from cryptography import x509
@@ -12,7 +13,8 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_sequence
 
-from tests.phantoms.leak_case import code, ct, item, items, leak, load, mr, save
+from tests.phantoms.bundled import load, save
+from tests.phantoms.leak_case import code, ct, item, items, leak, mr, patch
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
@@ -236,12 +238,19 @@ def safe_private(folder: Path, words: list[str], uids: list[str]) -> None:
 
 @leak(39, "UN that hides a public name and a public sequence", words=4)
 def unknown_vr(folder: Path, words: list[str], uids: list[str]) -> None:
+    deep = item(PatientName=words[2], ModifiedAttributesSequence=items(item(PatientID=words[3])))
+    hidden = {
+        0x00081110: _sequence_bytes(items(deep)),
+        0x00101001: f"{words[0]}^Agnes ".encode(),
+        0x00321032: f"{words[1]}^Tobias ".encode(),
+    }
     ds = ct(39)
-    ds.add_new(0x00101001, "UN", f"{words[0]}^Agnes ".encode())
-    ds.add_new(0x00321032, "UN", f"{words[1]}^Tobias".encode().ljust(22))
-    deep = item(PatientID=words[3])
-    ds.add_new(0x00081110, "UN", _sequence_bytes(items(item(PatientName=words[2], ModifiedAttributesSequence=items(deep)))))
-    save(ds, folder / "one.dcm")
+    for tag, value in hidden.items():
+        ds.add_new(tag, "OB", value + b" " * (len(value) % 2))
+    path = save(ds, folder / "one.dcm")
+    for tag in hidden:  # pydicom turns UN into the VR that it knows
+        start = struct.pack("<HH", tag >> 16, tag & 0xFFFF)
+        patch(path, start + b"OB", start + b"UN")
 
 
 @leak(40, "Unregistered elements, curves and overlay comments", words=7)
@@ -263,5 +272,3 @@ def _sequence_bytes(sequence: object) -> bytes:
     buffer.is_little_endian, buffer.is_implicit_VR = True, True
     write_sequence(buffer, DataElement(0x00081110, "SQ", sequence), ["iso8859"])
     return buffer.getvalue()
-
-

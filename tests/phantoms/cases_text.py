@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from tests.phantoms.leak_case import ct, item, items, leak, load, mr, save
+from tests.phantoms.bundled import load, save
+from tests.phantoms.leak_case import ct, item, items, leak, mr
 
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 
@@ -219,5 +220,3 @@ def date_elsewhere(folder: Path, words: list[str], uids: list[str]) -> None:
     block.add_new(0x01, "IS", "-1032739200")
     block.add_new(0x02, "LO", words[0])
     save(ds, folder / "CT_19370411_01.dcm")
-
-

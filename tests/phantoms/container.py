@@ -5,15 +5,13 @@ import sqlite3
 import struct
 import tarfile
 import zipfile
-from pathlib import Path
 
 import pydicom
-from pydicom.dataset import FileDataset
 from pydicom.filewriter import write_data_element
 from pydicom.uid import ExplicitVRLittleEndian
 
 from tests.phantoms import plant
-from tests.phantoms.plot import EITHER, Plot, case
+from tests.phantoms.plot import EITHER, ROOT_UID, Plot, case
 
 TIMES = (2021, 3, 4, 5, 6, 8)
 
@@ -49,19 +47,16 @@ def meta_uid(plot: Plot) -> None:
     # Meta and data set disagree: the one in the meta is an identifier as well.
     dataset = plot.image(variant=1)
     data = plant.encode(dataset)
-    own = str(dataset.SOPInstanceUID).encode()
-    other = plot.mark(plot.uid(1) + ".7" * 20)[: len(own)].encode()
-    plot.strings[-1] = other.decode()
-    plot.file("apart.dcm", data.replace(own, other, 1))
+    own = str(dataset.SOPInstanceUID)
+    other = plot.mark(f"{ROOT_UID}.3.9{'7' * 60}"[: len(own)])
+    plot.file("apart.dcm", data.replace(own.encode(), other.encode(), 1))
 
 
 @case(4, "implementation class and version that name the site's gateway")
 def implementation(plot: Plot) -> None:
     dataset = plot.image()
-    data = plant.encode(dataset)  # pydicom writes its own, so they are replaced afterwards
-    meta = pydicom.filereader.read_file_meta_info(io.BytesIO(data)) if False else dataset.file_meta
-    meta.ImplementationClassUID = plot.uid()
-    meta.ImplementationVersionName = plot.word("GW")
+    dataset.file_meta.ImplementationClassUID = plot.uid()
+    dataset.file_meta.ImplementationVersionName = plot.word("GW")
     plot.write(dataset)
 
 
@@ -88,7 +83,7 @@ def after_pixels(plot: Plot) -> None:
     dataset.DigitalSignaturesSequence = plant.items(plant.item(MACIDNumber=1, CertificateOfSigner=b"CN=x" * 4))
     plot.write(dataset, "private.dcm")
     dataset = plot.image(variant=1)
-    late = FileDataset("", {}, is_little_endian=True, is_implicit_VR=False) if False else pydicom.Dataset()
+    late = pydicom.Dataset()
     late.ImageComments = f"seen by {plot.word('Tarnholm')}"
     late.add_new(0x00100010, "PN", plot.name("Latecomer", "Ismene"))
     plot.file("unordered.dcm", plant.encode(dataset) + elements(late))
@@ -221,4 +216,3 @@ CASES = (
     side_files,
     quoted_values,
 )
-ROOT = Path(__file__).parent

@@ -115,7 +115,9 @@ def presentation(plot: Plot) -> None:
         AnchorPointVisibility="N",
     )
     dataset.GraphicAnnotationSequence = plant.items(
-        plant.item(ReferencedImageSequence=plant.items(reference), GraphicLayer="L1", TextObjectSequence=plant.items(text))
+        plant.item(
+            ReferencedImageSequence=plant.items(reference), GraphicLayer="L1", TextObjectSequence=plant.items(text)
+        )
     )
     dataset.GraphicLayerSequence = plant.items(
         plant.item(GraphicLayer="L1", GraphicLayerOrder=1, GraphicLayerDescription=plot.word("Layer"))
@@ -139,17 +141,16 @@ def persons(plot: Plot) -> None:
     )
     dataset.ResponsiblePerson = plot.name("Wexford", "Anselm")
     dataset.ResponsibleOrganization = plot.word("Farm")
-    dataset.ReferencedPatientPhotoSequence = plant.items(
-        plant.item(
-            TypeOfInstances="DICOM",
-            StudyInstanceUID=plot.uid(),
-            SeriesInstanceUID=plot.uid(1),
-            ReferencedSOPSequence=plant.items(
-                plant.item(ReferencedSOPClassUID=dataset.SOPClassUID, ReferencedSOPInstanceUID=plot.uid(2))
-            ),
-            PixelData=plot.blob(b"photo of a face in a sequence, " * 4),
-        )
+    photo = plant.item(
+        TypeOfInstances="DICOM",
+        StudyInstanceUID=plot.uid(),
+        SeriesInstanceUID=plot.uid(1),
+        ReferencedSOPSequence=plant.items(
+            plant.item(ReferencedSOPClassUID=dataset.SOPClassUID, ReferencedSOPInstanceUID=plot.uid(2))
+        ),
     )
+    photo.add_new(0x7FE00010, "OB", plot.blob(b"photo of a face in a sequence, " * 4))
+    dataset.ReferencedPatientPhotoSequence = plant.items(photo)
     dataset.OperatorIdentificationSequence = plant.items(
         plant.item(
             PersonIdentificationCodeSequence=plant.items(plant.code(plot.digits(1), plot.word("Staff"), "99HR")),

@@ -71,12 +71,13 @@ class Plot:
         self.blobs.append(data)
         return data
 
-    def image(self, source: str = "CT_small.dcm", *, variant: int = 0) -> Dataset:
-        """A real file about this case's patient, with UIDs of its own; its pixels are native."""
+    def image(self, source: str = "CT_small.dcm", *, variant: int = 0, patient: bool = True) -> Dataset:
+        """A real file with UIDs of its own, about this case's patient unless the case plants another one."""
         dataset = plant.bundled(source)
         plant.own_uids(dataset, f"case {self.number} {variant}", study=f"case {self.number}")
-        dataset.PatientName = self.name("Quillfeather", "Oda")
-        dataset.PatientID = self.digits(99)
+        if patient:
+            dataset.PatientName = self.name("Quillfeather", "Oda")
+            dataset.PatientID = self.digits(99)
         return dataset
 
     def write(self, dataset: Dataset, name: str = "image.dcm", *, ink: list[plant.Ink] | None = None) -> Path:

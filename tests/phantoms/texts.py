@@ -205,7 +205,7 @@ def same_day_elsewhere(plot: Plot) -> None:
     dataset = plot.image()
     dataset.StudyDate = ""
     dataset.PatientBirthDate = day
-    dataset.StudyInstanceUID = f"{plot.uid()}.{day}.0830"
+    dataset.StudyInstanceUID = f"{plot.uid()}.{day}.830"
     dataset.private_block(0x0029, "SYNTH GATEWAY", create=True).add_new(0x11, "IS", plot.mark("-1494720000"))
     plot.write(dataset, f"ct_{day}.dcm")
     dataset = plot.image(variant=1)

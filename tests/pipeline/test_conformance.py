@@ -25,9 +25,7 @@ def pixelless(folder: Path) -> list[Path]:
     return [p for p in sorted(folder.rglob("*")) if p.is_file() and not set(skipped) & set(p.parts)]
 
 
-def test_no_real_file_gains_an_error(
-    context: pipeline.Context, tmp_path: Path, program: Callable[[str], str]
-) -> None:
+def test_no_real_file_gains_an_error(context: pipeline.Context, tmp_path: Path, program: Callable[[str], str]) -> None:
     dciodvfy = program("dciodvfy")
     files = pixelless(BUNDLED) + (pixelless(CORPUS) if CORPUS.is_dir() else [])
     pipeline.run(context, files, project="demo", policy_name="research", processes=2)
