@@ -50,6 +50,10 @@ def members(name: str, file: IO[bytes], budget: Budget) -> Iterator[Member | Sou
     with zipfile.ZipFile(file) as archive:
         infos = archive.infolist()
         budget.admit(max(0, len(infos) - counted))
+        # The end record that zipfile found must be this file's own: a truncated zip may hold another one, stored,
+        # whose members would then stand for all.
+        if min((info.header_offset for info in infos), default=0) > 0:
+            raise zipfile.BadZipFile
         overlapping = _overlapping(infos, archive.start_dir)
         for info in infos:
             if info.is_dir() and not info.file_size:
@@ -60,6 +64,9 @@ def members(name: str, file: IO[bytes], budget: Budget) -> Iterator[Member | Sou
                 yield unreadable(member, problem)
             else:
                 yield _read(archive, info, member, budget)
+    place, record = _end(file)
+    if place + _END + unpack_from("<H", record, 20)[0] != file.seek(0, 2):  # what follows was in no directory
+        raise zipfile.BadZipFile
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, member: str, budget: Budget) -> Member | SourceOutcome:

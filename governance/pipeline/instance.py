@@ -188,9 +188,9 @@ def scrub_pixels(instance: Instance, plan: Plan, *, look: bool) -> Pixels:
         Refused: burned-in text is likely and the policy does not look for it, or it cannot be masked.
     """
     pixels = Pixels()
-    profile = instance.first(ICC_PROFILE)
-    if profile is not None:
-        pixels.edits[profile] = containers.icc(instance.value(profile))
+    for profile in instance.walk():
+        if profile.tag == ICC_PROFILE:
+            pixels.edits[profile] = containers.icc(instance.value(profile))
     element = instance.first(dicom.PIXEL_DATA)
     if element is None:
         return pixels

@@ -4,10 +4,22 @@ Acts and decides nothing; how text is cleaned is handed in, because finding
 identifiers in text is another stage's work.
 """
 
+import re
 from collections.abc import Callable
 
 from governance import dicom
 from governance.datatypes import Edits, Element, Instance, Method, Plan
+
+LEGAL = {
+    "AS": re.compile(rb"(?:\d{3}[DWMY])?[ \0]*"),
+    "CS": re.compile(rb"[A-Z0-9 _\\]*\0?"),
+    "DA": re.compile(rb"[\d\\ ]*\0?"),
+    "DS": re.compile(rb"[\d+\-Ee.\\ ]*\0?"),
+    "DT": re.compile(rb"[\d+\-.\\ ]*\0?"),
+    "IS": re.compile(rb"[\d+\-\\ ]*\0?"),
+    "TM": re.compile(rb"[\d.:\\ ]*\0?"),
+}
+"""What the characters of a value may be (PS3.5, 6.2); a file can write anything into anything."""
 
 Clean = Callable[[str, int | None], str]
 """A text and the most characters its VR may hold -> the text without what identifies."""
@@ -28,7 +40,17 @@ def attributes(instance: Instance, plan: Plan, *, clean: Clean) -> Edits:
             cleaned = _clean(instance, decision.where, clean)
             if cleaned is not None:
                 edits[decision.where] = cleaned
+        elif decision.method is Method.KEEP and decision.where.vr in LEGAL:
+            if LEGAL[decision.where.vr].fullmatch(instance.value(decision.where)) is None:
+                edits[decision.where] = _illegal(instance, decision.where, clean)
     return edits
+
+
+def _illegal(instance: Instance, element: Element, clean: Clean) -> bytes:
+    """A kept value that is not one of its VR can be anything: it goes, unless it is a code of clinical words."""
+    if element.vr == "CS" and _clean(instance, element, clean) is None:
+        return instance.value(element)
+    return b""
 
 
 def _clean(instance: Instance, element: Element, clean: Clean) -> bytes | None:
@@ -37,4 +59,6 @@ def _clean(instance: Instance, element: Element, clean: Clean) -> bytes | None:
     cleaned = [clean(value, limit) if value.strip() else value for value in values]
     if cleaned == values and "�" not in "".join(values):
         return None
-    return dicom.encode("\\".join(cleaned), instance.codecs)
+    encoded = dicom.encode("\\".join(cleaned), instance.codecs)
+    # Padded as text here: a private element whose VR the file does not tell would get a NUL.
+    return encoded + b" " * (len(encoded) % 2)

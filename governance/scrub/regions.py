@@ -11,42 +11,68 @@ from governance.errors import Refused
 
 Frame = NDArray[Any]
 
+_RED, _GREEN, _BLUE = (0x00281101, 0x00281201), (0x00281102, 0x00281202), (0x00281103, 0x00281203)
+"""Descriptor and data of each palette (PS3.3, C.7.6.3.1.5)."""
+_DECODED_TO_RGB = ("YBR_RCT", "YBR_ICT")
+
 
 def mask(instance: Instance, frame: Frame, regions: Iterable[Region]) -> Frame:
     """A copy of `frame` with `regions` black; parts of them outside the frame are ignored.
 
     frame: stored values, (rows, columns) or (rows, columns, samples), native depth.
+
+    Raises:
+        Refused: black is not known in this colour space, or pixels are single bits.
     """
+    if _number(instance, 0x00280100, 16) == 1:
+        raise Refused("pixels of one bit cannot be masked")
     masked = frame.copy()
     black = _black(instance, frame)
     for region in regions:
-        masked[region.top : region.bottom, region.left : region.right] = black
+        top, left = max(0, region.top), max(0, region.left)
+        masked[top : max(0, region.bottom), left : max(0, region.right)] = black
     return masked
 
 
+def _number(instance: Instance, tag: int, default: int) -> int:
+    element = instance.first(tag)
+    return default if element is None else int.from_bytes(instance.value(element)[:2], "little")
+
+
 def _black(instance: Instance, frame: Frame) -> Any:
+    """The darkest value that the frame shows already, so that no window moves and no padding value is invented."""
     photometric = instance.text("PhotometricInterpretation")
-    if photometric == "MONOCHROME2":
-        return frame.min()
-    if photometric == "MONOCHROME1":
-        return frame.max()
-    if photometric == "PALETTE COLOR":
-        return _darkest(instance, frame)
-    if photometric.startswith("YBR") and "RCT" not in photometric and "ICT" not in photometric:
-        return np.array([0, 128, 128], frame.dtype)
-    if photometric.startswith(("RGB", "YBR")):
+    if frame.ndim == 2:
+        if photometric == "MONOCHROME2":
+            return frame.min()
+        if photometric == "MONOCHROME1":
+            return frame.max()
+        if photometric == "PALETTE COLOR":
+            return _darkest(instance, frame)
+    elif photometric == "RGB" or photometric in _DECODED_TO_RGB:
         return 0
+    elif photometric.startswith("YBR_"):
+        middle = 1 << (_number(instance, 0x00280101, 8) - 1)  # PS3.3, C.7.6.3.1.2: chroma is around the middle
+        floor = middle >> 3 if photometric.startswith("YBR_PARTIAL") else 0
+        return np.array([floor, middle, middle], frame.dtype)
     raise Refused("PhotometricInterpretation: no known black")
 
 
 def _darkest(instance: Instance, frame: Frame) -> int:
-    """The index of the darkest colour, among those that the palette defines."""
+    """The index with the darkest colour of those that the palette defines and the pixels can hold."""
     total: NDArray[np.int64] | None = None
-    for tag in (0x00281201, 0x00281202, 0x00281203):
-        element = instance.first(tag)
-        if element is None:
+    first = 0
+    for descriptor, tag in (_RED, _GREEN, _BLUE):
+        shape, element = instance.first(descriptor), instance.first(tag)
+        if shape is None or element is None or shape.stop - shape.start < 6:
             return int(frame.min())
+        count, first, bits = np.frombuffer(instance.value(shape)[:6], "<u2").tolist()
         data = instance.value(element)
-        table = np.frombuffer(data[: len(data) // 2 * 2], "<u2").astype(np.int64)
+        count = count or 65536
+        # Eight-bit entries come one a byte, or one a word by writers that ignore the descriptor.
+        kind = "u1" if bits == 8 and len(data) < 2 * count else "<u2"
+        table = np.frombuffer(data[: len(data) // 2 * 2], kind)[:count].astype(np.int64)
         total = table if total is None else total[: len(table)] + table[: len(total)]
-    return int(np.argmin(total)) if total is not None and len(total) else int(frame.min())
+    if total is None or not len(total):
+        return int(frame.min())
+    return min(int(np.argmin(total)) + first, int(np.iinfo(frame.dtype).max))

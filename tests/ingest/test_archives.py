@@ -110,6 +110,21 @@ def test_a_shortened_archive_says_so(kind: str, tmp_path: Path) -> None:
         assert all(members[e.name.rpartition("!")[2]] == e.data for e in entries if isinstance(e, Source))
 
 
+def test_a_truncated_zip_is_not_taken_for_the_one_inside_it(tmp_path: Path) -> None:
+    inner = hostile.zipped({"same": b"inner"})
+    outer = hostile.zipped({"same": b"outer", "nested": inner}, method=zipfile.ZIP_STORED)
+    end_of_inner = outer.index(inner) + len(inner)
+
+    for stop in range(end_of_inner, len(outer) - 1):
+        assert contents(opened(tmp_path, outer[:stop])) == {"": "damaged archive"}
+
+
+def test_what_follows_a_zip_is_not_lost_in_silence(tmp_path: Path) -> None:
+    archive = hostile.zipped({"first": b"1"}) + b"something more"
+
+    assert contents(opened(tmp_path, archive)) == {"first": b"1", "": "damaged archive"}
+
+
 def test_members_before_the_end_of_a_truncated_tar_are_kept(tmp_path: Path) -> None:
     archive = hostile.tarred({"first": b"1" * 1000, "second": b"2" * 1000})
 
