@@ -40,10 +40,14 @@ def attributes(instance: Instance, plan: Plan, *, clean: Clean) -> Edits:
             cleaned = _clean(instance, decision.where, clean)
             if cleaned is not None:
                 edits[decision.where] = cleaned
-        elif decision.method is Method.KEEP and decision.where.vr in LEGAL:
-            if LEGAL[decision.where.vr].fullmatch(instance.value(decision.where)) is None:
-                edits[decision.where] = _illegal(instance, decision.where, clean)
+        elif decision.method is Method.KEEP and not _is_legal(instance, decision.where):
+            edits[decision.where] = _illegal(instance, decision.where, clean)
     return edits
+
+
+def _is_legal(instance: Instance, element: Element) -> bool:
+    legal = LEGAL.get(element.vr)
+    return legal is None or legal.fullmatch(instance.value(element)) is not None
 
 
 def _illegal(instance: Instance, element: Element, clean: Clean) -> bytes:

@@ -8,6 +8,7 @@ is the same before and after. Payload inside entropy-coded data is out of reach 
 import re
 import struct
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from importlib.metadata import version
@@ -201,6 +202,18 @@ def _encapsulated(instance: Instance, dropped: Dropped, added: list[Added]) -> b
     parts = [_item(pack(f"<{len(frames)}I", *offsets[:-1]) if basic else b"")]
     parts += map(_item, frames)
     return b"".join([*parts, dicom.header(dicom.SEQUENCE_END, "", 0, explicit=True)])
+
+
+def bare(instance: Instance, codestream: bytes) -> bytes:
+    """One frame compressed anew in the instance's syntax, without what its encoder says about itself.
+
+    Raises:
+        Refused: the codestream does not parse.
+    """
+    codec = _codec(instance)
+    with suppress(_MisfitError, IndexError, struct.error, OverflowError):
+        return codestream if codec is None else codec(codestream, set())
+    raise Refused("the compressed pixel data does not parse")
 
 
 def _item(value: bytes) -> bytes:

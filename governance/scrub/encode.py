@@ -72,9 +72,12 @@ def repaint(instance: Instance, frames: Sequence[Frame], changed: Mapping[int, F
     streams = _codestreams(instance, bytes(value), added, len(frames))
     encode = _encoder(instance, streams)
     if encode is not None:
-        new = {number: encode(number, frame) for number, frame in changed.items()}
-        if all(stream is not None for stream in new.values()):
-            merged = [new.get(number) or stream for number, stream in enumerate(streams)]
+        new = {number: stream for number, frame in changed.items() if (stream := encode(number, frame)) is not None}
+        if len(new) == len(changed):
+            merged = [
+                containers.bare(instance, new[number]) if number in new else stream
+                for number, stream in enumerate(streams)
+            ]
             name = _ENCODERS.get(instance.transfer_syntax, ("JPEGBaseline8Bit", ""))[0]
             return Repainted(encapsulate(merged, extended=_has_offsets(instance)), None, [_step(name, len(changed))])
     return _decoded(instance, frames, changed, streams)
