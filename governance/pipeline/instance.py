@@ -31,7 +31,7 @@ from governance.pipeline.context import where
 from governance.policy.schema import Option
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.pseudonymise.attributes import Replaced
-from governance.scrub import containers, encode, regions
+from governance.scrub import containers, encode, icc, regions
 from governance.scrub.attributes import attributes as scrub_attributes
 from governance.scrub.text import replace as replace_text
 from governance.storage import Staged, stage
@@ -190,7 +190,7 @@ def scrub_pixels(instance: Instance, plan: Plan, *, look: bool) -> Pixels:
     pixels = Pixels()
     for profile in instance.walk():
         if profile.tag == ICC_PROFILE:
-            pixels.edits[profile] = containers.icc(instance.value(profile))
+            pixels.edits[profile] = icc.clean(instance.value(profile))
     element = instance.first(dicom.PIXEL_DATA)
     if element is None:
         return pixels

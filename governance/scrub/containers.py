@@ -5,7 +5,6 @@ Compressed frames lose what their decoder does not read. No sample changes: what
 is the same before and after. Payload inside entropy-coded data is out of reach here.
 """
 
-import re
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,8 +19,9 @@ import numpy
 from governance import dicom
 from governance.datatypes import Added, Element, Instance, Step
 from governance.errors import Refused
+from governance.scrub import codestreams
+from governance.scrub.codestreams import Dropped
 
-Dropped = set[str]
 Codec = Callable[[bytes, Dropped], bytes]
 """One compressed frame -> the frame without extras; the same bytes if it has none."""
 
@@ -32,7 +32,6 @@ _ROWS, _COLUMNS, _SAMPLES, _REPRESENTATION = 0x00280010, 0x00280011, 0x00280002,
 _ALLOCATED, _STORED, _HIGH = 0x00280100, 0x00280101, 0x00280102
 _OFFSETS, _LENGTHS = 0x7FE00001, 0x7FE00002
 _JPEG = "1.2.840.10008.1.2.4."
-_SOI, _SOC, _JP2 = b"\xff\xd8", b"\xff\x4f", b"\0\0\0\x0cjP  "
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +41,6 @@ class Cleaned:
     value: bytes | memoryview = field(repr=False)
     added: list[Added] = field(repr=False)
     steps: list[Step]
-
-
-class _MisfitError(Exception):
-    """A codestream or profile that is not well formed; never leaves this module."""
 
 
 def clean(instance: Instance) -> Cleaned | None:
@@ -182,7 +177,7 @@ def _encapsulated(instance: Instance, dropped: Dropped, added: list[Added]) -> b
     try:
         for group in groups:
             frames.append(codec(b"".join(buffer[start:stop] for start, stop in group), dropped))
-    except (_MisfitError, IndexError, struct.error, OverflowError):
+    except (codestreams.MisfitError, IndexError, struct.error, OverflowError):
         fits = False
     if not fits:
         raise Refused("the compressed pixel data does not parse")
@@ -211,7 +206,7 @@ def bare(instance: Instance, codestream: bytes) -> bytes:
         Refused: the codestream does not parse.
     """
     codec = _codec(instance)
-    with suppress(_MisfitError, IndexError, struct.error, OverflowError):
+    with suppress(codestreams.MisfitError, IndexError, struct.error, OverflowError):
         return codestream if codec is None else codec(codestream, set())
     raise Refused("the compressed pixel data does not parse")
 
@@ -243,7 +238,7 @@ def _groups(instance: Instance, dropped: Dropped) -> list[Group]:
         starts = [
             fragment[0] - fragments[0][0]
             for fragment, head in zip(fragments, heads, strict=True)
-            if head.startswith((b"\xff\xd8\xff", b"\xff\x4f\xff\x51", _JP2))
+            if head.startswith((b"\xff\xd8\xff", b"\xff\x4f\xff\x51", codestreams.JP2))
         ]
     places = {start - fragments[0][0]: number for number, (start, _) in enumerate(fragments)}
     numbers = [places.get(start, -1) for start in starts]
@@ -280,281 +275,11 @@ def _check_tables(instance: Instance, groups: Sequence[Group], dropped: Dropped)
 def _codec(instance: Instance) -> Codec | None:
     syntax = instance.transfer_syntax
     if syntax == "1.2.840.10008.1.2.5":
-        return partial(_rle, pixels=_number(instance, _ROWS) * _number(instance, _COLUMNS))
+        return partial(codestreams.rle, pixels=_number(instance, _ROWS) * _number(instance, _COLUMNS))
     name = syntax.removeprefix(_JPEG)
     if name == syntax or not name.isdecimal():
         return None
     number = int(name)
     if 50 <= number <= 70 or number in (80, 81):
-        return partial(_jpeg, lossless_style=number >= 80)
-    return _jpeg_2000 if 90 <= number <= 93 or 201 <= number <= 203 else None
-
-
-def _tail(frame: bytes, stop: int, dropped: Dropped) -> bool:
-    """Whether anything but zeros lies from `stop` on; noted if so."""
-    found = bool(frame[stop:].strip(b"\0"))
-    if found:
-        dropped.add("after end")
-    return found
-
-
-# ------------------------------------------------------------ JPEG and JPEG-LS
-
-_NEXT_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)  # ITU-T T.81, B.1.1.5
-_NEXT_MARKER_LS = re.compile(rb"\xff+([\x80-\xcf\xd8-\xfe])", re.DOTALL)  # ITU-T T.87, A.1: a 0 bit follows FF
-
-
-def _jpeg(frame: bytes, dropped: Dropped, *, lossless_style: bool) -> bytes:
-    """Without application segments, comments and trailing bytes (ITU-T T.81, annex B; T.87, annex C)."""
-    if not frame.startswith(_SOI):
-        raise _MisfitError
-    following = _NEXT_MARKER_LS if lossless_style else _NEXT_MARKER
-    parts, pos, copied, scanned = [], 2, 0, False
-    while True:
-        start = pos
-        while frame[pos : pos + 1] == b"\xff":
-            pos += 1
-        if pos == start or pos >= len(frame):
-            raise _MisfitError
-        marker = frame[pos]
-        pos += 1
-        if marker == 0xD9:
-            break
-        if marker < 0xC0 or 0xD0 <= marker <= 0xD8:
-            raise _MisfitError
-        (length,) = unpack_from(">H", frame, pos)
-        stop = pos + length
-        if length < 2 or stop > len(frame):
-            raise _MisfitError
-        content = frame[pos + 2 : stop]
-        kept = _segment(marker, content, lossless_style=lossless_style)
-        if kept != content:
-            label = "COM" if marker == 0xFE else f"APP{marker & 15}" if marker < 0xF0 else f"JPG{marker & 15}"
-            dropped.add(label)
-            parts.append(frame[copied:start])
-            if kept is not None:
-                parts.append(pack(">BBH", 0xFF, marker, len(kept) + 2) + kept)
-            copied = stop
-        pos = stop
-        if marker == 0xDA:
-            scanned = True
-            found = following.search(frame, pos)
-            if found is None:  # without EOI everything up to the end is the scan
-                return b"".join([*parts, frame[copied:]])
-            pos = found.start()
-    if not scanned:
-        raise _MisfitError
-    if _tail(frame, pos, dropped):
-        return b"".join([*parts, frame[copied:pos]])
-    return b"".join([*parts, frame[copied:]]) if parts else frame
-
-
-def _segment(marker: int, content: bytes, *, lossless_style: bool) -> bytes | None:
-    """What stays of a segment's content: of application segments only those that decoding depends on."""
-    if marker == 0xE0 and content.startswith(b"JFIF\0") and len(content) >= 14:
-        return content[:12] + b"\0\0"  # no thumbnail
-    if marker == 0xEE and content.startswith(b"Adobe") and len(content) >= 12:
-        return content[:12]
-    if marker == 0xE8 and lossless_style and content.startswith(b"mrfx"):
-        return content[:5]  # the colour transform
-    extra = 0xE0 <= marker <= 0xF6 or marker >= 0xF9
-    return None if extra else content
-
-
-# ------------------------------------------------------------------- JPEG 2000
-
-
-def _jpeg_2000(frame: bytes, dropped: Dropped) -> bytes:
-    return _jp2(frame, dropped) if frame.startswith(_JP2) else _codestream(frame, dropped)
-
-
-def _header(data: bytes, pos: int, until: int, parts: list[bytes], dropped: Dropped, *, tlm: bool) -> int:
-    """Append marker segments from `pos` on to `parts`, without comments; returns where marker `until` is."""
-    while True:
-        (marker,) = unpack_from(">H", data, pos)
-        if marker == until:
-            return pos
-        (length,) = unpack_from(">H", data, pos + 2)
-        stop = pos + 2 + length
-        if marker < 0xFF00 or length < 2 or stop > len(data):
-            raise _MisfitError
-        if marker == 0xFF64:
-            dropped.add("COM")
-        elif marker != 0xFF55 or tlm:
-            parts.append(data[pos:stop])
-        pos = stop
-
-
-def _codestream(data: bytes, dropped: Dropped, *, tlm: bool = True) -> bytes:
-    """Without comments and trailing bytes (ITU-T T.800, annex A).
-
-    tlm: keep the optional table of tile-part lengths, which holds while no tile-part changes.
-    """
-    if not data.startswith(_SOC + b"\xff\x51"):
-        raise _MisfitError
-    parts = [_SOC]
-    pos = _header(data, 2, 0xFF90, parts, dropped, tlm=tlm)
-    tiles_change = False
-    while data[pos : pos + 2] == b"\xff\x90":
-        length, tile, size, part, count = unpack_from(">HHIBB", data, pos + 2)
-        stop = pos + size if size else data.find(b"\xff\xd9", pos + 12)
-        stop = len(data) if stop < 0 else stop
-        head: list[bytes] = []
-        body = _header(data, pos + 12, 0xFF93, head, dropped, tlm=True)
-        if length != 10 or not body + 2 <= stop <= len(data):
-            raise _MisfitError
-        removed = body - pos - 12 - sum(map(len, head))
-        tiles_change = tiles_change or removed > 0
-        parts.append(pack(">HHHIBB", 0xFF90, 10, tile, size - removed if size else 0, part, count))
-        parts += [*head, data[body:stop]]
-        pos = stop
-    if tiles_change and tlm:
-        return _codestream(data, dropped, tlm=False)
-    if pos < len(data):
-        if data[pos : pos + 2] == b"\xff\xd9":
-            pos += 2
-            parts.append(b"\xff\xd9")
-        elif data[pos:].strip(b"\0"):
-            raise _MisfitError
-    if _tail(data, pos, dropped):
-        return b"".join(parts)
-    return b"".join([*parts, data[pos:]])
-
-
-def _boxes(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Type and content of each box (ITU-T T.800, I.4)."""
-    found, pos = [], 0
-    while data[pos:].strip(b"\0"):
-        length, start = int.from_bytes(data[pos : pos + 4]), pos + 8
-        if length == 1:
-            length, start = int.from_bytes(data[pos + 8 : pos + 16]), pos + 16
-        stop = len(data) if length == 0 else pos + length
-        if not start <= stop <= len(data):
-            raise _MisfitError
-        found.append((data[pos + 4 : pos + 8], data[start:stop]))
-        pos = stop
-    return found
-
-
-def _box(kind: bytes, content: bytes) -> bytes:
-    return pack(">I4s", len(content) + 8, kind) + content
-
-
-def _jp2(data: bytes, dropped: Dropped) -> bytes:
-    """Only the boxes that decoding needs; the file as it is if it has no others."""
-    mine: Dropped = set()
-    parts: list[bytes] = []
-    for kind, content in _boxes(data):
-        if any(part[4:8] == b"jp2c" for part in parts):
-            mine.add("after end")
-        elif kind == b"jp2c":
-            parts.append(_box(kind, _codestream(content, mine)))
-        elif kind == b"jp2h":
-            parts.append(_box(kind, b"".join(_jp2_header(content, mine))))
-        elif kind in (b"jP  ", b"ftyp"):
-            parts.append(_box(kind, content))
-        else:
-            mine.add("box")
-    if not parts or parts[-1][4:8] != b"jp2c":
-        raise _MisfitError
-    dropped |= mine
-    return b"".join(parts) if mine else data
-
-
-def _jp2_header(content: bytes, dropped: Dropped) -> list[bytes]:
-    parts = []
-    for kind, value in _boxes(content):
-        if kind == b"colr" and value[:1] == b"\2":
-            profile = icc(value[3:])
-            if profile is None:
-                raise _MisfitError
-            if profile != value[3:]:
-                dropped.add("ICC text")
-            parts.append(_box(kind, value[:3] + profile))
-        elif kind in (b"ihdr", b"bpcc", b"pclr", b"cmap", b"cdef") or (kind == b"colr" and value[:1] == b"\1"):
-            parts.append(_box(kind, value))
-        else:
-            dropped.add("box")
-    return parts
-
-
-# ------------------------------------------------------------------------- RLE
-
-
-def _rle(frame: bytes, dropped: Dropped, *, pixels: int) -> bytes:
-    """Without bytes past the last segment and in unused offsets (PS3.5, annex G)."""
-    count, *offsets = unpack_from("<16I", frame)
-    if not 1 <= count <= 15:
-        raise _MisfitError
-    if any(offsets[count:]):
-        dropped.add("RLE header")
-        frame = frame[: 4 + 4 * count] + bytes(60 - 4 * count) + frame[64:]
-    pos, decoded = max(offsets[:count]), 0
-    while decoded < pixels:
-        if pos >= len(frame):
-            return frame  # shorter than it should be: the decoder judges
-        control = frame[pos]
-        decoded += 0 if control == 128 else control + 1 if control < 128 else 257 - control
-        pos += 1 if control == 128 else control + 2 if control < 128 else 2
-    return frame[:pos] if _tail(frame, pos, dropped) else frame
-
-
-# ------------------------------------------------------------------------- ICC
-
-_NUMERIC = frozenset(
-    b"XYZ  curv para mft1 mft2 mAB  mBA  sf32 uf32 chrm view meas sig  cicp ui08 ui16 ui32 ui64".split(b" ")
-) | {b"XYZ ", b"mAB ", b"mBA ", b"sig "}
-_EPOCH = pack(">6H", 2000, 1, 1, 0, 0, 0)
-
-
-def icc(value: bytes) -> bytes | None:
-    """An ICC profile of the same length and colours without text, date, identity and unclaimed bytes.
-
-    What is not numbers by its type is overwritten. None if the profile does not parse (ICC.1, 7).
-    """
-    try:
-        return _profile(value)
-    except (_MisfitError, IndexError, struct.error):
-        return None
-
-
-def _profile(value: bytes) -> bytes:
-    (size,) = unpack_from(">I", value)
-    (count,) = unpack_from(">I", value, 128)
-    table = 132 + 12 * count
-    if value[36:40] != b"acsp" or not table <= size <= len(value):
-        raise _MisfitError
-    clean_profile = bytearray(len(value))
-    clean_profile[:84], clean_profile[128:table] = value[:84], value[128:table]
-    clean_profile[24:36] = _EPOCH
-    for number in range(count):
-        start, length = unpack_from(">II", value, 136 + 12 * number)
-        if start < table or length < 8 or start + length > size:
-            raise _MisfitError
-        clean_profile[start : start + length] = _tag(value[start : start + length])
-    return bytes(clean_profile)
-
-
-def _tag(data: bytes) -> bytes:
-    """A tag's data of the same length without anything that can be read."""
-    kind, head, length = data[:4], data[:4] + bytes(4), len(data)
-    if kind in _NUMERIC:
-        return head + data[8:]
-    if kind == b"text":
-        return head + (b" " * (length - 9) + b"\0" if length > 8 else b"")
-    if kind == b"dtim":
-        return (head + _EPOCH)[:length].ljust(length, b"\0")
-    if kind == b"mluc":
-        count, record = unpack_from(">II", data, 8)
-        start: int = 16 + 12 * count
-        if record != 12 or start > length:
-            raise _MisfitError
-        return head + data[8:start] + (b"\0 " * (length - start))[: length - start]
-    if kind == b"desc":
-        (ascii_count,) = unpack_from(">I", data, 8)
-        if 12 + ascii_count > length:
-            raise _MisfitError
-        text: bytes = b" " * (ascii_count - 1) + b"\0" if ascii_count else b""
-        # Counts of zero in what follows say that there is no Unicode and no script text.
-        return (head + data[8:12] + text).ljust(length, b"\0")
-    return head.ljust(length, b"\0")
+        return partial(codestreams.jpeg, lossless_style=number >= 80)
+    return codestreams.jpeg_2000 if 90 <= number <= 93 or 201 <= number <= 203 else None

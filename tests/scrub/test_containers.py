@@ -17,7 +17,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8B
 
 from governance import read, write
 from governance.errors import Refused
-from governance.scrub import containers
+from governance.scrub import containers, icc
 
 MARKER = b"Doe^Canary"
 PIXELS = (numpy.arange(32 * 48, dtype="<u2") * 7 % 4096).reshape(32, 48)
@@ -301,11 +301,11 @@ def test_an_icc_profile_keeps_its_colours_and_loses_its_text():
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     marked = profile.replace("sRGB".encode("utf-16-be"), "Doe^".encode("utf-16-be"))
     assert marked != profile
-    result = containers.icc(marked)
+    result = icc.clean(marked)
     assert len(result) == len(profile)
     assert "Doe^".encode("utf-16-be") not in result
     assert result[24:36] == pack(">6H", 2000, 1, 1, 0, 0, 0)
-    assert containers.icc(result) == result
+    assert icc.clean(result) == result
     image = Image.fromarray(numpy.arange(3 * 64, dtype="uint8").reshape(8, 8, 3))
     lab = ImageCms.createProfile("LAB")
     converted = [
@@ -323,14 +323,14 @@ def test_old_description_tags_unknown_tags_and_gaps_are_overwritten():
         table += name + pack(">II", start + len(body), len(data))
         body += data + MARKER
     head = pack(">I", start + len(body)) + bytes(32) + b"acsp" + bytes(44) + MARKER.ljust(44, b"\0")
-    result = containers.icc(head + pack(">I", len(tags)) + table + body + MARKER)
+    result = icc.clean(head + pack(">I", len(tags)) + table + body + MARKER)
     assert MARKER not in result
     assert result[132:start] == table
 
 
 @given(st.binary(max_size=300))
 def test_what_is_no_profile_gives_none(data):
-    assert containers.icc(data) is None
+    assert icc.clean(data) is None
 
 
 # ------------------------------------------------------------------ real files

@@ -1,0 +1,229 @@
+"""Compressed frames without what their decoder does not read. No sample changes.
+
+Each function takes one frame and notes in `dropped` what it left out; a frame that has no
+extras comes back as the same bytes. Payload inside entropy-coded data is out of reach here.
+"""
+
+import re
+from struct import pack, unpack_from
+
+from governance.scrub import icc
+
+Dropped = set[str]
+
+
+_SOI, _SOC, JP2 = b"\xff\xd8", b"\xff\x4f", b"\0\0\0\x0cjP  "
+
+
+class MisfitError(Exception):
+    """A codestream that is not well formed."""
+
+
+def _tail(frame: bytes, stop: int, dropped: Dropped) -> bool:
+    """Whether anything but zeros lies from `stop` on; noted if so."""
+    found = bool(frame[stop:].strip(b"\0"))
+    if found:
+        dropped.add("after end")
+    return found
+
+
+# ------------------------------------------------------------ JPEG and JPEG-LS
+
+_NEXT_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)  # ITU-T T.81, B.1.1.5
+_NEXT_MARKER_LS = re.compile(rb"\xff+([\x80-\xcf\xd8-\xfe])", re.DOTALL)  # ITU-T T.87, A.1: a 0 bit follows FF
+
+
+def jpeg(frame: bytes, dropped: Dropped, *, lossless_style: bool) -> bytes:
+    """Without application segments, comments and trailing bytes (ITU-T T.81, annex B; T.87, annex C)."""
+    if not frame.startswith(_SOI):
+        raise MisfitError
+    following = _NEXT_MARKER_LS if lossless_style else _NEXT_MARKER
+    parts, pos, copied, scanned = [], 2, 0, False
+    while True:
+        start = pos
+        while frame[pos : pos + 1] == b"\xff":
+            pos += 1
+        if pos == start or pos >= len(frame):
+            raise MisfitError
+        marker = frame[pos]
+        pos += 1
+        if marker == 0xD9:
+            break
+        if marker < 0xC0 or 0xD0 <= marker <= 0xD8:
+            raise MisfitError
+        (length,) = unpack_from(">H", frame, pos)
+        stop = pos + length
+        if length < 2 or stop > len(frame):
+            raise MisfitError
+        content = frame[pos + 2 : stop]
+        kept = _segment(marker, content, lossless_style=lossless_style)
+        if kept != content:
+            label = "COM" if marker == 0xFE else f"APP{marker & 15}" if marker < 0xF0 else f"JPG{marker & 15}"
+            dropped.add(label)
+            parts.append(frame[copied:start])
+            if kept is not None:
+                parts.append(pack(">BBH", 0xFF, marker, len(kept) + 2) + kept)
+            copied = stop
+        pos = stop
+        if marker == 0xDA:
+            scanned = True
+            found = following.search(frame, pos)
+            if found is None:  # without EOI everything up to the end is the scan
+                return b"".join([*parts, frame[copied:]])
+            pos = found.start()
+    if not scanned:
+        raise MisfitError
+    if _tail(frame, pos, dropped):
+        return b"".join([*parts, frame[copied:pos]])
+    return b"".join([*parts, frame[copied:]]) if parts else frame
+
+
+def _segment(marker: int, content: bytes, *, lossless_style: bool) -> bytes | None:
+    """What stays of a segment's content: of application segments only those that decoding depends on."""
+    if marker == 0xE0 and content.startswith(b"JFIF\0") and len(content) >= 14:
+        return content[:12] + b"\0\0"  # no thumbnail
+    if marker == 0xEE and content.startswith(b"Adobe") and len(content) >= 12:
+        return content[:12]
+    if marker == 0xE8 and lossless_style and content.startswith(b"mrfx"):
+        return content[:5]  # the colour transform
+    extra = 0xE0 <= marker <= 0xF6 or marker >= 0xF9
+    return None if extra else content
+
+
+# ------------------------------------------------------------------- JPEG 2000
+
+
+def jpeg_2000(frame: bytes, dropped: Dropped) -> bytes:
+    """Without comments, other boxes than decoding needs, and trailing bytes; a bare codestream or a JP2 file."""
+    return _jp2(frame, dropped) if frame.startswith(JP2) else _codestream(frame, dropped)
+
+
+def _header(data: bytes, pos: int, until: int, parts: list[bytes], dropped: Dropped, *, tlm: bool) -> int:
+    """Append marker segments from `pos` on to `parts`, without comments; returns where marker `until` is."""
+    while True:
+        (marker,) = unpack_from(">H", data, pos)
+        if marker == until:
+            return pos
+        (length,) = unpack_from(">H", data, pos + 2)
+        stop = pos + 2 + length
+        if marker < 0xFF00 or length < 2 or stop > len(data):
+            raise MisfitError
+        if marker == 0xFF64:
+            dropped.add("COM")
+        elif marker != 0xFF55 or tlm:
+            parts.append(data[pos:stop])
+        pos = stop
+
+
+def _codestream(data: bytes, dropped: Dropped, *, tlm: bool = True) -> bytes:
+    """Without comments and trailing bytes (ITU-T T.800, annex A).
+
+    tlm: keep the optional table of tile-part lengths, which holds while no tile-part changes.
+    """
+    if not data.startswith(_SOC + b"\xff\x51"):
+        raise MisfitError
+    parts = [_SOC]
+    pos = _header(data, 2, 0xFF90, parts, dropped, tlm=tlm)
+    tiles_change = False
+    while data[pos : pos + 2] == b"\xff\x90":
+        length, tile, size, part, count = unpack_from(">HHIBB", data, pos + 2)
+        stop = pos + size if size else data.find(b"\xff\xd9", pos + 12)
+        stop = len(data) if stop < 0 else stop
+        head: list[bytes] = []
+        body = _header(data, pos + 12, 0xFF93, head, dropped, tlm=True)
+        if length != 10 or not body + 2 <= stop <= len(data):
+            raise MisfitError
+        removed = body - pos - 12 - sum(map(len, head))
+        tiles_change = tiles_change or removed > 0
+        parts.append(pack(">HHHIBB", 0xFF90, 10, tile, size - removed if size else 0, part, count))
+        parts += [*head, data[body:stop]]
+        pos = stop
+    if tiles_change and tlm:
+        return _codestream(data, dropped, tlm=False)
+    if pos < len(data):
+        if data[pos : pos + 2] == b"\xff\xd9":
+            pos += 2
+            parts.append(b"\xff\xd9")
+        elif data[pos:].strip(b"\0"):
+            raise MisfitError
+    if _tail(data, pos, dropped):
+        return b"".join(parts)
+    return b"".join([*parts, data[pos:]])
+
+
+def _boxes(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Type and content of each box (ITU-T T.800, I.4)."""
+    found, pos = [], 0
+    while data[pos:].strip(b"\0"):
+        length, start = int.from_bytes(data[pos : pos + 4]), pos + 8
+        if length == 1:
+            length, start = int.from_bytes(data[pos + 8 : pos + 16]), pos + 16
+        stop = len(data) if length == 0 else pos + length
+        if not start <= stop <= len(data):
+            raise MisfitError
+        found.append((data[pos + 4 : pos + 8], data[start:stop]))
+        pos = stop
+    return found
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return pack(">I4s", len(content) + 8, kind) + content
+
+
+def _jp2(data: bytes, dropped: Dropped) -> bytes:
+    """Only the boxes that decoding needs; the file as it is if it has no others."""
+    mine: Dropped = set()
+    parts: list[bytes] = []
+    for kind, content in _boxes(data):
+        if any(part[4:8] == b"jp2c" for part in parts):
+            mine.add("after end")
+        elif kind == b"jp2c":
+            parts.append(_box(kind, _codestream(content, mine)))
+        elif kind == b"jp2h":
+            parts.append(_box(kind, b"".join(_jp2_header(content, mine))))
+        elif kind in (b"jP  ", b"ftyp"):
+            parts.append(_box(kind, content))
+        else:
+            mine.add("box")
+    if not parts or parts[-1][4:8] != b"jp2c":
+        raise MisfitError
+    dropped |= mine
+    return b"".join(parts) if mine else data
+
+
+def _jp2_header(content: bytes, dropped: Dropped) -> list[bytes]:
+    parts = []
+    for kind, value in _boxes(content):
+        if kind == b"colr" and value[:1] == b"\2":
+            profile = icc.clean(value[3:])
+            if profile is None:
+                raise MisfitError
+            if profile != value[3:]:
+                dropped.add("ICC text")
+            parts.append(_box(kind, value[:3] + profile))
+        elif kind in (b"ihdr", b"bpcc", b"pclr", b"cmap", b"cdef") or (kind == b"colr" and value[:1] == b"\1"):
+            parts.append(_box(kind, value))
+        else:
+            dropped.add("box")
+    return parts
+
+
+# ------------------------------------------------------------------------- RLE
+
+
+def rle(frame: bytes, dropped: Dropped, *, pixels: int) -> bytes:
+    """Without bytes past the last segment and in unused offsets (PS3.5, annex G)."""
+    count, *offsets = unpack_from("<16I", frame)
+    if not 1 <= count <= 15:
+        raise MisfitError
+    if any(offsets[count:]):
+        dropped.add("RLE header")
+        frame = frame[: 4 + 4 * count] + bytes(60 - 4 * count) + frame[64:]
+    pos, decoded = max(offsets[:count]), 0
+    while decoded < pixels:
+        if pos >= len(frame):
+            return frame  # shorter than it should be: the decoder judges
+        control = frame[pos]
+        decoded += 0 if control == 128 else control + 1 if control < 128 else 257 - control
+        pos += 1 if control == 128 else control + 2 if control < 128 else 2
+    return frame[:pos] if _tail(frame, pos, dropped) else frame
