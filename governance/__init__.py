@@ -17,6 +17,7 @@ the values of `datatypes`, and only `pipeline` knows their order.
     release        curated objects -> a signed Release, and its verification
     audit          the append-only log of Events
     storage, keys, database     bytes, secrets, rows
+    palette        the colours of an instance
     datatypes      the things that travel
     dicom, merkle, signed_note  facts of the standards
     errors         what must happen next

@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from governance import palette
 from governance.datatypes import Instance, Region
 from governance.errors import Refused
 
 Frame = NDArray[Any]
 
-_RED, _GREEN, _BLUE = (0x00281101, 0x00281201), (0x00281102, 0x00281202), (0x00281103, 0x00281203)
-"""Descriptor and data of each palette (PS3.3, C.7.6.3.1.5)."""
 _DECODED_TO_RGB = ("YBR_RCT", "YBR_ICT")
 
 
@@ -60,19 +59,6 @@ def _black(instance: Instance, frame: Frame) -> Any:
 
 def _darkest(instance: Instance, frame: Frame) -> int:
     """The index with the darkest colour of those that the palette defines and the pixels can hold."""
-    total: NDArray[np.int64] | None = None
-    first = 0
-    for descriptor, tag in (_RED, _GREEN, _BLUE):
-        shape, element = instance.first(descriptor), instance.first(tag)
-        if shape is None or element is None or shape.stop - shape.start < 6:
-            return int(frame.min())
-        count, first, bits = np.frombuffer(instance.value(shape)[:6], "<u2").tolist()
-        data = instance.value(element)
-        count = count or 65536
-        # Eight-bit entries come one a byte, or one a word by writers that ignore the descriptor.
-        kind = "u1" if bits == 8 and len(data) < 2 * count else "<u2"
-        table = np.frombuffer(data[: len(data) // 2 * 2], kind)[:count].astype(np.int64)
-        total = table if total is None else total[: len(table)] + table[: len(total)]
-    if total is None or not len(total):
-        return int(frame.min())
-    return min(int(np.argmin(total)) + first, int(np.iinfo(frame.dtype).max))
+    first, colours = palette.colours(instance)
+    held = colours[: max(1, int(np.iinfo(frame.dtype).max) - first + 1)]
+    return first + int(np.argmin(held.sum(axis=1)))

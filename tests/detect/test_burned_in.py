@@ -1,0 +1,180 @@
+"""Text in pixels is found wherever a person could see it, and pictures without text keep every pixel."""
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset
+
+from governance import read
+from governance.datatypes import Region
+from governance.detect import burned_in
+from governance.errors import Refused
+from tests.conftest import BUNDLED
+from tests.phantoms.archive import PEOPLE
+from tests.phantoms.bundled import capture, draw
+from tests.scrub.test_containers import dataset, saved
+
+WORDS = "QUILLFEATHER 4471923"
+
+
+def body(size: int = 512, *, dtype: str = "uint16", top: int = 3000) -> np.ndarray:
+    """A body of sorts: a bright ellipse with soft noise on black."""
+    rows, columns = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    noise = np.random.default_rng(7).normal(0, 0.03, (size, size))
+    shape = np.clip(1 - (rows / 0.8) ** 2 - (columns / 0.6) ** 2, 0, 1) ** 0.5
+    return (np.where(shape > 0, np.clip(shape * 0.7 + noise, 0, 1), 0) * top).astype(dtype)
+
+
+def image(pixels: np.ndarray, **changes: object) -> Dataset:
+    bits = pixels.itemsize * 8
+    depth = {"BitsAllocated": bits, "BitsStored": bits, "HighBit": bits - 1}
+    ds = dataset(pixels, **(depth | changes))
+    ds.Rows, ds.Columns = pixels.shape[-2:] if ds.SamplesPerPixel == 1 else pixels.shape[-3:-1]
+    return ds
+
+
+def found(ds: Dataset) -> tuple[Region, ...]:
+    instance = saved(ds)
+    return burned_in.find(instance, read.frames(instance))
+
+
+def uncovered(before: Dataset, after: Dataset, *, frame: int = 0, shade: int | None = None) -> float:
+    """The share of drawn pixels (of this shade) that lie in no region of their frame."""
+    instances = saved(before), saved(after)
+    stacks = [np.stack(list(read.frames(instance))) for instance in instances]
+    ink = (stacks[0] != stacks[1])[frame]
+    ink &= True if shade is None else stacks[1][frame] == shade
+    ink = ink.any(axis=2) if ink.ndim == 3 else ink
+    assert ink.any()
+    total = ink.sum()
+    for region in burned_in.find(instances[1], stacks[1]):
+        if region.frame == frame:
+            ink[region.top : region.bottom, region.left : region.right] = False
+    return float(ink.sum() / total)
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        pytest.param({"size": 10, "at": (20, 20)}, id="10 pixels"),
+        pytest.param({"size": 14, "at": (280, 470)}, id="14 pixels, at the bottom edge"),
+        pytest.param({"size": 24, "at": (3, 3)}, id="24 pixels, in a corner"),
+        pytest.param({"size": 36, "at": (40, 240), "ground": None}, id="36 pixels, on the body"),
+        pytest.param({"size": 20, "at": (100, 100), "ground": 3000, "shade": 0}, id="black on white"),
+        pytest.param({"size": 20, "at": (100, 100), "ground": 1000, "shade": 1400}, id="low contrast"),
+        pytest.param({"size": 20, "at": (480, 100), "angle": 90}, id="upwards"),
+    ],
+)
+def test_letters_on_an_image_are_covered(drawn: dict[str, int]) -> None:
+    before, after = image(body()), image(body())
+    draw(after, WORDS, **drawn)
+
+    assert uncovered(before, after) <= 0.02
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL"])
+def test_letters_are_covered_in_every_colour_space(photometric: str) -> None:
+    pixels = body(dtype="uint8", top=200)
+    changes: dict[str, object] = {"PhotometricInterpretation": photometric}
+    if photometric in ("RGB", "YBR_FULL"):
+        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+        changes |= {"SamplesPerPixel": 3, "PlanarConfiguration": 0}
+    if photometric == "YBR_FULL":
+        pixels[:, :, 1:] = 128
+    if photometric == "PALETTE COLOR":  # dark indices are bright: what matters is what is shown
+        for colour in ("Red", "Green", "Blue"):
+            changes[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
+            table = np.arange(255, -1, -1, dtype="<u2") * 257
+            changes[f"{colour}PaletteColorLookupTableData"] = table.tobytes()
+    before, after = image(pixels, **changes), image(pixels, **changes)
+    draw(after, WORDS, at=(60, 200))
+
+    assert uncovered(before, after) <= 0.02
+
+
+def test_letters_that_the_window_hides_are_covered() -> None:
+    """Leak case 52: a difference of two stored values cannot be seen, and anyone can stretch it."""
+    before, after = image(body()), image(body())
+    for ds in (before, after):
+        ds.WindowCenter, ds.WindowWidth = 1500, 2900
+    draw(after, WORDS, at=(40, 470), size=24, shade=2, ground=None)
+
+    assert uncovered(before, after) <= 0.05
+
+
+def test_letters_in_one_frame_of_many_are_covered_there_and_nowhere_else() -> None:
+    pixels = np.stack([body(256)] * 5)
+    before, after = image(pixels, NumberOfFrames=5), image(pixels, NumberOfFrames=5)
+    draw(after, WORDS, frame=3)
+
+    assert uncovered(before, after, frame=3) <= 0.02
+    assert {region.frame for region in found(after)} == {3}
+
+
+def test_small_letters_on_a_large_image_are_covered() -> None:
+    before, after = image(body(2600)), image(body(2600))
+    draw(after, WORDS, at=(1450, 1480), size=22)
+
+    assert uncovered(before, after) <= 0.02
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        pytest.param(body(), id="body"),
+        pytest.param(np.zeros((300, 300), "uint16"), id="black"),
+        pytest.param(np.tile(np.arange(512, dtype="uint16") * 6, (512, 1)), id="wedge"),
+        pytest.param(np.random.default_rng(3).integers(0, 4000, (400, 400)).astype("uint16"), id="noise"),
+    ],
+)
+def test_what_holds_no_text_keeps_every_pixel(pixels: np.ndarray) -> None:
+    assert found(image(pixels)) == ()
+
+
+def test_real_slices_without_text_keep_every_pixel() -> None:
+    for name in ("CT_small.dcm", "MR_small.dcm", "examples_overlay.dcm"):
+        instance = read.parse((BUNDLED / name).read_bytes())
+
+        assert burned_in.find(instance, read.frames(instance)) == ()
+
+
+def test_a_capture_as_scanners_make_it_is_covered() -> None:
+    before, after = capture(PEOPLE[0], caption=""), capture(PEOPLE[0])
+
+    assert uncovered(before, after, shade=255) <= 0.02
+
+
+def test_regions_lie_inside_the_frame_and_name_no_text() -> None:
+    ds = image(body(200))
+    draw(ds, WORDS, at=(0, 0))
+    draw(ds, WORDS, at=(60, 180))
+
+    regions = found(ds)
+
+    assert regions
+    for region in regions:
+        assert 0 <= region.left < region.right <= 200
+        assert 0 <= region.top < region.bottom <= 200
+        assert "QUILL" not in repr(region)
+
+
+def test_an_engine_that_misses_its_sample_has_not_looked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guard against an engine that answers "nothing" whatever it sees."""
+    monkeypatch.setattr(burned_in, "_with_sample", lambda picture: picture)
+    burned_in._seen.clear()
+
+    with pytest.raises(Refused, match="did not find its sample"):
+        found(image(body(123)))
+
+
+def test_a_frame_that_cannot_be_shown_is_refused() -> None:
+    instance = saved(image(body(64)))
+
+    with pytest.raises(Refused):
+        burned_in.find(instance, [np.zeros((8, 8, 2), "uint8")])
+
+
+def test_the_step_names_the_weights() -> None:
+    step = burned_in.engine()
+
+    assert step.tool == "rapidocr"
+    assert len(str(step.parameters["sha256"])) == 64
