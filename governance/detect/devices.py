@@ -46,11 +46,6 @@ def known(instance: Instance) -> str:
     return next((recipe.label for recipe in _fitting(_values(instance)) if recipe.boxes), "")
 
 
-def distrusted(instance: Instance) -> str:
-    """The label of the first recipe without coordinates that says this kind of image often has text, or empty."""
-    return next((recipe.label for recipe in _recipes()[1] if _fits(recipe, _values(instance))), "")
-
-
 def regions(instance: Instance) -> tuple[Region, ...]:
     """Where the recipes say that this device writes, and all that lies outside of declared ultrasound scans."""
     rows, columns = (int((_texts(instance, tag) or ("0",))[0]) for tag in (_ROWS, _COLUMNS))
@@ -66,20 +61,19 @@ def regions(instance: Instance) -> tuple[Region, ...]:
 
 
 @lru_cache(maxsize=1)
-def _recipes() -> tuple[tuple[Recipe, ...], tuple[Recipe, ...], tuple[int | None, ...]]:
-    """Recipes with coordinates, recipes that only distrust, and the attributes that either asks for."""
+def _recipes() -> tuple[tuple[Recipe, ...], tuple[int | None, ...]]:
+    """Recipes with coordinates, and the attributes that they ask for."""
     from deid.config import DeidRecipe
     from deid.logger import bot
 
     bot.level = -5  # it prints what it reads
     groups = [DeidRecipe(name).get_filters() for name in _RECIPES]
-    items = [(name, item) for group in groups for name, items in group.items() for item in items]
-    names = sorted({field for _, item in items for line in item["filters"] for field in line["field"]})
+    items = [item for group in groups for name, items in group.items() if name != "whitelist" for item in items]
+    names = sorted({field for item in items for line in item["filters"] for field in line["field"]})
     places = {name: place for place, name in enumerate(names)}
-    located = [_recipe(item, places) for name, item in items if name != "whitelist"]
-    blacklisted = [_recipe(item, places) for name, item in items if name == "blacklist"]
+    recipes = [_recipe(item, places) for item in items]
     tags = tuple(dicom.tag_of(_MISSPELT.get(name, name)) for name in names)
-    return tuple(recipe for recipe in located if recipe.boxes), tuple(blacklisted), tags
+    return tuple(recipe for recipe in recipes if recipe.boxes), tags
 
 
 def _recipe(item: dict[str, Any], places: dict[str, int]) -> Recipe:
@@ -143,7 +137,7 @@ def _holds(action: str, values: tuple[str, ...] | None, term: str) -> bool:
 
 
 def _values(instance: Instance) -> Values:
-    return tuple(None if tag is None else _texts(instance, tag) for tag in _recipes()[2])
+    return tuple(None if tag is None else _texts(instance, tag) for tag in _recipes()[1])
 
 
 def _texts(instance: Instance, tag: int) -> tuple[str, ...] | None:

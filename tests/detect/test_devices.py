@@ -72,20 +72,6 @@ def test_an_unknown_device_has_no_regions():
     instance = image(512, 512, Modality="CT", Manufacturer="Nobody", ImageType=["ORIGINAL", "PRIMARY"])
     assert devices.known(instance) == ""
     assert devices.regions(instance) == ()
-    assert devices.distrusted(instance) == ""
-
-
-@pytest.mark.parametrize(
-    ("header", "label"),
-    [
-        ({"Modality": "OT", "ImageType": ["DERIVED", "SECONDARY"]}, "Any Scanned Document or Secondary Save"),
-        ({"Modality": "MR", "ImageType": ["DERIVED", "PRIMARY"]}, "Stanford Blacklist secondary or derived catchall"),
-        ({"Modality": "MR"}, "Stanford Blacklist Missing ImageType"),
-        ({"Modality": "US", "BurnedInAnnotation": "YES", "ImageType": ["ORIGINAL"]}, "Burned In Annotation"),
-    ],
-)
-def test_kinds_of_images_that_often_have_text_are_distrusted(header, label):
-    assert devices.distrusted(image(64, 64, **header)) == label
 
 
 places = st.tuples(st.integers(0, 60), st.integers(0, 40), st.integers(0, 70), st.integers(0, 50))
