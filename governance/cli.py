@@ -90,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     in_workspace(run)
     run.add_argument("--project", "-p", required=True, metavar="P", help="pseudonyms of projects cannot be linked")
     run.add_argument("--policy", default="research", metavar="NAME|FILE", help="default: research")
-    run.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores")
+    run.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="workers; default: all cores"
+    )
 
     plan = command(
         "plan", _plan, "Every decision on one file; writes nothing.", "governance plan ct.dcm --policy research"
@@ -196,8 +198,8 @@ def _init(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    if args.processes < 1:
-        raise Misconfigured("--processes must be at least 1")
+    if args.processes < 0:
+        raise Misconfigured("--processes must be at least 0", hint="0 works without worker processes")
     context = _open(args)
     console = Console(stderr=True)
     with Progress(

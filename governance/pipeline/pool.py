@@ -6,10 +6,15 @@ arguments or the environment.
 """
 
 import multiprocessing
+import multiprocessing.connection
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +23,7 @@ from sqlalchemy import Engine, select
 from governance import policy
 from governance.database import open_database, receipts
 from governance.datatypes import Confidential, Outcome, Source, SourceOutcome
+from governance.errors import Unavailable
 from governance.keys import ProjectKeys
 from governance.pipeline.context import Context
 from governance.pipeline.instance import Processed, Worker
@@ -25,6 +31,21 @@ from governance.pipeline.instance import Processed, Worker
 CHUNK_FILES = 16
 CHUNK_BYTES = 64 << 20
 """A chunk of sources travels to a worker at once; archive members carry their bytes."""
+CRASHED = "the process that worked on it died; a codec may have crashed, or memory ran out"
+
+Entry = Source | SourceOutcome
+Chunk = Sequence[Entry]
+Waiting = tuple[Chunk, Future[list[Processed]]]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Job(Confidential):
+    """What a worker process is started with."""
+
+    database: Path
+    staging: Path
+    rules: policy.Rules
+    keys: ProjectKeys
 
 
 @dataclass(slots=True, repr=False)
@@ -36,10 +57,10 @@ class _Process(Confidential):
     policy_digest: str
     project: str
 
-    def run(self, chunk: Sequence[Source | SourceOutcome]) -> list[Processed]:
+    def run(self, chunk: Chunk) -> list[Processed]:
         return [self._one(entry) for entry in chunk]
 
-    def _one(self, entry: Source | SourceOutcome) -> Processed:
+    def _one(self, entry: Entry) -> Processed:
         if isinstance(entry, SourceOutcome):
             return Processed(entry.source, entry.outcome, entry.reason)
         try:
@@ -71,50 +92,131 @@ def _read(path: Path | None) -> bytes:
 _process: _Process | None = None
 
 
-def _start(database: Path, staging: Path, rules: policy.Rules, keys: ProjectKeys) -> None:
+def _start(job: Job) -> None:
+    """What a worker process does first. It ends when its parent does, however that ends."""
     global _process
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    _process = _make(database, staging, rules, keys)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interrupted run prints no traceback from here
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _process = _make(job)
 
 
-def _make(database: Path, staging: Path, rules: policy.Rules, keys: ProjectKeys) -> _Process:
-    worker = Worker(rules=rules, keys=keys, staging=staging)
-    return _Process(worker, open_database(database), rules.digest, keys.project)
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
-def _run(chunk: Sequence[Source | SourceOutcome]) -> list[Processed]:
+def _make(job: Job) -> _Process:
+    worker = Worker(rules=job.rules, keys=job.keys, staging=job.staging)
+    return _Process(worker, open_database(job.database), job.rules.digest, job.keys.project)
+
+
+def _run(chunk: Chunk) -> list[Processed]:
     assert _process is not None
     return _process.run(chunk)
 
 
 def process_all(
-    context: Context,
-    entries: Iterable[Source | SourceOutcome],
-    *,
-    rules: policy.Rules,
-    keys: ProjectKeys,
-    processes: int,
+    context: Context, entries: Iterable[Entry], *, rules: policy.Rules, keys: ProjectKeys, processes: int
 ) -> Iterator[Processed]:
-    """De-identify `entries` in `processes` processes; a bounded number of them is in flight."""
-    paths = (context.workspace.database_path, context.workspace.staging)
-    if processes == 1:
-        process = _make(*paths, rules, keys)
+    """De-identify `entries` in `processes` processes; a bounded number of them is in flight.
+
+    A source that ends its process, as a codec can on a damaged frame or the system for want
+    of memory, is quarantined. processes: 0 works in this process, which such a source would end.
+
+    Raises:
+        Unavailable: processes cannot be started.
+    """
+    job = Job(context.workspace.database_path, context.workspace.staging, rules, keys)
+    if processes == 0:
+        process = _make(job)
         for chunk in _chunks(entries):
             yield from process.run(chunk)
         return
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=spawn, initializer=_start, initargs=(*paths, rules, keys)) as pool:
-        waiting: deque[Future[list[Processed]]] = deque()
-        for chunk in _chunks(entries):
-            waiting.append(pool.submit(_run, chunk))
-            while len(waiting) > processes * 2:
-                yield from waiting.popleft().result()
+    with closing(_Pool(processes, job)) as pool:
+        yield from pool.results(_chunks(entries))
+
+
+class _Pool(Confidential):
+    """Worker processes, which are replaced when one of them dies."""
+
+    def __init__(self, processes: int, job: Job) -> None:
+        self._processes = processes
+        self._job = job
+        self._executor = self._new(processes)
+
+    def results(self, chunks: Iterable[Chunk]) -> Iterator[Processed]:
+        waiting: deque[Waiting] = deque()
+        for chunk in chunks:
+            waiting.append((chunk, self._submit(chunk)))
+            while len(waiting) > self._processes * 2:
+                yield from self._oldest(waiting)
         while waiting:
-            yield from waiting.popleft().result()
+            yield from self._oldest(waiting)
+
+    def close(self) -> None:
+        self._executor.shutdown(cancel_futures=True)
+
+    def _new(self, processes: int) -> ProcessPoolExecutor:
+        spawn = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(processes, mp_context=spawn, initializer=_start, initargs=(self._job,))
+
+    def _submit(self, chunk: Chunk) -> Future[list[Processed]]:
+        future: Future[list[Processed]] = Future()
+        try:
+            future = self._executor.submit(_run, chunk)
+        except BrokenProcessPool as error:
+            future.set_exception(error)
+        return future
+
+    def _oldest(self, waiting: deque[Waiting]) -> Iterator[Processed]:
+        if not isinstance(waiting[0][1].exception(), BrokenProcessPool):
+            yield from waiting.popleft()[1].result()
+            return
+        # Nobody knows which of the sources in flight did it: they go again, one by one.
+        self.close()
+        while waiting:
+            chunk, future = waiting.popleft()
+            if future.exception() is None:
+                yield from future.result()
+            else:
+                yield from self._alone(chunk)
+        self._executor = self._new(self._processes)
+
+    def _alone(self, chunk: Chunk) -> Iterator[Processed]:
+        executor = None
+        try:
+            for entry in chunk:
+                if executor is None:
+                    executor = self._new(1)
+                    if _result(executor, []) is None:
+                        raise Unavailable("a worker process cannot be started", hint="is there memory left?")
+                done = _result(executor, [entry])
+                if done is None:
+                    executor.shutdown()
+                    executor = None
+                yield done[0] if done else Processed(_name(entry), Outcome.QUARANTINED, CRASHED)
+        finally:
+            if executor is not None:
+                executor.shutdown(cancel_futures=True)
 
 
-def _chunks(entries: Iterable[Source | SourceOutcome]) -> Iterator[list[Source | SourceOutcome]]:
-    chunk: list[Source | SourceOutcome] = []
+def _result(executor: ProcessPoolExecutor, chunk: Chunk) -> list[Processed] | None:
+    """What became of a chunk, None if its process died."""
+    try:
+        return executor.submit(_run, chunk).result()
+    except BrokenProcessPool:
+        return None
+
+
+def _name(entry: Entry) -> str:
+    return entry.name if isinstance(entry, Source) else entry.source
+
+
+def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    chunk: list[Entry] = []
     weight = 0
     for entry in entries:
         chunk.append(entry)

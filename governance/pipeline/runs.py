@@ -190,6 +190,7 @@ def finish(context: Context, run_id: str) -> Summary:
         raise Misconfigured("this run still has open shards", hint="run deidentify again")
     summary = summarise(context, run_id)
     with context.workspace.lock(), writing(context.engine) as connection:
+        context.workspace.clear_staging()  # what a worker that died had begun
         closed = connection.execute(
             update(runs)
             .where(runs.c.run_id == run_id, runs.c.status != "finished")

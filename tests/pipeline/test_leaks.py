@@ -73,7 +73,7 @@ def test_no_planted_value_survives(
     case.build(raw)
     assert cli.main(["init", str(workspace)]) == 0
 
-    ran = cli.main(["run", str(raw), "-w", str(workspace), "-p", "leak", "--processes", "1", "--policy", str(policy)])
+    ran = cli.main(["run", str(raw), "-w", str(workspace), "-p", "leak", "--processes", "0", "--policy", str(policy)])
 
     assert ran in (0, 3)
     context = pipeline.open_context(workspace, passphrase=None)

@@ -41,7 +41,7 @@ def objects(workspace: Path) -> dict[str, str]:
 
 
 def run(context: pipeline.Context, source: Path, policy: str = "research") -> pipeline.Summary:
-    return pipeline.run(context, [source], project="demo", policy_name=policy)
+    return pipeline.run(context, [source], project="demo", policy_name=policy, processes=0)
 
 
 def test_every_source_ends_in_exactly_one_outcome(context: pipeline.Context, tmp_path: Path) -> None:

@@ -1,0 +1,105 @@
+"""A source that kills the process that works on it is quarantined; all others are done as if nothing had happened."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from governance import pipeline
+from governance.datatypes import Outcome, Source, SourceOutcome
+from governance.errors import Unavailable
+from governance.pipeline import pool
+from governance.pipeline.instance import Processed
+from tests.pipeline.test_runs import archive, objects, slices
+
+DEADLY = "deadly.dcm"
+work = pool._run
+start = pool._start
+
+
+def work_or_die(chunk: Sequence[Source | SourceOutcome]) -> list[Processed]:
+    """What a worker does, but for one source, on which it dies as of a crash in a codec."""
+    if any(isinstance(entry, Source) and entry.name.endswith(DEADLY) for entry in chunk):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return work(chunk)
+
+
+def start_and_die(_job: pool.Job) -> None:
+    os._exit(1)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_only_the_source_that_kills_its_process_is_quarantined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    source = archive(tmp_path / "raw", "CT_small.dcm", "rtplan.dcm")
+    slices(source, 40)
+    (source / "slice020.dcm").rename(source / DEADLY)
+    monkeypatch.setattr(pool, "_run", work_or_die)
+    context = pipeline.create(tmp_path / "workspace", passphrase=None)
+
+    pipeline.run(context, [source], project="demo", policy_name="research", processes=processes)
+    ended = list(pipeline.outcomes(context))
+
+    assert Counter(o.outcome for o in ended) == {Outcome.PUBLISHED: 41, Outcome.QUARANTINED: 1}
+    assert [o.reason for o in ended if o.source.endswith(DEADLY)] == [pool.CRASHED]
+    assert len(objects(context.workspace.root)) == 41
+    assert not list(context.workspace.staging.iterdir())
+
+
+def test_the_next_run_tries_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = archive(tmp_path / "raw", "CT_small.dcm")
+    (source / "CT_small.dcm").rename(source / DEADLY)
+    context = pipeline.create(tmp_path / "workspace", passphrase=None)
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "_run", work_or_die)
+        first = pipeline.run(context, [source], project="demo", policy_name="research", processes=1)
+
+    second = pipeline.run(context, [source], project="demo", policy_name="research", processes=1)
+
+    assert first.counts == {"quarantined": 1}
+    assert second.counts == {"published": 1}
+
+
+def test_processes_that_cannot_start_blame_no_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = pipeline.create(tmp_path / "workspace", passphrase=None)
+    source = archive(tmp_path / "raw", "CT_small.dcm")
+    monkeypatch.setattr(pool, "_start", start_and_die)
+
+    with pytest.raises(Unavailable):
+        pipeline.run(context, [source], project="demo", policy_name="research", processes=1)
+
+    assert list(pipeline.outcomes(context)) == []
+
+
+def test_workers_end_with_the_run_that_is_killed(tmp_path: Path) -> None:
+    source = archive(tmp_path / "raw", "CT_small.dcm")
+    slices(source, 150)
+    pipeline.create(tmp_path / "w", passphrase=None)
+    job = [sys.executable, "-m", "governance.cli", "run", str(source), "-w", str(tmp_path / "w"), "-p", "demo"]
+    with subprocess.Popen([*job, "--processes", "2"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        children: set[int] = set()
+        while len(children) < 3 and process.poll() is None:  # two workers and the tracker of their resources
+            children = set(_children(process.pid))
+        process.kill()
+
+    until = time.monotonic() + 20
+    while any(Path(f"/proc/{child}").exists() for child in children) and time.monotonic() < until:
+        time.sleep(0.05)
+
+    assert len(children) >= 3
+    assert not [child for child in children if Path(f"/proc/{child}").exists()]
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task")
+    try:
+        return [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
+    except FileNotFoundError:
+        return []
