@@ -182,7 +182,9 @@ class Workspace:
         """
         target = self._target(relative)
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(self._in_staging(staged), target)
+        # Releases link to the same bytes: a program that opens one to write would change all of them.
+        self._in_staging(staged).chmod(0o444)
+        os.replace(staged, target)
 
     def commit_all(self, staged: Mapping[str, Path]) -> None:
         """`commit` of staged files by their place, durable when it returns: bytes first, then names.

@@ -12,9 +12,11 @@ from governance.datatypes import Confidential, Outcome, SourceOutcome
 from governance.keys import Keyring
 from governance.pipeline.context import Context, event, now
 from governance.pipeline.instance import Processed
+from governance.pipeline.pool import is_there
 
 UNCHANGED = "unchanged since an earlier run"
 COLLISION = "another source with the same SOPInstanceUID and other content is curated already"
+HELD_BACK = frozenset({Outcome.QUARANTINED, Outcome.FILTERED, Outcome.UNREADABLE})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -43,6 +45,7 @@ class Committer(Confidential):
         workspace, engine = self._context.workspace, self._context.engine
         with engine.connect() as connection:
             settled = self._settle(connection, batch)
+            withdrawn = self._withdrawn(connection, settled)
         going_in = [entry for entry in settled if entry.commit]
         staged = {entry.processed.receipt.path: entry.processed for entry in going_in if entry.processed.receipt}
         if staged:
@@ -55,7 +58,12 @@ class Committer(Confidential):
             if not entry.commit and entry.processed.staged is not None:
                 entry.processed.staged.path.unlink(missing_ok=True)
         with writing(engine) as connection:
-            self._record(connection, settled, going_in)
+            self._record(connection, settled, going_in, withdrawn)
+        if withdrawn:
+            for path in withdrawn:
+                (workspace.curated / path).unlink(missing_ok=True)
+            with writing(engine) as connection:
+                connection.execute(delete(pending).where(pending.c.path.in_(withdrawn)))
 
     def _settle(self, connection: Connection, batch: Sequence[Processed]) -> list[Settled]:
         """Give every processed source its final outcome, knowing what is curated already."""
@@ -98,11 +106,10 @@ class Committer(Confidential):
         there = curated.get(receipt.path)
         if there is None:
             row = connection.execute(
-                select(receipts.c.source_digest, receipts.c.policy_digest, receipts.c.sha256).where(
-                    receipts.c.path == receipt.path, receipts.c.superseded.is_(False)
-                )
+                select(receipts).where(receipts.c.path == receipt.path, receipts.c.superseded.is_(False))
             ).first()
-            there = None if row is None else (row.source_digest, row.policy_digest, row.sha256)
+            if row is not None and is_there(self._context.workspace.curated / row.path, row.body):
+                there = (row.source_digest, row.policy_digest, row.sha256)
         output = f"curated/{receipt.path}"
         mine = (processed.source_digest, self._policy_digest, receipt.sha256)
         if there is not None and there[0] == mine[0] and there[1] == mine[1]:
@@ -116,7 +123,26 @@ class Committer(Confidential):
         curated[receipt.path] = mine
         return Settled(processed, Outcome.PUBLISHED, "", output, commit=True)
 
-    def _record(self, connection: Connection, settled: Sequence[Settled], going_in: Sequence[Settled]) -> None:
+    def _withdrawn(self, connection: Connection, settled: Sequence[Settled]) -> list[str]:
+        """Objects that an earlier policy let in, of sources that this one holds back: they must not be released."""
+        held_back = [
+            entry.processed.source_digest
+            for entry in settled
+            if entry.outcome in HELD_BACK and entry.processed.source_digest
+        ]
+        rows = connection.execute(
+            select(receipts.c.path).where(
+                receipts.c.source_digest.in_(held_back),
+                receipts.c.project == self._project,
+                receipts.c.policy_digest != self._policy_digest,
+                receipts.c.superseded.is_(False),
+            )
+        )
+        return [row.path for row in rows]
+
+    def _record(
+        self, connection: Connection, settled: Sequence[Settled], going_in: Sequence[Settled], withdrawn: Sequence[str]
+    ) -> None:
         rows = [SourceOutcome(entry.processed.source, entry.outcome, entry.reason, entry.output) for entry in settled]
         digests = [entry.processed.source_digest or None for entry in settled]
         record_outcomes(connection, self._context.keyring, self._run_id, self._position, rows, digests)
@@ -127,6 +153,11 @@ class Committer(Confidential):
             "policy": self._policy_digest,
             **dict(sorted(counts.items())),
         }
+        if withdrawn:
+            details["withdrawn"] = len(withdrawn)
+            superseded = receipts.c.path.in_(withdrawn) & receipts.c.superseded.is_(False)
+            connection.execute(update(receipts).where(superseded).values(superseded=True))
+            connection.execute(insert(pending), [{"path": path, "run_id": self._run_id} for path in withdrawn])
         made = [entry.processed.receipt for entry in going_in if entry.processed.receipt is not None]
         if not made:
             audit.append(connection, [event("outcomes-recorded", self._run_id, **details)])

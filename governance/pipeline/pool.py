@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, select
 
-from governance import policy
+from governance import policy, provenance
 from governance.database import open_database, receipts
 from governance.datatypes import Confidential, Outcome, Source, SourceOutcome
 from governance.errors import Unavailable
@@ -44,6 +44,7 @@ class Job(Confidential):
 
     database: Path
     staging: Path
+    curated: Path
     rules: policy.Rules
     keys: ProjectKeys
 
@@ -56,6 +57,7 @@ class _Process(Confidential):
     engine: Engine
     policy_digest: str
     project: str
+    curated: Path
 
     def run(self, chunk: Chunk) -> list[Processed]:
         return [self._one(entry) for entry in chunk]
@@ -75,13 +77,22 @@ class _Process(Confidential):
     def _known(self, digest: str) -> bool:
         """Whether the same bytes are curated under the same policy already: nothing is done twice."""
         with self.engine.connect() as connection:
-            known = select(receipts.c.receipt_id).where(
+            known = select(receipts.c.path, receipts.c.body).where(
                 receipts.c.source_digest == digest,
                 receipts.c.project == self.project,
                 receipts.c.policy_digest == self.policy_digest,
                 receipts.c.superseded.is_(False),
             )
-            return connection.execute(known).first() is not None
+            row = connection.execute(known).first()
+        return row is not None and is_there(self.curated / row.path, row.body)
+
+
+def is_there(curated: Path, receipt: bytes) -> bool:
+    """Whether the object of a receipt is where it was put, as long as it was; one that is not is made again."""
+    try:
+        return curated.stat().st_size == provenance.from_json(receipt).size
+    except FileNotFoundError:
+        return False
 
 
 def _read(path: Path | None) -> bytes:
@@ -110,7 +121,7 @@ def _end_with_parent() -> None:
 
 def _make(job: Job) -> _Process:
     worker = Worker(rules=job.rules, keys=job.keys, staging=job.staging)
-    return _Process(worker, open_database(job.database), job.rules.digest, job.keys.project)
+    return _Process(worker, open_database(job.database), job.rules.digest, job.keys.project, job.curated)
 
 
 def _run(chunk: Chunk) -> list[Processed]:
@@ -129,7 +140,8 @@ def process_all(
     Raises:
         Unavailable: processes cannot be started.
     """
-    job = Job(context.workspace.database_path, context.workspace.staging, rules, keys)
+    workspace = context.workspace
+    job = Job(workspace.database_path, workspace.staging, workspace.curated, rules, keys)
     if processes == 0:
         process = _make(job)
         for chunk in _chunks(entries):

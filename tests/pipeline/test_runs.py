@@ -113,6 +113,44 @@ def test_a_new_policy_processes_again_and_leaves_one_object(context: pipeline.Co
     assert before != after
 
 
+def test_what_a_later_policy_holds_back_is_withdrawn(context: pipeline.Context, tmp_path: Path) -> None:
+    """`research` looks at the pixels of a capture, `research-headers` does not and must hold it back."""
+    source = archive(tmp_path / "raw", "CT_small.dcm", "SC_rgb_small_odd.dcm")
+    assert run(context, source).counts == {"published": 2}
+
+    summary = run(context, source, policy="research-headers")
+
+    assert summary.counts == {"published": 1, "quarantined": 1}
+    published = {o.output for o in pipeline.outcomes(context) if o.outcome is Outcome.PUBLISHED}
+    assert {f"curated/{path}" for path in objects(context.workspace.root)} == published
+    assert pipeline.publish(context, project="demo", dataset="d").rows == 1
+
+
+@pytest.mark.parametrize("damage", ["removed", "cut"])
+def test_a_lost_object_is_made_again(context: pipeline.Context, tmp_path: Path, damage: str) -> None:
+    source = archive(tmp_path / "raw", "CT_small.dcm", "MR_small.dcm")
+    run(context, source)
+    before = objects(context.workspace.root)
+    victim = context.workspace.curated / min(before)
+    data = victim.read_bytes()
+    victim.unlink()
+    if damage == "cut":
+        victim.write_bytes(data[:1000])
+
+    summary = run(context, source)
+
+    assert objects(context.workspace.root) == before
+    assert summary.counts == {"published": 2}
+    assert summary.unchanged == 1
+    assert pipeline.publish(context, project="demo", dataset="d").rows == 2
+
+
+def test_curated_objects_are_read_only(context: pipeline.Context, tmp_path: Path) -> None:
+    run(context, archive(tmp_path / "raw", "CT_small.dcm"))
+
+    assert {path.stat().st_mode & 0o222 for path in context.workspace.curated.rglob("*.dcm")} == {0}
+
+
 def test_the_order_and_the_number_of_processes_change_no_byte(tmp_path: Path) -> None:
     source = archive(tmp_path / "raw", *(name for name in NAMES if name != "MR_small_implicit.dcm"))
     context = pipeline.create(tmp_path / "one", passphrase=None)
