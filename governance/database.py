@@ -7,7 +7,7 @@ statements are kept out of SQLAlchemy's errors and logs.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +223,9 @@ def _begin(connection: Connection) -> None:
 def _prepare(path: Path, engine: Engine) -> Misconfigured | Unavailable | None:
     """Make what is missing. Returns what is wrong, so that no error of the driver is chained to it."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with suppress(FileExistsError):
+            # Only where it is new: closing a file that SQLite has open in this process drops its locks (POSIX).
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         with engine.connect() as connection:
             version = _version(connection)
         if version == 0:

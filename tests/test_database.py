@@ -1,6 +1,8 @@
 """Rows survive, writers wait for each other, and no value gets into an error."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,3 +160,21 @@ def test_a_path_has_one_current_receipt_and_any_number_of_old_ones(engine: Engin
         with pytest.raises(IntegrityError):
             connection.execute(insert(receipts).values(row | {"batch_index": 3, "superseded": False}))
         connection.rollback()
+
+
+def test_opening_it_again_keeps_the_locks_of_this_process(tmp_path: Path) -> None:
+    """POSIX drops every lock of a process when it closes any descriptor of the file.
+
+    Then another process takes itself for the last one, and removes the journal that is in use here.
+    """
+    path = tmp_path / "workspace.sqlite3"
+    first = open_database(path)
+    with writing(first) as connection:
+        connection.execute(insert(runs).values(**RUN))
+    open_database(path).dispose()
+
+    code = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT * FROM runs').fetchall()"
+    subprocess.run([sys.executable, "-c", code, path], check=True)
+
+    assert path.with_name(path.name + "-wal").exists()
+    first.dispose()
