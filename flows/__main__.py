@@ -10,8 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+from flows.boundary import FlowFailed, open_context
 from governance import pipeline
-from governance.datatypes import Outcome
 from governance.errors import GovernanceError
 
 
@@ -22,18 +22,18 @@ def main() -> int:
     try:
         return int(args.act(args))
     except GovernanceError as error:
-        print(f"flows: error: {error}", file=sys.stderr)
-        if error.hint:
-            print(f"flows: hint: {error.hint}", file=sys.stderr)
-        return error.exit_code
+        return _failed(str(error), error.hint, error.exit_code)
     except Exception as error:
-        from flows.boundary import FlowFailed
+        if isinstance(error, FlowFailed):
+            return _failed(error.message, error.hint, error.exit_code)
+        return _failed(f"internal error {pipeline.where(error)}", "", 1)
 
-        if not isinstance(error, FlowFailed):
-            print(f"flows: error: internal error {pipeline.where(error)}", file=sys.stderr)
-            return 1
-        print(f"flows: error: {error}", file=sys.stderr)
-        return error.exit_code
+
+def _failed(message: str, hint: str, exit_code: int) -> int:
+    print(f"flows: error: {message}", file=sys.stderr)
+    if hint:
+        print(f"flows: hint: {hint}", file=sys.stderr)
+    return exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,7 +77,7 @@ def _settle_prefect(workspace: Path) -> None:
     """Settings that Prefect reads at import: no telemetry, no home outside the workspace, quiet logs."""
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # of what fails, `main` says more
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     if workspace.is_dir():
         os.environ.setdefault("PREFECT_HOME", str((workspace / "inner" / "prefect").resolve()))
@@ -89,8 +89,6 @@ def _workspace(args: argparse.Namespace) -> str:
 
 
 def _register(args: argparse.Namespace) -> str:
-    from flows.boundary import open_context
-
     return pipeline.register(
         open_context(_workspace(args)), args.sources, project=args.project, policy_name=args.policy
     )
@@ -106,11 +104,12 @@ def _ingest(args: argparse.Namespace) -> int:
 
 
 def _deidentify(args: argparse.Namespace) -> int:
-    from flows.boundary import open_context
     from flows.deidentify import deidentify
 
+    context = open_context(_workspace(args))
+    pipeline.summarise(context, args.run)  # a run that does not exist is told before anything starts
     deidentify(_workspace(args), args.run, args.processes)
-    return _report(pipeline.summarise(open_context(_workspace(args)), args.run))
+    return _report(pipeline.summarise(context, args.run))
 
 
 def _publish(args: argparse.Namespace) -> int:
@@ -134,7 +133,6 @@ def _report(summary: pipeline.Summary) -> int:
 
 def _nightly(args: argparse.Namespace) -> int:
     """Everything in a row; ends with what was published, held back and filtered, and what to try next."""
-    from flows.boundary import open_context
     from flows.deidentify import deidentify
     from flows.ingest import ingest
     from flows.publish import publish
@@ -146,19 +144,11 @@ def _nightly(args: argparse.Namespace) -> int:
     ingest(workspace, run_id)
     deidentify(workspace, run_id, args.processes)
     context = open_context(workspace)
-    summary = pipeline.summarise(context, run_id)
-    print(summary.text())
-    reasons: dict[tuple[str, str], int] = {}
-    for outcome in pipeline.outcomes(context, run_id=run_id):
-        if outcome.outcome is not Outcome.PUBLISHED:
-            key = (outcome.outcome.value, outcome.reason)
-            reasons[key] = reasons.get(key, 0) + 1
-    print("\nwhy the others were not published")
-    for (kind, reason), count in sorted(reasons.items()):
-        print(f"  {count:>4}  {kind}: {reason}")
-    if not summary.counts.get(Outcome.PUBLISHED.value):
+    exit_code = _report(pipeline.summarise(context, run_id))
+    patients = pipeline.patients(context, args.project)
+    if not patients:
         print("\nnothing is curated, so there is nothing to publish")
-        return 3
+        return exit_code
     release = publish(workspace, args.project, args.dataset)
     files = verify(workspace, release)
     shown = os.path.relpath(workspace)
@@ -166,12 +156,8 @@ def _nightly(args: argparse.Namespace) -> int:
     print("\nnext, try")
     print(f"  .venv/bin/governance outcomes -w {shown}")
     print(f"  .venv/bin/governance verify {shown}/published/{release}")
-    print(f"  .venv/bin/governance trace {_first_patient(context)} -w {shown}")
-    return 0
-
-
-def _first_patient(context: pipeline.Context) -> str:
-    return min(path.name for path in context.workspace.curated.iterdir() if path.is_dir())
+    print(f"  .venv/bin/governance trace {patients[0]} -w {shown}")
+    return exit_code
 
 
 if __name__ == "__main__":

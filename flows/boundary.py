@@ -1,7 +1,6 @@
 """What may cross into Prefect: ids and codes. Messages stay outside."""
 
 import functools
-import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,15 +12,15 @@ from governance.errors import GovernanceError
 P = ParamSpec("P")
 R = TypeVar("R")
 
-log = logging.getLogger("flows")
-
 
 class FlowFailed(Exception):
-    """A stage failed; the code says which way, the outcomes say why."""
+    """A stage failed. Its text, which Prefect stores, is a code; what a person is told stays beside it."""
 
-    def __init__(self, code: str, exit_code: int = 1) -> None:
+    def __init__(self, code: str, exit_code: int = 1, *, message: str = "", hint: str = "") -> None:
         super().__init__(code)
         self.exit_code = exit_code
+        self.message = message or code
+        self.hint = hint
 
 
 def coded(function: Callable[P, R]) -> Callable[P, R]:
@@ -37,7 +36,8 @@ def coded(function: Callable[P, R]) -> Callable[P, R]:
         except FlowFailed:
             raise
         except GovernanceError as error:
-            failed = FlowFailed(f"{type(error).__name__}, exit code {error.exit_code}", error.exit_code)
+            code = f"{type(error).__name__}, exit code {error.exit_code}"
+            failed = FlowFailed(code, error.exit_code, message=str(error), hint=error.hint)
         except Exception as error:
             failed = FlowFailed(pipeline.where(error))
         raise failed

@@ -7,27 +7,29 @@ misconfiguration, 3 some sources were not published or something does not verify
 
 import argparse
 import getpass
+import io
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from governance import __version__, keys, pipeline, policy
 from governance.datatypes import Outcome
 from governance.errors import GovernanceError, Misconfigured
 
-BAD = (Outcome.QUARANTINED, Outcome.UNREADABLE)
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     try:
+        for stream in (sys.stdout, sys.stderr):  # a name of any alphabet, on a terminal of another
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         # Misuse inside argparse exits with 2 by itself.
         args = _parser().parse_args(argv)
         act: Callable[[argparse.Namespace], int] = args.act
@@ -72,11 +74,17 @@ def _parser() -> argparse.ArgumentParser:
     def in_workspace(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--workspace", "-w", type=Path, required=True, metavar="W", help="folder made by init")
 
+    def by_policy(sub: argparse.ArgumentParser) -> None:
+        names = ", ".join(policy.profiles())
+        sub.add_argument(
+            "--policy", default="research", metavar="NAME|FILE", help=f"{names}, or a YAML file; default: research"
+        )
+
     init = command(
         "init", _init, "Create a workspace: zones, keys, database, config.", "governance init /data/research"
     )
-    init.add_argument("workspace", type=Path, metavar="WORKSPACE")
-    init.add_argument("--passphrase-file", type=Path, metavar="FILE", help="first line protects the root key")
+    init.add_argument("workspace", type=Path, metavar="WORKSPACE", help="a folder that is new or empty")
+    init.add_argument("--passphrase-file", type=Path, metavar="FILE", help="its content protects the root key")
 
     run = command(
         "run",
@@ -89,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     in_workspace(run)
     run.add_argument("--project", "-p", required=True, metavar="P", help="pseudonyms of projects cannot be linked")
-    run.add_argument("--policy", default="research", metavar="NAME|FILE", help="default: research")
+    by_policy(run)
     run.add_argument(
         "--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="workers; default: all cores"
     )
@@ -97,30 +105,38 @@ def _parser() -> argparse.ArgumentParser:
     plan = command(
         "plan", _plan, "Every decision on one file; writes nothing.", "governance plan ct.dcm --policy research"
     )
-    plan.add_argument("file", type=Path, metavar="FILE")
-    plan.add_argument("--policy", default="research", metavar="NAME|FILE")
+    plan.add_argument("file", type=Path, metavar="FILE", help="one DICOM file")
+    by_policy(plan)
 
     explain = command(
         "explain", _explain, "Why an attribute is treated as it is.", "governance explain StudyDate --policy basic"
     )
     explain.add_argument("attribute", metavar="ATTRIBUTE", help="keyword, or gggg,eeee")
-    explain.add_argument("--policy", default="research", metavar="NAME|FILE")
+    by_policy(explain)
 
     outcomes = command(
-        "outcomes", _outcomes, "One line a source: confidential.", "governance outcomes -w /data/research --json"
+        "outcomes",
+        _outcomes,
+        "One line a source: confidential.",
+        "governance outcomes -w /data/research --outcome quarantined",
     )
     in_workspace(outcomes)
     outcomes.add_argument("--run", metavar="ID", help="default: the latest run")
+    kinds = [outcome.value for outcome in Outcome]
+    outcomes.add_argument("--outcome", action="append", choices=kinds, help="only these; may be given again")
 
     publish = command(
         "publish", _publish, "Write release NAME@vN.", "governance publish -w /data/research -p lung --dataset lung-ct"
     )
     in_workspace(publish)
-    publish.add_argument("--project", "-p", required=True, metavar="P")
-    publish.add_argument("--dataset", required=True, metavar="NAME")
+    publish.add_argument("--project", "-p", required=True, metavar="P", help="what is curated in this project")
+    publish.add_argument("--dataset", required=True, metavar="NAME", help="letters, digits, - and _")
 
     trace = command(
-        "trace", _trace, "Where an output came from, and where it went.", "governance trace LUNG-7X0 -w /data/research"
+        "trace",
+        _trace,
+        "Where an output came from, and where it went.",
+        "governance trace LUNG-GJR79RNTVT80BT87X -w /data/research",
     )
     trace.add_argument("id", metavar="ID", help="pseudonymous id, receipt id, digest, or an output file")
     in_workspace(trace)
@@ -128,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = command(
         "verify", _verify, "Check a release offline.", "governance verify /data/research/published/lung-ct@v1"
     )
-    verify.add_argument("release", type=Path, metavar="RELEASE")
+    verify.add_argument("release", type=Path, metavar="RELEASE", help="its folder, NAME@vN")
     verify.add_argument("--key", metavar="HEX", help="the public key that you expect, from a channel that you trust")
 
     audit = commands.add_parser("audit", help="The append-only log.", description="The append-only log.")
@@ -159,13 +175,8 @@ def _print(args: argparse.Namespace, value: Any, text: str) -> None:
         print(text)
 
 
-def _passphrase(environ: Mapping[str, str]) -> bytes | None:
-    """From the environment or a file; a terminal is asked only where a key needs one."""
-    return keys.read_passphrase(environ)
-
-
 def _open(args: argparse.Namespace) -> pipeline.Context:
-    passphrase = _passphrase(os.environ)
+    passphrase = keys.read_passphrase(os.environ)
     if passphrase is None and pipeline.needs_passphrase(args.workspace):
         if not sys.stdin.isatty():
             raise Misconfigured(
@@ -180,7 +191,7 @@ def _init(args: argparse.Namespace) -> int:
     environ = dict(os.environ)
     if args.passphrase_file is not None:
         environ["GOVERNANCE_PASSPHRASE_FILE"] = str(args.passphrase_file)
-    passphrase = _passphrase(environ)
+    passphrase = keys.read_passphrase(environ)
     if passphrase is None and sys.stdin.isatty():
         passphrase = getpass.getpass(
             "passphrase for the root key (empty: a key file that only you can read): "
@@ -203,25 +214,25 @@ def _run(args: argparse.Namespace) -> int:
     context = _open(args)
     console = Console(stderr=True)
     with Progress(
-        TextColumn("{task.description}"),
+        # How many there are is known only once every archive has been read to its end.
+        TextColumn("{task.completed:>8} sources"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        TimeElapsedColumn(),
         console=console,
         disable=not console.is_terminal,
     ) as progress:
-        task = progress.add_task("files", total=None)
+        task = progress.add_task("", total=None)
         summary = pipeline.run(
             context,
             args.sources,
             project=args.project,
             policy_name=args.policy,
             processes=args.processes,
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            on_progress=lambda done: progress.update(task, completed=done),
         )
     _print(args, summary, summary.text())
     if not args.json and summary.held_back:
-        _say(f"next: governance outcomes -w {args.workspace}")
+        _say(f"next: governance outcomes -w {args.workspace} --outcome quarantined --outcome unreadable")
     elif not args.json:
         _say(f"next: governance publish -w {args.workspace} -p {args.project} --dataset NAME")
     return 3 if summary.held_back else 0
@@ -243,17 +254,17 @@ def _explain(args: argparse.Namespace) -> int:
 
 
 def _outcomes(args: argparse.Namespace) -> int:
-    context = _open(args)
-    held_back = False
-    for outcome in pipeline.outcomes(context, run_id=args.run):
-        held_back |= outcome.outcome in BAD
+    for outcome in pipeline.outcomes(_open(args), run_id=args.run):
+        if args.outcome and outcome.outcome.value not in args.outcome:
+            continue
         value = {
             "source": outcome.source,
             "outcome": outcome.outcome.value,
             "reason": outcome.reason,
             "output": outcome.output,
         }
-        _print(args, value, f"{outcome.outcome.value:<11} {outcome.source}  {outcome.reason or outcome.output}")
+        tail = "  ".join(part for part in (outcome.reason, outcome.output) if part)
+        _print(args, value, f"{outcome.outcome.value:<11} {outcome.source}  {tail}")
     return 0
 
 

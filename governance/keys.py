@@ -196,10 +196,10 @@ def read_passphrase(environ: Mapping[str, str]) -> bytes | None:
     try:
         passphrase = Path(name).read_bytes()
     except (OSError, ValueError):
-        raise Misconfigured(f"the file that {PASSPHRASE_FILE} names cannot be read") from None
+        raise Misconfigured("the passphrase file cannot be read", hint=f"see {PASSPHRASE_FILE}") from None
     passphrase = passphrase.removesuffix(b"\n").removesuffix(b"\r")
     if not passphrase:
-        raise Misconfigured(f"the file that {PASSPHRASE_FILE} names holds no passphrase")
+        raise Misconfigured("the passphrase file holds nothing", hint=f"see {PASSPHRASE_FILE}")
     return passphrase
 
 

@@ -39,6 +39,7 @@ from governance.storage import Staged, stage
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 CLEAN_PIXEL_DATA = "113101"
 ICC_PROFILE, BURNED_IN_ANNOTATION = 0x00282000, 0x00280301
+DIRECTORY = "a DICOMDIR; the files that it lists are sources of their own"
 ROUNDS = 4
 """How often a masked frame is looked at again before what is still found holds it back."""
 
@@ -88,9 +89,9 @@ class Worker(Confidential):
         try:
             return self._deidentify(source, data, source_digest)
         except Unreadable as error:
-            return Processed(source.name, Outcome.UNREADABLE, str(error), source_digest)
+            return Processed(source.name, Outcome.UNREADABLE, reason(error), source_digest)
         except Refused as error:
-            return Processed(source.name, Outcome.QUARANTINED, str(error), source_digest)
+            return Processed(source.name, Outcome.QUARANTINED, reason(error), source_digest)
         except GovernanceError:
             raise
         except Exception as error:  # our bug: this source is held back, the others go on
@@ -100,8 +101,7 @@ class Worker(Confidential):
         # (1) read, and know whose it is
         instance = read.parse(data)
         if is_directory(instance):
-            reason = "a DICOMDIR; the files that it lists are sources of their own"
-            return Processed(source.name, Outcome.FILTERED, reason, source_digest)
+            return Processed(source.name, Outcome.FILTERED, DIRECTORY, source_digest)
         found = identifiers.collect(instance)
         # (2) decide
         plan = policy.plan(instance, self._rules)
@@ -157,6 +157,11 @@ class Worker(Confidential):
             masked_regions=len(pixels.regions),
         )
         return Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged)
+
+
+def reason(error: GovernanceError) -> str:
+    """What went wrong, and what to do next."""
+    return f"{error}; {error.hint}" if error.hint else str(error)
 
 
 def is_directory(instance: Instance) -> bool:

@@ -15,6 +15,7 @@ recorded is removed, and the next run does it again, to the same bytes.
 import json
 import re
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -30,6 +31,7 @@ from governance.datatypes import Outcome, SourceOutcome
 from governance.errors import Misconfigured
 from governance.pipeline.commit import UNCHANGED, Committer, record_outcomes, sign
 from governance.pipeline.context import Context, event, now
+from governance.pipeline.instance import Processed
 from governance.pipeline.pool import process_all
 
 SHARD = 500
@@ -41,7 +43,8 @@ BATCH = 100
 SHARD_SPAN = 1_000_000_000
 """Outcome positions a shard owns, so that positions are in order without counting other shards."""
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int], None]
+"""Called with the number of sources that are processed so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Summary:
     sources: int
     counts: dict[str, int]
     unchanged: int
+    reasons: dict[str, dict[str, int]]
+    """For each outcome but published: how many sources ended in it for which reason."""
 
     @property
     def held_back(self) -> int:
@@ -71,6 +76,10 @@ class Summary:
                 else ""
             )
             lines.append(f"{outcome.value:<12}{count:>8}{note}")
+        if self.reasons:
+            lines += ["", "why the others were not published"]
+        for kind, reasons in self.reasons.items():
+            lines += [f"{count:>6}  {kind}: {reason}" for reason, count in reasons.items()]
         return "\n".join(lines)
 
 
@@ -171,17 +180,23 @@ def deidentify(
         committer = Committer(context, run_id, run.project, rules.digest, position=first + done)
         keys = context.keyring.project(run.project)
         results = process_all(context, entries, rules=rules, keys=keys, processes=processes)
+        counted = _counted(results, done, on_progress)
         count = done
-        while batch := list(islice(results, BATCH)):
+        while batch := list(islice(counted, BATCH)):
             committer.commit(batch)
             count += len(batch)
-            if on_progress is not None:
-                on_progress(count, 0)
         with writing(context.engine) as connection:
             connection.execute(
                 update(shards).where(shards.c.run_id == run_id, shards.c.number == number).values(done=True)
             )
         return count
+
+
+def _counted(results: Iterator[Processed], done: int, on_progress: Progress | None) -> Iterator[Processed]:
+    for number, processed in enumerate(results, done + 1):
+        if on_progress is not None:
+            on_progress(number)
+        yield processed
 
 
 def finish(context: Context, run_id: str) -> Summary:
@@ -207,15 +222,16 @@ def summarise(context: Context, run_id: str) -> Summary:
     """Count the outcomes of a run."""
     run = _run_row(context, run_id)
     table = outcomes_table
+    counts: Counter[str] = Counter()
+    reasons: dict[str, dict[str, int]] = {}
     with context.engine.connect() as connection:
-        rows = connection.execute(
-            select(table.c.outcome, func.count()).where(table.c.run_id == run_id).group_by(table.c.outcome)
-        )
-        counts = {str(outcome): int(count) for outcome, count in rows}
-        unchanged = connection.execute(
-            select(func.count()).select_from(table).where(table.c.run_id == run_id, table.c.reason == UNCHANGED)
-        ).scalar_one()
-    return Summary(run_id, run.project, run.policy, sum(counts.values()), dict(sorted(counts.items())), unchanged)
+        query = select(table.c.outcome, table.c.reason, func.count()).where(table.c.run_id == run_id)
+        for outcome, reason, count in connection.execute(query.group_by(table.c.outcome, table.c.reason)):
+            counts[outcome] += count
+            reasons.setdefault(outcome, {})[reason] = count
+    unchanged = reasons.pop(Outcome.PUBLISHED.value, {}).get(UNCHANGED, 0)
+    ordered = {kind: dict(sorted(why.items(), key=lambda entry: -entry[1])) for kind, why in sorted(reasons.items())}
+    return Summary(run_id, run.project, run.policy, counts.total(), dict(sorted(counts.items())), unchanged, ordered)
 
 
 def run(
@@ -232,9 +248,9 @@ def run(
     list_sources(context, run_id)
     before = 0
 
-    def advance(done: int, _total: int) -> None:
+    def advance(done: int) -> None:
         if on_progress is not None:
-            on_progress(before + done, 0)
+            on_progress(before + done)
 
     for number in open_shards(context, run_id):
         before += deidentify(context, run_id, number, processes=processes, on_progress=advance)
@@ -258,6 +274,13 @@ def outcomes(context: Context, *, run_id: str | None = None) -> Iterator[SourceO
         for row in connection.execute(select(table).where(table.c.run_id == run_id).order_by(table.c.position)):
             name = context.keyring.unseal(row.sealed_source, purpose="source")
             yield SourceOutcome(name, Outcome(row.outcome), row.reason, row.output)
+
+
+def patients(context: Context, project: str) -> list[str]:
+    """Pseudonyms of the patients of whom something is curated in a project, in order."""
+    with context.engine.connect() as connection:
+        mine = (receipts.c.project == project) & receipts.c.superseded.is_(False)
+        return sorted(connection.execute(select(receipts.c.patient).where(mine).distinct()).scalars())
 
 
 def recover(context: Context) -> None:
