@@ -203,9 +203,30 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     A transaction that reads first and then writes fails at once if another one wrote in
     between; this one waits for its turn before it reads.
+
+    Raises:
+        Unavailable: another program keeps the database locked, or the disk is full.
     """
-    with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
-        yield connection
+    away = None
+    try:
+        with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+            yield connection
+    except OperationalError as error:
+        away = _unavailable(error)
+        if away is None:
+            raise
+    if away is not None:
+        raise away
+
+
+def _unavailable(error: OperationalError) -> Unavailable | None:
+    """What SQLite says of what can be better later."""
+    said = str(error.orig)
+    if "locked" in said:
+        return Unavailable("the database is locked", hint="wait until the other program ends, and run it again")
+    if "disk is full" in said:
+        return Unavailable("the disk of the workspace is full", hint="make room, and run the command again")
+    return None
 
 
 def _settle(connection: Any, _record: object) -> None:
@@ -234,9 +255,7 @@ def _prepare(path: Path, engine: Engine) -> Misconfigured | Unavailable | None:
                     _create(connection)
             version = SCHEMA_VERSION
     except OperationalError as error:
-        if "locked" in str(error.orig):
-            return Unavailable("the database is locked")
-        return Misconfigured("the database cannot be opened")
+        return _unavailable(error) or Misconfigured("the database cannot be opened")
     except (DatabaseError, OSError):
         return Misconfigured("the database cannot be opened")
     if version != SCHEMA_VERSION:

@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -29,7 +29,7 @@ from governance import keys
 from governance.database import open_database
 from governance.errors import GovernanceError, Misconfigured, Refused, Unavailable
 
-FORMAT = 1
+FORMAT = 2
 MARKER = "workspace.yaml"
 BUILDING = ".governance-init"
 """Where `create` works inside the folder; what it moved out of there is complete once the marker is."""
@@ -81,6 +81,8 @@ class Workspace:
     root: Path
     origin: str
     """Names the audit log, in every checkpoint."""
+    public_key: str
+    """Of the key that signs in this workspace, hexadecimal."""
 
     @property
     def inner(self) -> Path:
@@ -91,6 +93,11 @@ class Workspace:
     def staging(self) -> Path:
         """What was written and not inspected yet."""
         return self.inner / "staging"
+
+    @property
+    def replaced(self) -> Path:
+        """What a commit replaced and may have to give back."""
+        return self.inner / "replaced"
 
     @property
     def curated(self) -> Path:
@@ -131,7 +138,7 @@ class Workspace:
             for name in (*ZONES, MARKER):  # the marker comes last: with it, the rest is there
                 os.rename(building / name, root / name)
             _sync(root)
-        return cls(root, origin)
+        return cls.open(root)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -142,9 +149,10 @@ class Workspace:
         """
         root = Path(os.path.abspath(path))
         config = _config(root / MARKER)
-        if config.get("format") != FORMAT or not isinstance(config.get("origin"), str):
+        named = [config.get(name) for name in ("origin", "public_key")]
+        if config.get("format") != FORMAT or not all(isinstance(value, str) for value in named):
             raise Misconfigured("the workspace was made by another version of this program")
-        workspace = cls(root, config["origin"])
+        workspace = cls(root, config["origin"], config["public_key"])
         if not all(folder.is_dir() for folder in (workspace.staging, workspace.curated, workspace.published)):
             raise Misconfigured("a folder of the workspace is missing", hint="restore it from a backup")
         # SQLite would make a new one, and every outcome and receipt would be forgotten.
@@ -189,15 +197,42 @@ class Workspace:
     def commit_all(self, staged: Mapping[str, Path]) -> None:
         """`commit` of staged files by their place, durable when it returns: bytes first, then names.
 
+        What they replace can be put back by `restore` until it is forgotten.
+
         Raises:
             Refused: a place is outside of the curated zone; nothing was renamed.
         """
         targets = {relative: self._target(relative) for relative in staged}
         self.sync(staged.values())
+        for relative in staged:
+            self._keep(relative)
         for relative, path in staged.items():
             self.commit(path, relative)
         folders = {folder for target in targets.values() for folder in target.parents}
         self.sync(folder for folder in folders if folder.is_relative_to(self.curated))
+
+    def restore(self, relative: str, sha256_digest: str) -> bool:
+        """Put back what an unrecorded commit replaced at `curated/relative`, if it was these bytes."""
+        kept = self._kept(relative)
+        if not kept.is_file() or sha256(kept.read_bytes()).hexdigest() != sha256_digest:
+            return False
+        os.replace(kept, self._target(relative))
+        return True
+
+    def forget_replaced(self) -> None:
+        """Forget what commits replaced: what they put there is recorded."""
+        for path in self.replaced.iterdir() if self.replaced.is_dir() else ():
+            path.unlink()
+
+    def _kept(self, relative: str) -> Path:
+        return self.replaced / sha256(relative.encode()).hexdigest()
+
+    def _keep(self, relative: str) -> None:
+        with suppress(FileNotFoundError):
+            self.replaced.mkdir(mode=0o700, exist_ok=True)
+            kept = self._kept(relative)
+            kept.unlink(missing_ok=True)
+            os.link(self._target(relative), kept)
 
     def discard(self, staged: Path) -> None:
         """Forget a staged file."""
@@ -311,10 +346,10 @@ def _fill(building: Path, *, origin: str, passphrase: bytes | None) -> None:
     inner = building / "inner"
     for folder in ("keys", "staging"):
         (inner / folder).mkdir(0o700)
-    keys.create(inner / "keys" / "root.json", passphrase=passphrase)
+    keyring = keys.create(inner / "keys" / "root.json", passphrase=passphrase)
     open_database(inner / "workspace.sqlite3").dispose()
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    marker = {"format": FORMAT, "created": created, "origin": origin}
+    marker = {"format": FORMAT, "created": created, "origin": origin, "public_key": keyring.public_key.hex()}
     (building / MARKER).write_text(yaml.safe_dump(marker, sort_keys=False))
     _sync(building / MARKER)
 

@@ -12,7 +12,7 @@ not its name; whether it is an image is for the reader to say.
 """
 
 from governance.ingest.archives import sources
-from governance.ingest.budget import Limits
+from governance.ingest.budget import Limits, printable
 from governance.ingest.folders import files
 
-__all__ = ["Limits", "files", "sources"]
+__all__ = ["Limits", "files", "printable", "sources"]

@@ -4,7 +4,9 @@ context.py     an open workspace: folders, database, keys
 instance.py    one source: read, decide, act, inspect, prove
 pool.py        many sources, in worker processes, results in order
 commit.py      results made real, batch by batch
-runs.py        runs and shards: register, list, de-identify, finish, recover
+recovery.py    what a killed command left half done, undone
+shards.py      one shard of a run: list, process, go on where it stopped
+runs.py        runs: register, list, de-identify, finish, summarise
 publishing.py  releases: publish, verify
 tracing.py     from an output back to its source, and forward to its releases
 planning.py    every decision on one file, nothing written

@@ -1,14 +1,14 @@
 """Make staged results real, batch by batch, in one process and in the order of the sources."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from governance import audit, provenance
 from governance.database import batches, outcomes, pending, receipts, writing
-from governance.datatypes import Confidential, Outcome, SourceOutcome
+from governance.datatypes import Confidential, Outcome, Receipt, SourceOutcome
 from governance.keys import Keyring
 from governance.pipeline.context import Context, event, now
 from governance.pipeline.instance import Processed
@@ -16,6 +16,7 @@ from governance.pipeline.pool import is_there
 
 UNCHANGED = "unchanged since an earlier run"
 COLLISION = "another source with the same SOPInstanceUID and other content is curated already"
+_COLUMNS = ("project", "patient", "study", "series", "instance", "path", "source_digest", "policy_digest", "sha256")
 HELD_BACK = frozenset({Outcome.QUARANTINED, Outcome.FILTERED, Outcome.UNREADABLE})
 
 
@@ -26,39 +27,52 @@ class Settled(Confidential):
     processed: Processed
     outcome: Outcome
     reason: str
-    output: str | None
+    output: str | None = None
     commit: bool = False
 
 
 class Committer(Confidential):
-    """Commits batches of one run, at rising positions."""
+    """Commits batches of one run, under the workspace's lock.
 
-    def __init__(self, context: Context, run_id: str, project: str, policy_digest: str, *, position: int) -> None:
+        1. one transaction declares the paths that are about to appear or to go
+        2. the staged files are renamed to them; what they replace is kept until it is safe
+        3. one transaction writes outcomes, receipts, the signed batch and its audit event
+
+    A run that is killed at any moment is healed by `recovery.recover`, and a later run does
+    again what was not recorded, to the same bytes.
+    """
+
+    def __init__(self, context: Context, run_id: str, project: str, policy_digest: str) -> None:
         self._context = context
         self._run_id = run_id
         self._project = project
         self._policy_digest = policy_digest
-        self._position = position
 
-    def commit(self, batch: Sequence[Processed]) -> None:
-        """Settle, declare, rename, record. Everything or nothing is recorded."""
+    def commit(self, batch: Sequence[tuple[int, Processed]]) -> None:
+        """Settle, declare, rename, record. Everything or nothing is recorded.
+
+        batch: sources in their order, each with the position of its outcome.
+        """
         workspace, engine = self._context.workspace, self._context.engine
         with engine.connect() as connection:
-            settled = self._settle(connection, batch)
+            settled = self._settle(connection, [processed for _, processed in batch])
             withdrawn = self._withdrawn(connection, settled)
-        going_in = [entry for entry in settled if entry.commit]
-        staged = {entry.processed.receipt.path: entry.processed for entry in going_in if entry.processed.receipt}
+        placed = list(zip([position for position, _ in batch], settled, strict=True))
+        staged = {
+            entry.processed.receipt.path: entry.processed.staged.path
+            for entry in settled
+            if entry.commit and entry.processed.receipt and entry.processed.staged
+        }
         if staged:
             with writing(engine) as connection:
                 connection.execute(insert(pending), [{"path": path, "run_id": self._run_id} for path in staged])
-            workspace.commit_all(
-                {path: processed.staged.path for path, processed in staged.items() if processed.staged}
-            )
+            workspace.commit_all(staged)
         for entry in settled:
             if not entry.commit and entry.processed.staged is not None:
                 entry.processed.staged.path.unlink(missing_ok=True)
         with writing(engine) as connection:
-            self._record(connection, settled, going_in, withdrawn)
+            self._record(connection, placed, withdrawn)
+        workspace.forget_replaced()
         if withdrawn:
             for path in withdrawn:
                 (workspace.curated / path).unlink(missing_ok=True)
@@ -75,7 +89,7 @@ class Committer(Confidential):
             elif processed.outcome is Outcome.PUBLISHED:
                 entry = self._new(connection, processed, curated)
             else:
-                entry = Settled(processed, processed.outcome, processed.reason, None)
+                entry = Settled(processed, processed.outcome, processed.reason)
             settled.append(entry)
         return settled
 
@@ -119,7 +133,7 @@ class Committer(Confidential):
                 processed, Outcome.DUPLICATE, "the same object as another source, once de-identified", output
             )
         if there is not None and there[0] != mine[0]:
-            return Settled(processed, Outcome.QUARANTINED, COLLISION, None)
+            return Settled(processed, Outcome.QUARANTINED, COLLISION)
         curated[receipt.path] = mine
         return Settled(processed, Outcome.PUBLISHED, "", output, commit=True)
 
@@ -140,14 +154,14 @@ class Committer(Confidential):
         )
         return [row.path for row in rows]
 
-    def _record(
-        self, connection: Connection, settled: Sequence[Settled], going_in: Sequence[Settled], withdrawn: Sequence[str]
-    ) -> None:
-        rows = [SourceOutcome(entry.processed.source, entry.outcome, entry.reason, entry.output) for entry in settled]
-        digests = [entry.processed.source_digest or None for entry in settled]
-        record_outcomes(connection, self._context.keyring, self._run_id, self._position, rows, digests)
-        self._position += len(settled)
-        counts = Counter(entry.outcome.value for entry in settled)
+    def _record(self, connection: Connection, placed: Sequence[tuple[int, Settled]], withdrawn: Sequence[str]) -> None:
+        rows = [
+            (position, SourceOutcome(entry.processed.source, entry.outcome, entry.reason, entry.output))
+            for position, entry in placed
+        ]
+        digests = [entry.processed.source_digest or None for _, entry in placed]
+        record_outcomes(connection, self._context.keyring, self._run_id, rows, digests)
+        counts = Counter(entry.outcome.value for _, entry in placed)
         details: dict[str, str | int] = {
             "run": self._run_id,
             "policy": self._policy_digest,
@@ -155,48 +169,30 @@ class Committer(Confidential):
         }
         if withdrawn:
             details["withdrawn"] = len(withdrawn)
-            superseded = receipts.c.path.in_(withdrawn) & receipts.c.superseded.is_(False)
-            connection.execute(update(receipts).where(superseded).values(superseded=True))
+            _supersede(connection, withdrawn)
             connection.execute(insert(pending), [{"path": path, "run_id": self._run_id} for path in withdrawn])
-        made = [entry.processed.receipt for entry in going_in if entry.processed.receipt is not None]
-        if not made:
+        made = [entry.processed.receipt for _, entry in placed if entry.commit and entry.processed.receipt is not None]
+        if made:
+            self._record_batch(connection, made, details)
+        else:
             audit.append(connection, [event("outcomes-recorded", self._run_id, **details)])
-            sign(self._context, connection)
-            return
+        sign(self._context, connection)
+
+    def _record_batch(self, connection: Connection, made: Sequence[Receipt], details: dict[str, str | int]) -> None:
+        """Receipts under one signature, and the event that vouches for them."""
         bodies = [provenance.to_json(receipt) for receipt in made]
-        batch = provenance.sign_batch(bodies, self._context.keyring, now())
+        batch = provenance.sign_batch(bodies, self._context.keyring, now(timespec="microseconds"))
         details |= {"root": batch.root, "receipts": batch.size}
         index = audit.append(connection, [event("batch-committed", batch.batch_id, **details)])
         paths = [receipt.path for receipt in made]
-        connection.execute(
-            update(receipts).where(receipts.c.path.in_(paths), receipts.c.superseded.is_(False)).values(superseded=True)
-        )
-        connection.execute(
-            insert(batches).values(
-                batch_id=batch.batch_id,
-                run_id=self._run_id,
-                time=batch.time,
-                size=batch.size,
-                root=batch.root,
-                signature=batch.signature,
-                public_key=batch.public_key,
-                event_index=index,
-            )
-        )
+        _supersede(connection, paths)
+        connection.execute(insert(batches).values(**asdict(batch), run_id=self._run_id, event_index=index))
         connection.execute(
             insert(receipts),
             [
                 {
+                    **{name: getattr(receipt, name) for name in _COLUMNS},
                     "receipt_id": provenance.receipt_id(receipt),
-                    "project": receipt.project,
-                    "patient": receipt.patient,
-                    "study": receipt.study,
-                    "series": receipt.series,
-                    "instance": receipt.instance,
-                    "path": receipt.path,
-                    "source_digest": receipt.source_digest,
-                    "policy_digest": receipt.policy_digest,
-                    "sha256": receipt.sha256,
                     "batch_id": batch.batch_id,
                     "batch_index": number,
                     "superseded": False,
@@ -206,7 +202,11 @@ class Committer(Confidential):
             ],
         )
         connection.execute(delete(pending).where(pending.c.path.in_(paths)))
-        sign(self._context, connection)
+
+
+def _supersede(connection: Connection, paths: Sequence[str]) -> None:
+    current = receipts.c.path.in_(paths) & receipts.c.superseded.is_(False)
+    connection.execute(update(receipts).where(current).values(superseded=True))
 
 
 def sign(context: Context, connection: Connection) -> None:
@@ -223,26 +223,24 @@ def record_outcomes(
     connection: Connection,
     keyring: Keyring,
     run_id: str,
-    position: int,
-    found: Sequence[SourceOutcome],
-    digests: Iterable[str | None] = (),
+    found: Sequence[tuple[int, SourceOutcome]],
+    digests: Sequence[str | None] = (),
 ) -> None:
-    """Write outcomes at `position` and after; source names are sealed."""
+    """Write outcomes at their positions; source names are sealed."""
     if not found:
         return
-    known = list(digests) or [None] * len(found)
     connection.execute(
         insert(outcomes),
         [
             {
                 "run_id": run_id,
-                "position": position + number,
+                "position": position,
                 "sealed_source": seal_source(keyring, outcome.source),
                 "outcome": outcome.outcome.value,
                 "reason": outcome.reason,
                 "output": outcome.output,
                 "source_digest": digest,
             }
-            for number, (outcome, digest) in enumerate(zip(found, known, strict=True))
+            for (position, outcome), digest in zip(found, digests or [None] * len(found), strict=True)
         ],
     )

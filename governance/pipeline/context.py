@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from governance import keys
 from governance.database import open_database
 from governance.datatypes import Confidential, Event
+from governance.errors import Misconfigured
 from governance.storage import Workspace
 
 
@@ -45,6 +46,8 @@ def open_context(path: Path, *, passphrase: bytes | None) -> Context:
     """
     workspace = Workspace.open(path)
     keyring = keys.load(workspace.key_path, passphrase=passphrase)
+    if keyring.public_key.hex() != workspace.public_key:
+        raise Misconfigured("the root key is another workspace's", hint="restore this one's from a backup")
     return Context(workspace, open_database(workspace.database_path), keyring)
 
 
@@ -53,9 +56,9 @@ def needs_passphrase(path: Path) -> bool:
     return keys.needs_passphrase(Workspace.open(path).key_path)
 
 
-def now() -> str:
-    """This moment in UTC, whole seconds, RFC 3339."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def now(*, timespec: str = "seconds") -> str:
+    """This moment in UTC, RFC 3339; timespec as `datetime.isoformat` has it."""
+    return datetime.now(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def event(kind: str, subject: str, **details: str | int) -> Event:

@@ -9,7 +9,7 @@ from governance import audit, manifest, provenance, release
 from governance.datatypes import Event, Receipt
 from governance.errors import Misconfigured
 from governance.pipeline.context import Context, now
-from governance.pipeline.runs import recover
+from governance.pipeline.recovery import recover
 
 
 def publish(context: Context, *, project: str, dataset: str) -> release.Published:

@@ -2,10 +2,14 @@
 
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+import zipfile
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,6 +19,8 @@ import pytest
 from governance import pipeline
 from governance.datatypes import Outcome
 from governance.errors import Misconfigured, Unavailable
+from governance.pipeline import commit, shards
+from governance.pipeline.instance import Processed
 from tests.conftest import BUNDLED
 
 NAMES = ("CT_small.dcm", "MR_small.dcm", "MR_small_implicit.dcm", "rtplan.dcm", "JPEG2000.dcm", "MR_truncated.dcm")
@@ -155,11 +161,7 @@ def test_the_order_and_the_number_of_processes_change_no_byte(tmp_path: Path) ->
     source = archive(tmp_path / "raw", *(name for name in NAMES if name != "MR_small_implicit.dcm"))
     context = pipeline.create(tmp_path / "one", passphrase=None)
     run(context, source)
-    shutil.copytree(tmp_path / "one" / "inner" / "keys", tmp_path / "keys")
-    other = pipeline.create(tmp_path / "two", passphrase=None)
-    shutil.rmtree(other.workspace.key_path.parent)
-    shutil.copytree(tmp_path / "keys", other.workspace.key_path.parent)
-    other = pipeline.open_context(tmp_path / "two", passphrase=None)
+    other = same_keys(tmp_path / "two", tmp_path / "one")
 
     files = sorted(source.iterdir(), reverse=True)
     pipeline.run(other, files, project="demo", policy_name="research", processes=2)
@@ -181,22 +183,49 @@ def test_a_missing_source_is_misuse_and_is_not_quoted(context: pipeline.Context,
     assert "Quillfeather" not in str(error.value)
 
 
-@pytest.mark.parametrize("moment", [1.2, 1.8, 2.2, 2.6, 3.2])
-def test_kill_at_any_moment_loses_and_duplicates_nothing(tmp_path: Path, moment: float) -> None:
+def same_keys(workspace: Path, like: Path) -> pipeline.Context:
+    """Give a new workspace the root key of another one, so that both make the same bytes."""
+    pipeline.create(workspace, passphrase=None)
+    shutil.copytree(like / "inner" / "keys", workspace / "inner" / "keys", dirs_exist_ok=True)
+    shutil.copyfile(like / "workspace.yaml", workspace / "workspace.yaml")
+    return pipeline.open_context(workspace, passphrase=None)
+
+
+@contextmanager
+def killed_when(workspace: Path, source: Path, reached: Callable[[], bool], *words: str) -> Iterator[None]:
+    """Run the main job in a process of its own until something is reached, and kill it there."""
+    job = [sys.executable, "-m", "governance.cli", "run", str(source), "-w", str(workspace), "-p", "demo", *words]
+    with subprocess.Popen([*job, "--processes", "1"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not reached():
+            time.sleep(0.001)
+        assert process.poll() is None, "the job ended before it could be killed"
+        process.send_signal(signal.SIGKILL)
+    yield
+
+
+MOMENTS: dict[str, Callable[[Path], bool]] = {
+    "staged": lambda workspace: len(list((workspace / "inner" / "staging").iterdir())) > 5,
+    "renaming": lambda workspace: any(workspace.glob("curated/*/*/*/*.dcm")),
+    "recorded": lambda workspace: _count(workspace, "receipts") > 0,
+    "last batch": lambda workspace: sum(1 for _ in workspace.glob("curated/*/*/*/*.dcm")) > 120,
+}
+
+
+def _count(workspace: Path, table: str) -> int:
+    with closing(sqlite3.connect(f"file:{workspace / 'inner' / 'workspace.sqlite3'}?mode=ro", uri=True)) as connection:
+        return int(connection.execute(f"select count(*) from {table}").fetchone()[0])
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_kill_at_any_moment_loses_and_duplicates_nothing(tmp_path: Path, moment: str) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm", "rtplan.dcm", "MR_truncated.dcm")
     slices(source, 150)
     workspace = tmp_path / "workspace"
     pipeline.create(workspace, passphrase=None)
-    job = [sys.executable, "-m", "governance.cli", "run", str(source), "-w", str(workspace), "-p", "demo"]
-    with subprocess.Popen([*job, "--processes", "1"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
-        time.sleep(moment)
-        process.send_signal(signal.SIGKILL)
-
-    context = pipeline.open_context(workspace, passphrase=None)
+    with killed_when(workspace, source, lambda: MOMENTS[moment](workspace)):
+        context = pipeline.open_context(workspace, passphrase=None)
     run(context, source)
-    calm = pipeline.create(tmp_path / "calm", passphrase=None)
-    shutil.copytree(workspace / "inner" / "keys", calm.workspace.key_path.parent, dirs_exist_ok=True)
-    calm = pipeline.open_context(tmp_path / "calm", passphrase=None)
+    calm = same_keys(tmp_path / "calm", workspace)
     run(calm, source)
 
     assert objects(workspace) == objects(tmp_path / "calm")
@@ -204,3 +233,143 @@ def test_kill_at_any_moment_loses_and_duplicates_nothing(tmp_path: Path, moment:
     published = {o.output for o in pipeline.outcomes(context) if o.outcome is Outcome.PUBLISHED}
     assert {f"curated/{path}" for path in objects(workspace)} == published
     pipeline.verify_audit(context)
+
+
+def test_a_kill_while_objects_are_replaced_keeps_what_was_recorded(tmp_path: Path) -> None:
+    source = tmp_path / "raw"
+    source.mkdir()
+    slices(source, 150)
+    workspace = tmp_path / "workspace"
+    context = pipeline.create(workspace, passphrase=None)
+    run(context, source)
+    before = objects(workspace)
+    first = workspace / "curated" / min(before)
+    inode = first.stat().st_ino
+
+    def replacing() -> bool:
+        return first.stat().st_ino != inode
+
+    with killed_when(workspace, source, replacing, "--policy", "basic"):
+        pass
+    other = archive(tmp_path / "other", "rtplan.dcm")
+    run(context, other)
+
+    after = objects(workspace)
+    recorded = {r.receipt.path: r.receipt.sha256 for p in before for r in pipeline.trace(context, p) if r.current}
+    assert before.keys() <= after.keys()
+    assert {path: after[path] for path in recorded} == recorded
+    assert before.keys() == recorded.keys()
+    assert not list((workspace / "inner" / "replaced").iterdir())
+
+
+@pytest.mark.parametrize("change", ["members gone", "members before", "file gone"])
+def test_a_run_goes_on_where_it_stopped_even_if_an_archive_changed(
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    source, aside = tmp_path / "raw", tmp_path / "aside"
+    source.mkdir()
+    aside.mkdir()
+    slices(aside, 12)
+    members = sorted(aside.iterdir())[:8]
+    for path in sorted(aside.iterdir())[8:]:
+        path.rename(source / path.name)
+    packed = source / "a.zip"
+    pack(packed, members[2:])
+    loose = sorted(str(path) for path in source.glob("*.dcm"))
+    monkeypatch.setattr(shards, "BATCH", 3)
+    run_id = pipeline.register(context, [source], project="demo", policy_name="research")
+    pipeline.list_sources(context, run_id)
+    with monkeypatch.context() as patch:
+        patch.setattr(commit.Committer, "commit", interrupted_after(1))
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.deidentify(context, run_id, 1, processes=0)
+
+    packed.unlink()
+    if change == "members gone":
+        pack(packed, [members[0]])
+    if change == "members before":
+        pack(packed, members)
+    pipeline.deidentify(context, run_id, 1, processes=0)
+    pipeline.finish(context, run_id)
+    ended = Counter(o.source for o in pipeline.outcomes(context, run_id=run_id))
+
+    assert set(ended.values()) == {1}
+    assert [path for path in loose if not ended[path]] == []
+    assert sum(ended.values()) == {"members gone": 3 + 1 + 4, "members before": 8 + 4, "file gone": 3 + 1 + 4}[change]
+
+
+def pack(path: Path, members: list[Path]) -> None:
+    with zipfile.ZipFile(path, "w") as out:
+        for member in members:
+            out.write(member, member.name)
+
+
+def interrupted_after(batches: int) -> Callable[..., None]:
+    whole = commit.Committer.commit
+    done = 0
+
+    def wrapped(self: commit.Committer, batch: Sequence[tuple[int, Processed]]) -> None:
+        nonlocal done
+        if done == batches:
+            raise KeyboardInterrupt
+        done += 1
+        whole(self, batch)
+
+    return wrapped
+
+
+def test_relative_sources_keep_their_names_and_are_found_from_anywhere(
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive(tmp_path / "raw", "CT_small.dcm")
+    monkeypatch.chdir(tmp_path)
+    run_id = pipeline.register(context, [Path("raw")], project="demo", policy_name="research")
+    monkeypatch.chdir("/")
+    pipeline.list_sources(context, run_id)
+    pipeline.deidentify(context, run_id, 1, processes=0)
+
+    assert [outcome.source for outcome in pipeline.outcomes(context, run_id=run_id)] == ["raw/CT_small.dcm"]
+    assert run(context, tmp_path / "raw").unchanged == 1
+
+
+def test_a_run_whose_sources_are_not_listed_cannot_be_closed(context: pipeline.Context, tmp_path: Path) -> None:
+    run_id = pipeline.register(context, [archive(tmp_path / "raw")], project="demo", policy_name="research")
+
+    with pytest.raises(Misconfigured):
+        pipeline.finish(context, run_id)
+    with pytest.raises(Misconfigured):
+        pipeline.open_shards(context, run_id)
+
+
+def test_a_run_that_was_refused_hides_no_outcomes(context: pipeline.Context, tmp_path: Path) -> None:
+    source = archive(tmp_path / "raw", "CT_small.dcm")
+    run(context, source)
+
+    with context.workspace.lock(), pytest.raises(Unavailable):
+        run(context, source)
+
+    assert len(list(pipeline.outcomes(context))) == 1
+
+
+def test_what_came_out_does_not_go_in_again(context: pipeline.Context, tmp_path: Path) -> None:
+    run(context, archive(tmp_path / "raw", "CT_small.dcm"))
+
+    with pytest.raises(Misconfigured):
+        run(context, context.workspace.curated)
+
+
+def test_policies_in_turn_within_one_second_make_batches_of_their_own(
+    context: pipeline.Context, tmp_path: Path
+) -> None:
+    source = archive(tmp_path / "raw", "rtplan.dcm")
+
+    for policy in ("research", "research-headers", "research", "research-headers"):
+        assert run(context, source, policy).counts == {"published": 1}
+
+
+def test_the_key_of_another_workspace_is_refused(context: pipeline.Context, tmp_path: Path) -> None:
+    other = pipeline.create(tmp_path / "other", passphrase=None)
+    shutil.copyfile(other.workspace.key_path, context.workspace.key_path)
+
+    with pytest.raises(Misconfigured, match="another workspace"):
+        pipeline.open_context(context.workspace.root, passphrase=None)

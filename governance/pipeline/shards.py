@@ -1,0 +1,187 @@
+"""One shard of a run: a list of disk files, each of which may be an archive.
+
+Workers stage; only the committing process moves files into `curated/` and writes rows, batch
+by batch (see `commit`). An outcome's position says in which file its source lies, so that
+an interrupted shard goes on at the right file even if an archive before it has changed.
+"""
+
+import json
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import func, insert, select, update
+
+from governance import ingest, policy
+from governance.database import outcomes, runs, shards, writing
+from governance.datatypes import Confidential, Source, SourceOutcome
+from governance.errors import Misconfigured
+from governance.keys import Keyring
+from governance.pipeline.commit import Committer, record_outcomes, seal_source
+from governance.pipeline.context import Context
+from governance.pipeline.instance import Processed
+from governance.pipeline.pool import Entry, process_all
+
+SHARD = 500
+"""Disk files a shard: long enough to be worth a task, short enough to lose little."""
+BATCH = 100
+"""Sources a commit: one signature, two transactions."""
+FILE_SPAN = 1_000_000_000
+"""Outcome positions that belong to one disk file; no archive has so many members."""
+SHARD_SPAN = SHARD * FILE_SPAN
+
+REGISTERED, LISTED, FINISHED = "registered", "listed", "finished"
+
+Progress = Callable[[int], None]
+"""Called with the number of sources that are processed so far."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Request(Confidential):
+    """What a run was asked for. Paths are kept as given, and where they were given."""
+
+    sources: list[str]
+    policy: str
+    folder: str
+
+    def seal(self, keyring: Keyring) -> bytes:
+        """As it is stored."""
+        return keyring.seal(json.dumps(asdict(self)), purpose="request")
+
+    @classmethod
+    def unseal(cls, sealed: bytes, keyring: Keyring) -> Self:
+        """As it was sealed."""
+        return cls(**json.loads(keyring.unseal(sealed, purpose="request")))
+
+    @property
+    def places(self) -> list[Path]:
+        """Where the sources are, wherever this process was started."""
+        return [Path(self.folder, source) for source in self.sources]
+
+    def as_given(self, name: str) -> str:
+        """The name of a source as the run was asked for it: relative, if it was asked for so."""
+        absolute = tuple(source for source in self.sources if os.path.isabs(source))
+        if len(absolute) == len(self.sources) or name.startswith(absolute):
+            return name
+        return name.removeprefix(ingest.printable(os.path.join(self.folder, "")))
+
+
+def find(context: Context, run_id: str) -> Any:
+    """The row of a run.
+
+    Raises:
+        Misconfigured: there is no such run.
+    """
+    with context.engine.connect() as connection:
+        row = connection.execute(select(runs).where(runs.c.run_id == run_id)).first()
+    if row is None:
+        raise Misconfigured("there is no such run in this workspace")
+    return row
+
+
+def write(context: Context, run_id: str) -> int:
+    """List the sources of a run into shards; returns how many."""
+    run = find(context, run_id)
+    if run.status != REGISTERED:
+        with context.engine.connect() as connection:
+            mine = select(func.count()).select_from(shards).where(shards.c.run_id == run_id)
+            return int(connection.execute(mine).scalar_one())
+    request = Request.unseal(run.sealed_request, context.keyring)
+    found = ingest.files(request.places)
+    lost: list[SourceOutcome] = []
+    number = 0
+    with writing(context.engine) as connection:
+        while part := list(islice(found, SHARD)):
+            files = [str(entry) for entry in part if isinstance(entry, Path)]
+            lost += [entry for entry in part if isinstance(entry, SourceOutcome)]
+            if files:
+                number += 1
+                sealed = context.keyring.seal(json.dumps(files), purpose="shard")
+                connection.execute(insert(shards).values(run_id=run_id, number=number, sealed=sealed, done=False))
+        record_outcomes(connection, context.keyring, run_id, list(enumerate(lost)))
+        connection.execute(update(runs).where(runs.c.run_id == run_id).values(status=LISTED))
+    return number
+
+
+def left(context: Context, run_id: str) -> list[int]:
+    """Numbers of the shards that are not done.
+
+    Raises:
+        Misconfigured: the run is not listed yet.
+    """
+    if find(context, run_id).status == REGISTERED:
+        raise Misconfigured("the sources of this run are not listed yet", hint="ingest comes first")
+    with context.engine.connect() as connection:
+        rows = connection.execute(
+            select(shards.c.number).where(shards.c.run_id == run_id, shards.c.done.is_(False)).order_by(shards.c.number)
+        )
+        return [int(row.number) for row in rows]
+
+
+def process(context: Context, run_id: str, number: int, *, processes: int, on_progress: Progress | None = None) -> int:
+    """Process what is left of one shard; returns how many sources that was."""
+    run = find(context, run_id)
+    request = Request.unseal(run.sealed_request, context.keyring)
+    rules = policy.load(request.policy)
+    if rules.digest != run.policy_digest:
+        raise Misconfigured("the policy has changed since this run was registered", hint="start a new run")
+    committer = Committer(context, run_id, run.project, rules.digest)
+    positions: deque[int] = deque()
+    entries = _noting(_left_of(context, run_id, number), positions)
+    keys = context.keyring.project(run.project)
+    results = _counted(process_all(context, entries, rules=rules, keys=keys, processes=processes), on_progress)
+    count = 0
+    while batch := list(islice(results, BATCH)):
+        committer.commit([(positions.popleft(), processed) for processed in batch])
+        count += len(batch)
+    with writing(context.engine) as connection:
+        mine = (shards.c.run_id == run_id) & (shards.c.number == number)
+        connection.execute(update(shards).where(mine).values(done=True))
+    return count
+
+
+def _counted(results: Iterator[Processed], on_progress: Progress | None) -> Iterator[Processed]:
+    for number, processed in enumerate(results, 1):
+        if on_progress is not None:
+            on_progress(number)
+        yield processed
+
+
+def _noting(placed: Iterator[tuple[int, Entry]], positions: deque[int]) -> Iterator[Entry]:
+    """The entries alone; results come back in their order, so their positions wait in a queue."""
+    for position, entry in placed:
+        positions.append(position)
+        yield entry
+
+
+def _left_of(context: Context, run_id: str, number: int) -> Iterator[tuple[int, Entry]]:
+    """What has no outcome yet, and at which position it gets one.
+
+    In the file at which an earlier attempt stopped, sources are known by their names: members
+    may have come or gone since, and a count would skip the wrong ones.
+    """
+    first = number * SHARD_SPAN
+    with context.engine.connect() as connection:
+        mine = (shards.c.run_id == run_id) & (shards.c.number == number)
+        sealed = connection.execute(select(shards.c.sealed).where(mine)).scalar_one()
+        within = (outcomes.c.run_id == run_id) & outcomes.c.position.between(first, first + SHARD_SPAN - 1)
+        last = connection.execute(select(func.max(outcomes.c.position)).where(within)).scalar()
+        reached = 0 if last is None else (last - first) // FILE_SPAN
+        there = within & (outcomes.c.position >= first + reached * FILE_SPAN)
+        done = Counter(connection.execute(select(outcomes.c.sealed_source).where(there)).scalars())
+    files = json.loads(context.keyring.unseal(sealed, purpose="shard"))
+    for index, file in enumerate(files[reached:], reached):
+        position = first + index * FILE_SPAN
+        if index == reached and last is not None:
+            position = last + 1
+        for entry in ingest.sources([Path(file)]):
+            name = seal_source(context.keyring, entry.name if isinstance(entry, Source) else entry.source)
+            if index == reached and done[name]:
+                done[name] -= 1
+                continue
+            yield position, entry
+            position += 1
