@@ -4,11 +4,13 @@ Nothing here knows an instance, a policy or a person. Tags are ints (0xggggeeee)
 The dictionary is pydicom's (PS3.6); the encodings are those of PS3.5.
 """
 
+import re
 import warnings
 from functools import lru_cache
 from struct import pack
 
 from pydicom import charset, datadict
+from pydicom.uid import UID_dictionary
 
 PIXEL_DATA = 0x7FE00010
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -70,6 +72,17 @@ MAX_CHARACTERS = {
 }
 """Characters a value may have (PS3.5, table 6.2-1); for PN, each component group."""
 
+_NEWER_CLASSES = frozenset(
+    {"1.2.840.10008.5.1.4.1.1.66.7", "1.2.840.10008.5.1.4.1.1.66.8"}
+    | {"1.2.840.10008.5.1.4.1.1.9.100.1", "1.2.840.10008.5.1.4.1.1.9.100.2"}
+)
+"""Registered since pydicom's dictionary was made."""
+
+# Context groups (PS3.6, table A-3), and the arcs of HL7 and of the NCI that name coding schemes (PS3.16, table 8-1).
+_REGISTERED = re.compile(
+    r"1\.2\.840\.10008\.6\.1\.\d{1,4}|2\.16\.840\.1\.113883\.(?:6\.\d{1,3}|3\.26\.1\.\d)", re.ASCII
+)
+
 
 @lru_cache(maxsize=65536)
 def vr_of(tag: int) -> str | None:
@@ -104,6 +117,11 @@ def format_tag(tag: int) -> str:
 def is_private(tag: int) -> bool:
     """Odd groups are private (PS3.5, 7.8)."""
     return bool(tag >> 16 & 1)
+
+
+def is_registered(uid: str) -> bool:
+    """Whether the standard gives `uid` a meaning. Its root alone says nothing: a file can write anything behind it."""
+    return uid in UID_dictionary or uid in _NEWER_CLASSES or _REGISTERED.fullmatch(uid) is not None
 
 
 @lru_cache(maxsize=256)

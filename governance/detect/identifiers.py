@@ -55,7 +55,6 @@ _CLASS_UIDS = re.compile(
     r"Class(?:es)?(?:UID|In|Supported)|TransferSyntax|CodingSchemeUID|ContextUID|MappingResourceUID|CreatorUID"
     r"|CreatorVersionUID|^DeviceUID$"
 )
-_WELL_KNOWN = b"1.2.840.10008."
 _NO_DATES = frozenset({"19000101", "00010101"})
 """What anonymisers, this one too, write instead of a date."""
 
@@ -76,11 +75,11 @@ def collect(instance: Instance) -> Identifiers:
     for text in texts["addresses"]:
         names.update(w for w in re.findall(r"[^\W\d_]{4,}", text) if not vocabulary.knows(w))
         numbers.update(re.findall(r"\d[\d ()/-]{3,}\d", text))
-    uids = {part.strip(b" \0") for value in raw["UI"] for part in value.split(b"\\")}
+    uids = {part.strip(b" \0").decode("ascii", "replace") for value in raw["UI"] for part in value.split(b"\\")}
     return Identifiers(
         names=frozenset(names),
         numbers=frozenset(number for number in numbers if len(number) >= 2),
-        uids=frozenset(uid.decode("ascii", "replace") for uid in uids if uid and not uid.startswith(_WELL_KNOWN)),
+        uids=frozenset(uid for uid in uids if uid and not dicom.is_registered(uid)),
         dates=frozenset(_days(raw["dates"])),
     )
 

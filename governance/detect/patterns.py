@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
+from governance import dicom
 from governance.datatypes import Span
 from governance.detect import vocabulary
 
@@ -80,7 +81,6 @@ POSTCODES = (
 )
 """British, Canadian and Dutch ones; others are numbers of five digits. In capitals only."""
 
-_WELL_KNOWN_UID = re.compile(r"1\.2\.840\.10008(?:\.\d+)+")
 _WORTH_A_LOOK = re.compile(r"[\d@]|://|www\.|\.[^\W\d_]{2}", re.IGNORECASE)
 
 
@@ -98,7 +98,7 @@ def _is_harmless(text: str, kind: str) -> bool:
     """A UID of the standard; or `1024 AX`, no postcode but a matrix and a direction."""
     if kind == "POSTCODE":
         return text[:4].isdecimal() and vocabulary.knows(text[-2:])
-    return _WELL_KNOWN_UID.fullmatch(text) is not None
+    return dicom.is_registered(text)
 
 
 @cache

@@ -55,8 +55,7 @@ REASONS = {
     "unlisted": "Table E.1-1 does not list it, and its VR holds no free text",
     "unlisted-text": "Table E.1-1 does not list it, and its VR can hold whatever somebody typed",
     "unlisted-date": "Table E.1-1 does not list it; dates follow the option for those that it lists",
-    "unlisted-uid": "Table E.1-1 does not list it; UIDs of instances are replaced (PS3.15, E.3.9)",
-    "unlisted-class-uid": "it names a class, an encoding or a vocabulary, not an instance",
+    "unlisted-uid": "Table E.1-1 does not list it; UIDs that the standard does not register are replaced",
     "unlisted-name": "Table E.1-1 does not list it, and it holds a person's name",
     "unlisted-address": "Table E.1-1 does not list it, and it holds a network address",
 }
@@ -223,7 +222,7 @@ def offers(tag: int, options: tuple[Option, ...]) -> frozenset[str]:
         kept = {"K"}
         if vrs & (v.DATES | {"TM"}) and Option.RETAIN_FULL_DATES not in options:
             kept = set()
-        if "UI" in vrs and tag not in v.CLASS_UIDS and Option.RETAIN_UIDS not in options:
+        if "UI" in vrs and Option.RETAIN_UIDS not in options:
             kept = set()
         shifted = vrs & v.DATES and Option.RETAIN_MODIFIED_DATES not in options
         return frozenset({"X", "Z", "D", "U"} | kept | (set() if shifted else {"C"}))

@@ -94,27 +94,6 @@ NOT_SHIFTED = _tags(
 )
 """Dates that are not of the patient's course, so that shifting them would give the shift away."""
 
-CLASS_UIDS = _tags(
-    "SOPClassUID",
-    "RelatedGeneralSOPClassUID",
-    "OriginalSpecializedSOPClassUID",
-    "SOPClassesInStudy",
-    "ReferencedSOPClassUID",
-    "SOPClassesSupported",
-    "PertinentSOPClassesInStudy",
-    "PertinentSOPClassesInSeries",
-    "AvailableTransferSyntaxUID",
-    "StoredInstanceTransferSyntaxUID",
-    "FlowTransferSyntaxUID",
-    "MACCalculationTransferSyntaxUID",
-    "EncryptedContentTransferSyntaxUID",
-    "CodingSchemeUID",
-    "ContextUID",
-    "ContextGroupExtensionCreatorUID",
-    "MappingResourceUID",
-)
-"""UIDs that name a class, an encoding or a vocabulary, never an instance: meaning, not identity."""
-
 CODES = _tags("CodeValue", "LongCodeValue", "URNCodeValue", "CodingSchemeDesignator", "CodingSchemeVersion") | _tags(
     "CodingSchemeRegistry",
     "CodingSchemeExternalID",
@@ -234,8 +213,8 @@ def unlisted(tag: int, vr: str, place: Place, options: Iterable[Option]) -> Verd
     if "AS" in either:
         return Verdict(Action.KEEP, Method.AGE, "unlisted")
     if "UI" in either:
-        if tag in CLASS_UIDS or Option.RETAIN_UIDS in options:
-            return Verdict(Action.KEEP, Method.KEEP, "unlisted-class-uid" if tag in CLASS_UIDS else "unlisted")
+        if Option.RETAIN_UIDS in options:
+            return Verdict(Action.KEEP, Method.KEEP, "unlisted")
         return Verdict(Action.UID, Method.UID, "unlisted-uid")
     if "PN" in either:
         return Verdict(Action.EMPTY, Method.EMPTY, "unlisted-name")

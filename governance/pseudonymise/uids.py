@@ -8,13 +8,12 @@ in different runs still resolve.
 
 import hmac
 
-WELL_KNOWN = "1.2.840.10008."
-"""UIDs of the standard itself: classes, syntaxes, frames of reference. Never replaced."""
+from governance import dicom
 
 
 def new_uid(key: bytes, old: str) -> str:
-    """The replacement of `old`; empty and well-known UIDs are returned as they are."""
-    if not old or old.startswith(WELL_KNOWN):
+    """The replacement of `old`; empty UIDs and those that the standard registers are returned as they are."""
+    if not old or dicom.is_registered(old):
         return old
     bits = int.from_bytes(hmac.digest(key, old.encode("utf-8", "surrogatepass"), "sha256")[:16])
     bits &= ~(0xF << 76) & ~(0x3 << 62)

@@ -170,6 +170,10 @@ def test_leaves_numbers_of_machines_alone(value: str) -> None:
     assert cleaned(value) == value
 
 
+def test_a_number_behind_the_root_of_the_standard_is_masked() -> None:
+    assert cleaned("stored as 1.2.840.10008.7654321.1") == "stored as [ID]"
+
+
 def test_a_name_that_is_a_clinical_word_is_masked_with_the_rest_of_the_name() -> None:
     person = Identifiers(names=frozenset({"HEAD", "PHANTOM", "HEAD^PHANTOM"}))
 
