@@ -49,7 +49,9 @@ _ADDRESSES = _tags(
 # Not of a person: PS3.15, Table E.1-1 keeps them under the Device Identity option.
 _DEVICE_DATES = _tags(
     "CalibrationDate DateOfLastCalibration DateOfManufacture DateOfInstallation DateOfLastDetectorCalibration "
-    "DateTimeOfLastCalibration CalibrationDateTime DateOfGainCalibration"
+    "DateTimeOfLastCalibration CalibrationDateTime DateOfGainCalibration "
+    # Nor are those of a code's edition, which stay with the codes of published schemes.
+    "ContextGroupVersion ContextGroupLocalVersion"
 )
 _CLASS_UIDS = re.compile(
     r"Class(?:es)?(?:UID|In|Supported)|TransferSyntax|CodingSchemeUID|ContextUID|MappingResourceUID|CreatorUID"

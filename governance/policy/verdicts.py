@@ -103,6 +103,9 @@ CODES = _tags("CodeValue", "LongCodeValue", "URNCodeValue", "CodingSchemeDesigna
 )
 """What a published coding scheme fixes: kept as it is in items that use one."""
 
+EDITIONS = _tags("ContextGroupVersion", "ContextGroupLocalVersion")
+"""Published dates: clean as they are where the code is of a published scheme."""
+
 KNOWN_SCHEMES = frozenset(
     {"DCM", "SCT", "SRT", "SNM3", "99SDM", "LN", "UCUM", "RADLEX", "RADELEMENT", "FMA", "UMLS", "NCIt", "NDC"}
     | {"I9", "I9C", "I10", "I10P", "I11", "C4", "C5", "CD2", "HPC", "ACR", "BI", "IBSI", "NEU", "MSH", "MA", "MDC"}
@@ -187,7 +190,7 @@ def by_row(row: Row, tag: int, vr: str, place: Place, options: Iterable[Option])
     active = [(option, row.options[option]) for option in options if option in row.options]
     cleaning = [option for option, letter in active if letter == "C"]
     for option in cleaning:
-        method = clean(option, tag, vr)
+        method = Method.KEEP if tag in EDITIONS and place.known_codes else clean(option, tag, vr)
         if method is not None:
             return Verdict(Action.CLEAN, method, f"{source} C {option}")
     if active and not cleaning:

@@ -147,6 +147,18 @@ def test_codes_are_kept_only_if_a_published_scheme_fixes_them(scheme: str, actio
     assert Method.TEXT is decision(plan, "ProcedureCodeSequence[0].CodeMeaning").method
 
 
+@pytest.mark.parametrize(
+    ("scheme", "method"),
+    [pytest.param("SCT", Method.KEEP, id="published"), pytest.param("99HOSPITAL", Method.DUMMY, id="of the site")],
+)
+def test_the_edition_of_a_context_group_stays_beside_a_published_code(scheme: str, method: Method) -> None:
+    code = [at("CodeValue", "123"), at("CodingSchemeDesignator", scheme), at("ContextGroupVersion", "20020904")]
+
+    plan = policy.plan(instance(at("ProcedureCodeSequence", [code])), RESEARCH)
+
+    assert method is decision(plan, "ProcedureCodeSequence[0].ContextGroupVersion").method
+
+
 def test_a_compound_action_depends_on_the_iod() -> None:
     """ContentDate is Type 2C in CT, Type 1 in SEG."""
     segmentation = "1.2.840.10008.5.1.4.1.1.66.4"
