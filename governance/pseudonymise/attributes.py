@@ -20,7 +20,10 @@ from governance.pseudonymise.uids import new_uid
 OLDEST_AGE = 90
 """Ages above 89 become 090Y (45 CFR 164.514(b)(2)(i)(C))."""
 
-_AGE = re.compile(r"(\d{3})([DWMY])", re.ASCII)
+# AS has three digits (PS3.5, 6.2); files leave zeros out. Without its letter a number may count years or months.
+_AGE = re.compile(r"0*(\d{1,3}) ?([DWMY])", re.ASCII | re.IGNORECASE)
+# The form of ACR-NEMA 2.0 that readers still accept (PS3.5, 6.2, DA).
+_DOTTED_DATE = re.compile(r"(\d{4})\.(\d\d)\.(\d\d)", re.ASCII)
 _PER_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
 _TEXT_DUMMY = b"ANONYMIZED"
 _DUMMIES = {
@@ -73,7 +76,7 @@ class Pseudonymiser(Confidential):
                 short_pseudonym(self._keys.accession, value, letter="A") if value else ""
             ),
             Method.UID: lambda value, _element, _subject, _shift: new_uid(self._keys.uid, value.strip("\0 ")),
-            Method.SHIFT: lambda value, _element, _subject, shift: shift.apply(value),
+            Method.SHIFT: lambda value, _element, _subject, shift: shift.apply(normal_date(value)),
             Method.AGE: lambda value, _element, _subject, _shift: cap_age(value),
             Method.CONSISTENT: self._consistent,
             Method.PATIENT: self._patient,
@@ -112,12 +115,15 @@ class Pseudonymiser(Confidential):
         self, instance: Instance, decision: Decision, subject: Subject, shift: DateShift, replaced: Replaced
     ) -> None:
         element, act = decision.where, self._act[decision.method]
+        originals = instance.decode(element)
         try:
-            values = [act(value, element, subject, shift) for value in instance.decode(element)]
+            values = [act(value, element, subject, shift) for value in originals]
         except UnshiftableDate:
             replaced.emptied += 1
             replaced.edits[element] = b""
             return
+        if values == originals:
+            return  # its bytes stay what they were
         if decision.method is Method.SHIFT:
             replaced.shifted_dates.update(value[:8] for value in values if value)
         replaced.edits[element] = dicom.encode("\\".join(values), instance.codecs)
@@ -148,7 +154,7 @@ class Pseudonymiser(Confidential):
 
 
 def cap_age(value: str) -> str:
-    """`090Y` for every age above 89 years, whatever its unit; other ages as they are.
+    """`090Y` for every age above 89 years, whatever its unit; other ages in three digits and a letter.
 
     Raises:
         UnshiftableDate: not an age string (PS3.5, 6.2: AS).
@@ -158,8 +164,14 @@ def cap_age(value: str) -> str:
     match = _AGE.fullmatch(value)
     if match is None:
         raise UnshiftableDate("not a DICOM age")
-    years = int(match[1]) / _PER_YEAR[match[2]]
-    return f"{OLDEST_AGE:03d}Y" if years >= OLDEST_AGE else value
+    number, unit = int(match[1]), match[2].upper()
+    return f"{OLDEST_AGE:03d}Y" if number / _PER_YEAR[unit] >= OLDEST_AGE else f"{number:03d}{unit}"
+
+
+def normal_date(value: str) -> str:
+    """The DA of today for a date in the form of ACR-NEMA, `1999.05.05`; anything else as it is."""
+    match = _DOTTED_DATE.fullmatch(value)
+    return value if match is None else "".join(match.groups())
 
 
 def _dummy_code_item(*, explicit: bool) -> bytes:

@@ -1,0 +1,102 @@
+"""Ages and dates are repaired where their meaning is certain, and nothing passes that is not one."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from governance.datatypes import Action, Decision, Edits, Method, Plan
+from governance.errors import UnshiftableDate
+from governance.keys import Keyring
+from governance.pseudonymise import Pseudonymiser
+from governance.pseudonymise.attributes import Replaced, cap_age
+from tests.policy.build import at, instance
+
+PSEUDONYMISER = Pseudonymiser(Keyring(bytes(32)).project("test"))
+UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+
+
+def replaced(keyword: str, value: str, method: Method) -> tuple[Replaced, bytes | None]:
+    """The outcome for one attribute, and what is written instead of its value; None: nothing."""
+    made = instance(at("PatientID", "1"), *(at(uid, "1.2.3") for uid in UIDS), at(keyword, value))
+    element = made.elements[-1]
+    plan = Plan(
+        "test",
+        "",
+        (Decision(element, "", Action.CLEAN, method, "test"),),
+        (),
+        "",
+        detect_pixels=False,
+        likely_burned_in=False,
+    )
+    outcome = PSEUDONYMISER.attributes(made, plan, PSEUDONYMISER.subject(made))
+    edits: Edits = outcome.edits
+    return outcome, edits.get(element)
+
+
+def day_of(written: bytes | None) -> date:
+    assert written is not None
+    return date.fromisoformat(written.decode())
+
+
+@given(number=st.integers(0, 89), zeros=st.integers(0, 2), unit=st.sampled_from("DWMY"))
+def test_an_age_gets_its_three_digits(number: int, zeros: int, unit: str) -> None:
+    assert cap_age("0" * zeros + f"{number}{unit}") == f"{number:03d}{unit}"
+
+
+@given(number=st.integers(90, 999))
+def test_every_age_above_89_becomes_90(number: int) -> None:
+    assert cap_age(f"{number}Y") == "090Y"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param("", "", id="empty"),
+        pytest.param("042y", "042Y", id="small letter"),
+        pytest.param("42 Y", "042Y", id="space"),
+        pytest.param("999W", "999W", id="weeks of a child"),
+        pytest.param("999M", "999M", id="months of an adult below 90"),
+    ],
+)
+def test_an_age_is_repaired(value: str, expected: str) -> None:
+    assert cap_age(value) == expected
+
+
+@pytest.mark.parametrize("value", ["42", "1942Y", "Y", "WEBERHOF", "42YEARS", "-42Y"])
+def test_what_is_no_certain_age_is_refused(value: str) -> None:
+    """A bare number may count years or months."""
+    with pytest.raises(UnshiftableDate):
+        cap_age(value)
+
+
+@given(days=st.lists(st.dates(date(1900, 1, 1), date(2100, 1, 1)), min_size=2, max_size=2))
+def test_an_interval_survives_between_two_forms_of_a_date(days: list[date]) -> None:
+    _, first = replaced("StudyDate", f"{days[0]:%Y%m%d}", Method.SHIFT)
+    _, second = replaced("SeriesDate", f"{days[1]:%Y.%m.%d}", Method.SHIFT)
+
+    assert days[1] - days[0] == day_of(second) - day_of(first)
+
+
+@pytest.mark.parametrize(
+    "value", ["1999.05.05-1999.06.06", "1999.05", "1999.02.30", "1999.05.05.10", "05.05.1999", "NaN"]
+)
+def test_what_is_no_date_is_emptied_and_counted(value: str) -> None:
+    outcome, written = replaced("StudyDate", value, Method.SHIFT)
+
+    assert (1, b"", set()) == (outcome.emptied, written, outcome.shifted_dates)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "method"),
+    [
+        pytest.param("PatientAge", "042Y", Method.AGE, id="age"),
+        pytest.param("SOPClassUID", "1.2.840.10008.5.1.4.1.1.2", Method.UID, id="class"),
+        pytest.param("StudyDate", "", Method.SHIFT, id="no date"),
+    ],
+)
+def test_what_replacing_does_not_change_gets_no_edit(keyword: str, value: str, method: Method) -> None:
+    outcome, _ = replaced(keyword, value, method)
+
+    assert outcome.edits == {}
