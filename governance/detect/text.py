@@ -47,6 +47,12 @@ def find(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
     return _remembered(text, identifiers.names, identifiers.numbers, identifiers.dates)
 
 
+def find_own(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
+    """Spans of `text` that hold this study's own identifiers, and nothing else; whole words."""
+    own = _own(identifiers.names, identifiers.numbers, identifiers.dates)
+    return tuple(_merge(text, [*own.find(text)]))
+
+
 def _find(text: str, names: frozenset[str], numbers: frozenset[str], dates: frozenset[str]) -> tuple[Span, ...]:
     own = _own(names, numbers, dates)
     found: list[Span] = []

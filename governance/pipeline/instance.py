@@ -111,7 +111,12 @@ class Worker(Confidential):
         # (3) act
         pixels = scrub_pixels(instance, plan, look=Option.CLEAN_PIXEL_DATA in self._rules.options)
         replaced = self._pseudonymiser.attributes(instance, plan, subject)
-        edits = scrub_attributes(instance, plan, clean=lambda value, limit: _clean(value, limit, found))
+        edits = scrub_attributes(
+            instance,
+            plan,
+            clean=lambda value, limit: replace_text(value, text.find(value, found), limit=limit),
+            own=lambda value, limit: replace_text(value, text.find_own(value, found), limit=limit),
+        )
         edits |= replaced.edits
         edits |= {element: value for element, value in pixels.edits.items() if edits.get(element, b"") is not None}
         codes = (*plan.codes, CLEAN_PIXEL_DATA) if pixels.looked else plan.codes
@@ -178,10 +183,6 @@ def count_rules(plan: Plan) -> dict[str, int]:
     for decision in plan.decisions:
         counts[decision.rule] = counts.get(decision.rule, 0) + 1
     return dict(sorted(counts.items()))
-
-
-def _clean(value: str, limit: int | None, found: Identifiers) -> str:
-    return replace_text(value, text.find(value, found), limit=limit)
 
 
 def scrub_pixels(instance: Instance, plan: Plan, *, look: bool) -> Pixels:

@@ -1,60 +1,125 @@
-"""Carry out the removing decisions of a Plan: remove, empty, clean text.
+"""Carry out the keeping and removing decisions of a Plan: remove, empty, clean text, check what is kept.
 
 Acts and decides nothing; how text is cleaned is handed in, because finding
 identifiers in text is another stage's work.
+
+A kept value must be one of its VR: a file can write anything into anything. Numbers,
+times and dates must have the form of PS3.5, 6.2, or are emptied. A code must be a term,
+words that cleaning leaves alone, or up to three characters that are not this study's
+own; each value that is not is emptied, the others of the element stay in their places.
+Kept text, such as a serial number, loses this study's own identifiers and nothing else.
 """
 
 import re
 from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
 
 from governance import dicom
 from governance.datatypes import Edits, Element, Instance, Method, Plan
 
-LEGAL = {
-    "AS": re.compile(rb"(?:\d{3}[DWMY])?[ \0]*"),
-    "CS": re.compile(rb"[A-Z0-9 _\\]*\0?"),
-    "DA": re.compile(rb"[\d\\ ]*\0?"),
-    "DS": re.compile(rb"[\d+\-Ee.\\ ]*\0?"),
-    "DT": re.compile(rb"[\d+\-.\\ ]*\0?"),
-    "IS": re.compile(rb"[\d+\-\\ ]*\0?"),
-    "TM": re.compile(rb"[\d.:\\ ]*\0?"),
+LONGEST_ABBREVIATION = 3
+"""Vendors write many; a stranger's name so short, alone, names nobody."""
+
+_CODE_ITEMS = range(0x00080100, 0x00080120)
+"""Code values, meanings and schemes. Kept ones are those of published schemes: `HU` is a unit here, not a name."""
+
+_REGISTERED = frozenset(map(dicom.tag_of, ("ContextIdentifier", "TemplateIdentifier")))
+"""CS that hold a number of PS3.16, which may look like a year: TID 2010."""
+
+_MADE = re.compile(
+    r"[01]+|[A-Z0-9_]{2,11}_GEMS|IMAGE NUM \w{1,5}|ISO[ _-]?(?:2022[ _-]?)?(?:IR[ _-]?)?\d{1,3}", re.ASCII
+)
+"""Flags of ultrasound image types, scan options of GE, an image number of Siemens, character sets however spelled."""
+
+_DECIMAL = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[Ee][+-]?\d+)?"
+_MONTH, _DAY, _HOUR, _SIXTY = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])", r"(?:[01]\d|2[0-3])", r"[0-5]\d"
+_SECOND = r"(?:[0-5]\d|60)(?:\.\d{0,6})?"
+_FORMS = {
+    "AS": r"\d{3}[DWMY]",
+    "DA": rf"\d{{4}}{_MONTH}{_DAY}|\d{{4}}\.{_MONTH}\.{_DAY}",
+    "DS": _DECIMAL,
+    "DT": rf"\d{{4}}(?:{_MONTH}(?:{_DAY}(?:{_HOUR}(?:{_SIXTY}(?:{_SECOND})?)?)?)?)?(?:[+-]\d{{4}})?",
+    # Files write decimals here too, and a number is a number.
+    "IS": _DECIMAL,
+    "TM": rf"{_HOUR}(?:{_SIXTY}(?:{_SECOND})?)?|{_HOUR}:{_SIXTY}(?::{_SECOND})?",
+    "UI": r"[\d.]{1,64}",
 }
-"""What the characters of a value may be (PS3.5, 6.2); a file can write anything into anything."""
+# Any of several values may be absent, and padded on both sides. Possessive, so that no value takes long.
+_LEGAL = {
+    vr: re.compile(rf" *+(?:(?:{form}) *+)?(?:\\ *+(?:(?:{form}) *+)?)*+".encode()) for vr, form in _FORMS.items()
+}
+_FRACTION = re.compile(rb"(\.\d{6})\d+")
 
 Clean = Callable[[str, int | None], str]
 """A text and the most characters its VR may hold -> the text without what identifies."""
 
 
-def attributes(instance: Instance, plan: Plan, *, clean: Clean) -> Edits:
-    """Edits for every removing, emptying and cleaning decision of `plan`.
+def attributes(instance: Instance, plan: Plan, *, clean: Clean, own: Clean) -> Edits:
+    """Edits for every removing, emptying and cleaning decision of `plan`, and for kept values that may not stay.
 
     A text that cleaning does not change gets no edit, so that its bytes stay what they were.
+    own: as `clean`, but takes out nothing else than this study's own identifiers.
     """
     edits: Edits = {}
     for decision in plan.decisions:
-        if decision.method is Method.REMOVE:
-            edits[decision.where] = None
-        elif decision.method is Method.EMPTY:
-            edits[decision.where] = b""
-        elif decision.method is Method.TEXT:
-            cleaned = _clean(instance, decision.where, clean)
+        element, method = decision.where, decision.method
+        if method is Method.REMOVE:
+            edits[element] = None
+        elif method is Method.EMPTY:
+            edits[element] = b""
+        elif method is Method.TEXT or method is Method.KEEP:
+            cleaned = (
+                _clean(instance, element, clean)
+                if method is Method.TEXT
+                else kept(instance, element, element.vr, clean=clean, own=own)
+            )
             if cleaned is not None:
-                edits[decision.where] = cleaned
-        elif decision.method is Method.KEEP and not _is_legal(instance, decision.where):
-            edits[decision.where] = _illegal(instance, decision.where, clean)
+                edits[element] = cleaned
     return edits
 
 
-def _is_legal(instance: Instance, element: Element) -> bool:
-    legal = LEGAL.get(element.vr)
-    return legal is None or legal.fullmatch(instance.value(element)) is not None
+def kept(instance: Instance, element: Element, vr: str, *, clean: Clean, own: Clean) -> bytes | None:
+    """What to write instead of a value that is kept as one of `vr`, or None: as it is.
+
+    vr: what the value should be, which a private element of an implicit file does not say.
+    """
+    if vr == "CS":
+        return _codes(instance, element, clean=clean, own=own)
+    if vr in _LEGAL:
+        return _formed(instance.value(element), vr)
+    if vr in dicom.FREE_TEXT_VRS and element.tag not in _CODE_ITEMS:
+        return _clean(instance, element, own)
+    return None
 
 
-def _illegal(instance: Instance, element: Element, clean: Clean) -> bytes:
-    """A kept value that is not one of its VR can be anything: it goes, unless it is a code of clinical words."""
-    if element.vr == "CS" and _clean(instance, element, clean) is None:
-        return instance.value(element)
-    return b""
+def _formed(value: bytes, vr: str) -> bytes | None:
+    # More than six digits of a second are none of a clock's; six still tell what it was.
+    shortened = _FRACTION.sub(rb"\1", value) if vr in ("DT", "TM") else value
+    if not _LEGAL[vr].fullmatch(shortened.rstrip(b" \0")):
+        return b""
+    return None if shortened == value else shortened
+
+
+def _codes(instance: Instance, element: Element, *, clean: Clean, own: Clean) -> bytes | None:
+    values = instance.decode(element)
+    codes = [value if _is_code(value, element.tag, clean=clean, own=own) else "" for value in values]
+    return None if codes == values else _encode(codes, instance) if any(codes) else b""
+
+
+def _is_code(value: str, tag: int, *, clean: Clean, own: Clean) -> bool:
+    if value in _terms() or _MADE.fullmatch(value) or (tag in _REGISTERED and value.isdecimal() and len(value) <= 5):
+        return True
+    if "�" in value:
+        return False
+    return clean(value, None) == value or (len(value) <= LONGEST_ABBREVIATION and own(value, None) == value)
+
+
+@cache
+def _terms() -> frozenset[str]:
+    """Values that people are not called although cleaning would say so; an absent one too."""
+    lines = (files("governance.scrub") / "data" / "terms.txt").read_text("utf-8").splitlines()
+    return frozenset(line for line in lines if not line.startswith("#")) | {""}
 
 
 def _clean(instance: Instance, element: Element, clean: Clean) -> bytes | None:
@@ -63,6 +128,10 @@ def _clean(instance: Instance, element: Element, clean: Clean) -> bytes | None:
     cleaned = [clean(value, limit) if value.strip() else value for value in values]
     if cleaned == values and "�" not in "".join(values):
         return None
-    encoded = dicom.encode("\\".join(cleaned), instance.codecs)
+    return _encode(cleaned, instance)
+
+
+def _encode(values: list[str], instance: Instance) -> bytes:
+    encoded = dicom.encode("\\".join(values), instance.codecs)
     # Padded as text here: a private element whose VR the file does not tell would get a NUL.
     return encoded + b" " * (len(encoded) % 2)

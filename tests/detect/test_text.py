@@ -174,6 +174,20 @@ def test_a_number_behind_the_root_of_the_standard_is_masked() -> None:
     assert cleaned("stored as 1.2.840.10008.7654321.1") == "stored as [ID]"
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param("SN 88123 Zaborowski", (), id="what is of nobody we know"),
+        pytest.param("SN-Okonkwo 88123", (Span(3, 10, "NAME"),), id="own name"),
+        pytest.param("PX4471B", (Span(0, 7, "ID"),), id="the whole word around an own number"),
+    ],
+)
+def test_only_own_identifiers_are_found_alone(value: str, expected: tuple[Span, ...]) -> None:
+    person = Identifiers(names=frozenset({"Okonkwo"}), numbers=frozenset({"PX-4471"}))
+
+    assert text.find_own(value, person) == expected
+
+
 def test_a_name_that_is_a_clinical_word_is_masked_with_the_rest_of_the_name() -> None:
     person = Identifiers(names=frozenset({"HEAD", "PHANTOM", "HEAD^PHANTOM"}))
 
