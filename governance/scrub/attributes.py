@@ -34,7 +34,7 @@ _MADE = re.compile(
 
 _DECIMAL = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[Ee][+-]?\d+)?"
 _MONTH, _DAY, _HOUR, _SIXTY = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])", r"(?:[01]\d|2[0-3])", r"[0-5]\d"
-_SECOND = r"(?:[0-5]\d|60)(?:\.\d{0,6})?"
+_SECOND = r"(?:[0-5]\d|60)(?:\.\d{0,9})?"
 _FORMS = {
     "AS": r"\d{3}[DWMY]",
     "DA": rf"\d{{4}}{_MONTH}{_DAY}|\d{{4}}\.{_MONTH}\.{_DAY}",
@@ -94,11 +94,13 @@ def kept(instance: Instance, element: Element, vr: str, *, clean: Clean, own: Cl
 
 
 def _formed(value: bytes, vr: str) -> bytes | None:
-    # More than six digits of a second are none of a clock's; six still tell what it was.
-    shortened = _FRACTION.sub(rb"\1", value) if vr in ("DT", "TM") else value
-    if not _LEGAL[vr].fullmatch(shortened.rstrip(b" \0")):
+    if not _LEGAL[vr].fullmatch(value.rstrip(b" \0")):
         return b""
-    return None if shortened == value else shortened
+    if vr not in ("DT", "TM"):
+        return None
+    # Files write more digits of a second than six, and colons as ACR-NEMA did (PS3.5, 6.2, TM).
+    today = _FRACTION.sub(rb"\1", value).replace(b":", b"")
+    return None if today == value else today
 
 
 def _codes(instance: Instance, element: Element, *, clean: Clean, own: Clean) -> bytes | None:

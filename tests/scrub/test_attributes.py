@@ -42,7 +42,7 @@ def test_every_integer_is_kept_however_padded(number: str, before: str, behind: 
     assert after("InstanceNumber", before + number + behind) is None
 
 
-@given(st.times(), st.sampled_from(["%H", "%H%M", "%H%M%S", "%H%M%S.%f", "%H:%M", "%H:%M:%S", "%H:%M:%S.%f"]))
+@given(st.times(), st.sampled_from(["%H", "%H%M", "%H%M%S", "%H%M%S.%f"]))
 def test_every_time_of_day_is_kept(moment: time, form: str) -> None:
     assert after("StudyTime", f"{moment:{form}}") is None
 
@@ -93,8 +93,19 @@ def test_a_long_value_takes_no_long_time(keyword: str, filler: str) -> None:
     assert after(keyword, filler * 60_000 + "X") == b""
 
 
-def test_a_second_is_cut_after_six_digits() -> None:
-    assert after("StudyTime", "111522.214743816") == b"111522.214743"
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param("111522.214743816", b"111522.214743", id="more than six digits of a second"),
+        pytest.param("09:11:02.00000000 ", b"091102.000000", id="with colons"),
+        pytest.param("09:11", b"0911", id="with one colon"),
+    ],
+)
+def test_a_time_gets_the_form_of_today(value: str, expected: bytes) -> None:
+    written = after("StudyTime", value)
+
+    assert written is not None
+    assert expected == written.rstrip()
 
 
 # --------------------------------------------------------------------------- codes
