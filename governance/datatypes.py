@@ -248,6 +248,7 @@ class Method(StrEnum):
     ACCESSION = "accession pseudonym"
     UID = "keyed uid"
     SHIFT = "shift date"
+    SHIFT_OR_DUMMY = "shift date, or dummy value"
     TEXT = "clean text"
     AGE = "cap age"
 

@@ -120,7 +120,8 @@ BINARY = dicom.VRS - CHARACTERS - {"SQ", "UN"}
 
 REMOVED_KIND = Verdict(Action.REMOVE, Method.REMOVE, "wrong-vr")
 _AS_IT_IS = frozenset(
-    {Method.KEEP, Method.DESCEND, Method.TEXT, Method.UID, Method.SHIFT, Method.AGE, Method.CONSISTENT}
+    {Method.KEEP, Method.DESCEND, Method.TEXT, Method.UID, Method.AGE, Method.CONSISTENT}
+    | {Method.SHIFT, Method.SHIFT_OR_DUMMY}
 )
 
 # The first of these that the row offers keeps the IOD valid (PS3.15, E.1.1; Types: PS3.5, 7.4).
@@ -189,14 +190,16 @@ def by_row(row: Row, tag: int, vr: str, place: Place, options: Iterable[Option])
     source = "beyond E.1-1" if row.because else "E.1-1"
     active = [(option, row.options[option]) for option in options if option in row.options]
     cleaning = [option for option, letter in active if letter == "C"]
+    path = None if place.path is None else place.path + (row.keyword or dicom.keyword_of(tag))
+    letter = basic_letter(row, path, standard.attribute_types().get(place.iod))
     for option in cleaning:
         method = Method.KEEP if tag in EDITIONS and place.known_codes else clean(option, tag, vr)
+        if method is Method.SHIFT and letter == "D":  # what is no date cannot be emptied here
+            method = Method.SHIFT_OR_DUMMY
         if method is not None:
             return Verdict(Action.CLEAN, method, f"{source} C {option}")
     if active and not cleaning:
         return Verdict(Action.KEEP, kept(tag, vr), f"{source} K {active[0][0]}")
-    path = None if place.path is None else place.path + (row.keyword or dicom.keyword_of(tag))
-    letter = basic_letter(row, path, standard.attribute_types().get(place.iod))
     rule = f"{source} {row.basic}" if row.basic == letter else f"{source} {row.basic} as {letter}"
     return Verdict(*carry_out(letter, tag, vr), rule)
 

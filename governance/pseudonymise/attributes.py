@@ -1,7 +1,8 @@
 """Carry out the replacing decisions of a Plan: pseudonyms, UIDs, dates, ages, dummies.
 
 Acts and decides nothing. What cannot be replaced as decided (a date that is not
-complete, an age that is not one) is emptied whole and counted, never passed on.
+complete, an age that is not one) is emptied whole, or replaced by a dummy where the
+plan says so, and counted, never passed on.
 """
 
 import hmac
@@ -76,7 +77,8 @@ class Pseudonymiser(Confidential):
                 short_pseudonym(self._keys.accession, value, letter="A") if value else ""
             ),
             Method.UID: lambda value, _element, _subject, _shift: new_uid(self._keys.uid, value.strip("\0 ")),
-            Method.SHIFT: lambda value, _element, _subject, shift: shift.apply(normal_date(value)),
+            Method.SHIFT: _shifted,
+            Method.SHIFT_OR_DUMMY: _shifted,
             Method.AGE: lambda value, _element, _subject, _shift: cap_age(value),
             Method.CONSISTENT: self._consistent,
             Method.PATIENT: self._patient,
@@ -120,11 +122,12 @@ class Pseudonymiser(Confidential):
             values = [act(value, element, subject, shift) for value in originals]
         except UnshiftableDate:
             replaced.emptied += 1
-            replaced.edits[element] = b""
+            needed = decision.method is Method.SHIFT_OR_DUMMY
+            replaced.edits[element] = self._dummy(instance, element) if needed else b""
             return
         if values == originals:
             return  # its bytes stay what they were
-        if decision.method is Method.SHIFT:
+        if decision.method in (Method.SHIFT, Method.SHIFT_OR_DUMMY):
             replaced.shifted_dates.update(value[:8] for value in values if value)
         replaced.edits[element] = dicom.encode("\\".join(values), instance.codecs)
 
@@ -151,6 +154,10 @@ class Pseudonymiser(Confidential):
         if vr in dicom.FREE_TEXT_VRS or vr in ("AE", "CS"):
             return _TEXT_DUMMY
         return bytes(element.stop - element.start)
+
+
+def _shifted(value: str, _element: Element, _subject: Subject, shift: DateShift) -> str:
+    return shift.apply(normal_date(value))
 
 
 def cap_age(value: str) -> str:

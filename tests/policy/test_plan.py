@@ -171,6 +171,16 @@ def test_a_compound_action_depends_on_the_iod() -> None:
     assert Action.DUMMY is decision(in_seg, "ContentDate").action
 
 
+def test_what_becomes_of_a_date_that_is_none_depends_on_the_iod() -> None:
+    segmentation = "1.2.840.10008.5.1.4.1.1.66.4"
+
+    in_ct = policy.plan(instance(at("ContentDate", "20200101")), RESEARCH)
+    in_seg = policy.plan(instance(at("ContentDate", "20200101"), sop_class=segmentation), RESEARCH)
+
+    assert Method.SHIFT is decision(in_ct, "ContentDate").method
+    assert Method.SHIFT_OR_DUMMY is decision(in_seg, "ContentDate").method
+
+
 @pytest.mark.parametrize(
     ("name", "codes", "dates"),
     [

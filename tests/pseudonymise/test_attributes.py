@@ -88,6 +88,12 @@ def test_what_is_no_date_is_emptied_and_counted(value: str) -> None:
     assert (1, b"", set()) == (outcome.emptied, written, outcome.shifted_dates)
 
 
+def test_what_is_no_date_becomes_a_dummy_where_a_date_must_be() -> None:
+    outcome, written = replaced("FrameReferenceDateTime", "NaN", Method.SHIFT_OR_DUMMY)
+
+    assert (1, b"19000101000000", set()) == (outcome.emptied, written, outcome.shifted_dates)
+
+
 @pytest.mark.parametrize(
     ("keyword", "value", "method"),
     [
