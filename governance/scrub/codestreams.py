@@ -5,6 +5,7 @@ extras comes back as the same bytes. Payload inside entropy-coded data is out of
 """
 
 import re
+from itertools import accumulate, pairwise
 from struct import pack, unpack_from
 
 from governance.scrub import icc
@@ -211,19 +212,36 @@ def _jp2_header(content: bytes, dropped: Dropped) -> list[bytes]:
 # ------------------------------------------------------------------------- RLE
 
 
-def rle(frame: bytes, dropped: Dropped, *, pixels: int) -> bytes:
-    """Without bytes past the last segment and in unused offsets (PS3.5, annex G)."""
+def rle(frame: bytes, dropped: Dropped, *, size: int, segments: int) -> bytes:
+    """Only what each segment needs for its `size` bytes, and no unused offsets (PS3.5, annex G)."""
     count, *offsets = unpack_from("<16I", frame)
-    if not 1 <= count <= 15:
+    limits = [*offsets[:count], len(frame)]
+    if not 1 <= count == segments <= 15 or limits[0] < 64 or limits != sorted(limits):
         raise MisfitError
-    if any(offsets[count:]):
-        dropped.add("RLE header")
-        frame = frame[: 4 + 4 * count] + bytes(60 - 4 * count) + frame[64:]
-    pos, decoded = max(offsets[:count]), 0
-    while decoded < pixels:
-        if pos >= len(frame):
-            return frame  # shorter than it should be: the decoder judges
-        control = frame[pos]
-        decoded += 0 if control == 128 else control + 1 if control < 128 else 257 - control
-        pos += 1 if control == 128 else control + 2 if control < 128 else 2
-    return frame[:pos] if _tail(frame, pos, dropped) else frame
+    found = [frame[start:stop] for start, stop in pairwise(limits)]
+    needed = [_rle_segment(segment, size) for segment in found]
+    tails = [segment.removeprefix(kept) for segment, kept in zip(found, needed, strict=True)]
+    # Some writers pad with the control byte that does nothing.
+    outside = any(part.strip(b"\0\x80") for part in (frame[64 : limits[0]], *tails))
+    if not outside and not any(offsets[count:]):
+        return frame
+    dropped.add("outside segments" if outside else "RLE header")
+    parts = [segment + bytes(len(segment) % 2) for segment in needed]
+    starts = list(accumulate(map(len, parts[:-1]), initial=64))
+    return b"".join([pack("<16I", count, *starts, *[0] * (15 - count)), *parts])
+
+
+def _rle_segment(data: bytes, size: int) -> bytes:
+    """As much of a segment as decodes to `size` bytes; all of it if it is shorter: the decoder judges."""
+    pos, left = 0, size
+    while left > 0 and pos < len(data):
+        control = data[pos]
+        if control == 128:
+            pos += 1
+        elif control > 128:
+            pos, left = pos + 2, left - (257 - control)
+        elif control < left:
+            pos, left = pos + control + 2, left - (control + 1)
+        else:  # a literal run past the last byte
+            return data[:pos] + bytes([left - 1]) + data[pos + 1 : pos + 1 + left]
+    return data[:pos]

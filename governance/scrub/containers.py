@@ -275,7 +275,11 @@ def _check_tables(instance: Instance, groups: Sequence[Group], dropped: Dropped)
 def _codec(instance: Instance) -> Codec | None:
     syntax = instance.transfer_syntax
     if syntax == "1.2.840.10008.1.2.5":
-        return partial(codestreams.rle, pixels=_number(instance, _ROWS) * _number(instance, _COLUMNS))
+        # A segment holds one byte of each sample, of single bits eight samples a byte (PS3.5, G.2).
+        allocated = _number(instance, _ALLOCATED)
+        bits = _number(instance, _ROWS) * _number(instance, _COLUMNS) * min(allocated, 8)
+        segments = _number(instance, _SAMPLES, 1) * ((allocated + 7) // 8)
+        return partial(codestreams.rle, size=(bits + 7) // 8, segments=segments)
     name = syntax.removeprefix(_JPEG)
     if name == syntax or not name.isdecimal():
         return None

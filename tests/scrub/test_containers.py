@@ -284,14 +284,46 @@ def test_only_the_boxes_that_decoding_needs_stay_in_a_jp2_file():
 # ------------------------------------------------------------------------- RLE
 
 
-def test_bytes_after_the_last_rle_segment_are_dropped():
+def rle():
     ds = dataset()
     ds.compress(RLELossless)
-    frame = next(pydicom.encaps.generate_frames(ds.PixelData, number_of_frames=1))
-    assert containers.clean(saved(dataset(encapsulate([frame]), syntax=RLELossless))) is None
-    hidden = frame[:50] + MARKER + frame[60:] + MARKER
-    _, dropped = cleaned_and_compared(saved(dataset(encapsulate([hidden]), syntax=RLELossless)))
-    assert dropped == "RLE header,after end"
+    return next(pydicom.encaps.generate_frames(ds.PixelData, number_of_frames=1))
+
+
+def rle_instance(frame):
+    return saved(dataset(encapsulate([frame]), syntax=RLELossless))
+
+
+def test_a_clean_rle_frame_stays_as_it_is():
+    assert containers.clean(rle_instance(rle())) is None
+
+
+@pytest.mark.parametrize("segment", [0, 1, 2])
+def test_bytes_around_rle_segments_are_dropped(segment):
+    frame = rle()
+    places = [*unpack_from("<2I", frame, 4), len(frame)]
+    moved = [place + len(MARKER) * (place >= places[segment]) for place in places[:2]]
+    hidden = pack("<3I", 2, *moved) + frame[12 : places[segment]] + MARKER + frame[places[segment] :]
+    after, dropped = cleaned_and_compared(rle_instance(hidden))
+    assert dropped == "outside segments"
+    assert frame in bytes(after.buffer)
+
+
+def test_unused_rle_offsets_are_dropped():
+    _, dropped = cleaned_and_compared(rle_instance(rle()[:50] + MARKER + rle()[60:]))
+    assert dropped == "RLE header"
+
+
+def test_a_literal_run_past_the_last_pixel_of_an_rle_segment_ends_with_it():
+    hidden = pack("<2I56x", 1, 64) + bytes([1, 7, 9, 1 + len(MARKER), 5, 6]) + MARKER
+    four = {"Rows": 2, "Columns": 2, "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
+    cleaned_and_compared(saved(dataset(encapsulate([hidden]), syntax=RLELossless, **four)))
+
+
+@pytest.mark.parametrize("header", [(1, 64), (2, 64, 60), (2, 32, 64), (3, 64, 100, 200), (2, 64, 1 << 20)])
+def test_rle_segments_that_do_not_fit_the_image_are_refused(header):
+    with pytest.raises(Refused, match="does not parse"):
+        containers.clean(rle_instance(pack(f"<{len(header)}I", *header).ljust(64, b"\0") + rle()[64:]))
 
 
 # ------------------------------------------------------------------------- ICC
