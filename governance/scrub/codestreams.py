@@ -35,7 +35,7 @@ _NEXT_MARKER_LS = re.compile(rb"\xff+([\x80-\xcf\xd8-\xfe])", re.DOTALL)  # ITU-
 
 
 def jpeg(frame: bytes, dropped: Dropped, *, lossless_style: bool) -> bytes:
-    """Without application segments, comments and trailing bytes (ITU-T T.81, annex B; T.87, annex C)."""
+    """Only the segments that a decoder reads, without trailing bytes (ITU-T T.81, annex B; T.87, annex C)."""
     if not frame.startswith(_SOI):
         raise MisfitError
     following = _NEXT_MARKER_LS if lossless_style else _NEXT_MARKER
@@ -59,8 +59,7 @@ def jpeg(frame: bytes, dropped: Dropped, *, lossless_style: bool) -> bytes:
         content = frame[pos + 2 : stop]
         kept = _segment(marker, content, lossless_style=lossless_style)
         if kept != content:
-            label = "COM" if marker == 0xFE else f"APP{marker & 15}" if marker < 0xF0 else f"JPG{marker & 15}"
-            dropped.add(label)
+            dropped.add("COM" if marker == 0xFE else f"APP{marker & 15}" if marker >> 4 == 0xE else "reserved segment")
             parts.append(frame[copied:start])
             if kept is not None:
                 parts.append(pack(">BBH", 0xFF, marker, len(kept) + 2) + kept)
@@ -87,8 +86,37 @@ def _segment(marker: int, content: bytes, *, lossless_style: bool) -> bytes | No
         return content[:12]
     if marker == 0xE8 and lossless_style and content.startswith(b"mrfx"):
         return content[:5]  # the colour transform
-    extra = 0xE0 <= marker <= 0xF6 or marker >= 0xF9
-    return None if extra else content
+    if marker == 0xC8 or (marker >= 0xE0 and not (lossless_style and marker in (0xF7, 0xF8))):
+        return None
+    if len(content) != _needed(marker, content):
+        raise MisfitError
+    return content
+
+
+def _needed(marker: int, content: bytes) -> int:
+    """How long the content of a segment must be by what it says itself (T.81, B.2; T.87, C.2)."""
+    pos = 0
+    match marker:
+        case 0xC4:  # DHT: for each table 16 counts and as many values as they say
+            while pos < len(content):
+                pos += 17 + sum(content[pos + 1 : pos + 17])
+            return pos
+        case 0xDB:  # DQT: for each table 64 values of one byte or two
+            while pos < len(content):
+                pos += 129 if content[pos] >> 4 else 65
+            return pos
+        case 0xDA:  # SOS
+            return 4 + 2 * content[0]
+        case 0xDC:  # DNL
+            return 2
+        case 0xDD:  # DRI
+            return min(max(len(content), 2), 4)
+        case 0xF8:  # LSE: parameters or a large size; a palette has no place in DICOM
+            return {1: 11, 4: 2 + 2 * content[1]}.get(content[0], -1)
+        case 0xCC | 0xDE | 0xDF:  # arithmetic coding and hierarchical images, which are retired
+            return -1
+        case _:  # SOF
+            return 6 + 3 * content[5]
 
 
 # ------------------------------------------------------------------- JPEG 2000

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, encapsulate_extended
-from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
 
 from governance import read, write
 from governance.errors import Refused
@@ -164,6 +171,7 @@ HIDDEN = {
     "COM": lambda frame: frame[:2] + segment(0xFE, MARKER) + frame[2:],
     "APP1": lambda frame: frame[:2] + segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + MARKER) + frame[2:],
     "APP14": lambda frame: frame[:2] + segment(0xEE, b"Adobe\0\x64\0\0\0\0\0" + MARKER) + frame[2:],
+    "reserved segment": lambda frame: frame[:2] + segment(0xF9, MARKER) + segment(0xC8, MARKER) + frame[2:],
     "after end": lambda frame: frame + MARKER,
 }
 
@@ -172,6 +180,36 @@ HIDDEN = {
 def test_nothing_hides_in_a_jpeg_frame(label):
     _, dropped = cleaned_and_compared(jpeg_instance(HIDDEN[label](jpeg())))
     assert dropped == label
+
+
+@pytest.mark.parametrize("marker", [0xC0, 0xC4, 0xDA, 0xDB])
+def test_a_jpeg_segment_that_holds_more_than_it_says_is_refused(marker):
+    frame = jpeg()
+    place = frame.index(bytes([0xFF, marker])) + 2
+    length = int.from_bytes(frame[place : place + 2])
+    longer = pack(">H", length + len(MARKER)) + frame[place + 2 : place + length] + MARKER + frame[place + length :]
+    with pytest.raises(Refused, match="does not parse"):
+        containers.clean(jpeg_instance(frame[:place] + longer))
+
+
+@pytest.mark.parametrize("marker", [0x01, 0x02, 0xBF, 0xCC, 0xDC, 0xDD, 0xDE, 0xDF])
+def test_text_in_a_jpeg_segment_that_holds_numbers_is_refused(marker):
+    with pytest.raises(Refused, match="does not parse"):
+        containers.clean(jpeg_instance(jpeg()[:2] + segment(marker, MARKER + b"!") + jpeg()[2:]))
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEGLSNearLossless])
+def test_nothing_hides_in_a_jpeg_ls_frame(syntax):
+    ds = dataset()
+    ds.compress(JPEGLSLossless)
+    frame = next(pydicom.encaps.generate_frames(ds.PixelData, number_of_frames=1))
+    assert containers.clean(saved(dataset(encapsulate([frame]), syntax=syntax))) is None
+    hidden = frame[:2] + segment(0xF9, MARKER) + frame[2:]
+    _, dropped = cleaned_and_compared(saved(dataset(encapsulate([hidden]), syntax=syntax)))
+    assert dropped == "reserved segment"
+    palette = frame[:2] + segment(0xF8, b"\2\1\1" + MARKER) + frame[2:]
+    with pytest.raises(Refused, match="does not parse"):
+        containers.clean(saved(dataset(encapsulate([palette]), syntax=syntax)))
 
 
 def test_a_clean_jpeg_frame_stays_as_it_is():
