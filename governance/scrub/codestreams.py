@@ -5,6 +5,7 @@ extras comes back as the same bytes. Payload inside entropy-coded data is out of
 """
 
 import re
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from struct import pack, unpack_from
 
@@ -123,52 +124,84 @@ def _needed(marker: int, content: bytes) -> int:
 
 
 def jpeg_2000(frame: bytes, dropped: Dropped) -> bytes:
-    """Without comments, other boxes than decoding needs, and trailing bytes; a bare codestream or a JP2 file."""
+    """Only the marker segments and boxes that decoding needs; a bare codestream or a JP2 file."""
     return _jp2(frame, dropped) if frame.startswith(JP2) else _codestream(frame, dropped)
 
 
-def _header(data: bytes, pos: int, until: int, parts: list[bytes], dropped: Dropped, *, tlm: bool) -> int:
-    """Append marker segments from `pos` on to `parts`, without comments; returns where marker `until` is."""
+_CODING = frozenset({0xFF50, 0xFF51, 0xFF52, 0xFF53, 0xFF5C, 0xFF5D, 0xFF5E, 0xFF5F, 0xFF60, 0xFF61})
+"""CAP, SIZ, COD, COC, QCD, QCC, RGN, POC, PPM, PPT (ITU-T T.800, table A.2). The others describe (COM, CRG, PRF,
+CPF), repeat lengths that are there already (PLM, PLT), or belong to extensions that these syntaxes do not have."""
+_TLM = 0xFF55
+_TLM_PARTS = (0xFFFF - 4) // 6
+"""Tile-parts that one TLM segment can list."""
+
+
+def _header(data: bytes, pos: int, until: int, parts: list[bytes], dropped: Dropped) -> int:
+    """Append the marker segments from `pos` on that decoding needs to `parts`; returns where marker `until` is."""
+    wide = int.from_bytes(data[40:42]) > 256  # components are numbered in two bytes
     while True:
         (marker,) = unpack_from(">H", data, pos)
         if marker == until:
             return pos
         (length,) = unpack_from(">H", data, pos + 2)
         stop = pos + 2 + length
-        if marker < 0xFF00 or length < 2 or stop > len(data):
+        if not 0xFF40 <= marker <= 0xFF7F or length < 2 or stop > len(data):
             raise MisfitError
-        if marker == 0xFF64:
-            dropped.add("COM")
-        elif marker != 0xFF55 or tlm:
+        if marker in _CODING or (marker == _TLM and until == 0xFF90):
+            if not _fits(marker, data[pos + 4 : stop], wide=wide):
+                raise MisfitError
             parts.append(data[pos:stop])
+        else:
+            dropped.add("COM" if marker == 0xFF64 else "marker segment")
         pos = stop
 
 
-def _codestream(data: bytes, dropped: Dropped, *, tlm: bool = True) -> bytes:
-    """Without comments and trailing bytes (ITU-T T.800, annex A).
+def _fits(marker: int, content: bytes, *, wide: bool) -> bool:
+    """Whether a marker segment is as long as what it says itself (ITU-T T.800, A.5 and A.6)."""
+    length = len(content)
+    if marker in (0xFF53, 0xFF5D, 0xFF5E):  # COC, QCC, RGN: the component comes first
+        content = content[1 + wide :]
+    match marker:
+        case 0xFF50:  # CAP
+            return length == 4 + 2 * int.from_bytes(content[:4]).bit_count()
+        case 0xFF51:  # SIZ
+            return length == 36 + 3 * int.from_bytes(content[34:36])
+        case 0xFF52:  # COD, with precincts or without
+            return length == 10 + (content[0] & 1) * (content[5] + 1)
+        case 0xFF53:
+            return len(content) == 6 + (content[0] & 1) * (content[1] + 1)
+        case 0xFF5C | 0xFF5D:  # QCD: a step for each of up to 97 subbands, of one byte or two, or one for all
+            size, most = {0: (1, 97), 1: (2, 1), 2: (2, 97)}.get(content[0] & 31, (1, 0))
+            return len(content) % size == 1 % size and len(content) <= 1 + size * most
+        case 0xFF5E:
+            return len(content) == 2
+        case 0xFF5F:  # POC
+            return length % (9 if wide else 7) == 0
+        case _:
+            return True
 
-    tlm: keep the optional table of tile-part lengths, which holds while no tile-part changes.
-    """
+
+def _codestream(data: bytes, dropped: Dropped) -> bytes:
+    """Without what decoding does not need, and trailing bytes (ITU-T T.800, annex A)."""
     if not data.startswith(_SOC + b"\xff\x51"):
         raise MisfitError
     parts = [_SOC]
-    pos = _header(data, 2, 0xFF90, parts, dropped, tlm=tlm)
-    tiles_change = False
+    pos = _header(data, 2, 0xFF90, parts, dropped)
+    tables, tiles = len(parts), list[tuple[int, int]]()
     while data[pos : pos + 2] == b"\xff\x90":
         length, tile, size, part, count = unpack_from(">HHIBB", data, pos + 2)
         stop = pos + size if size else data.find(b"\xff\xd9", pos + 12)
         stop = len(data) if stop < 0 else stop
         head: list[bytes] = []
-        body = _header(data, pos + 12, 0xFF93, head, dropped, tlm=True)
+        body = _header(data, pos + 12, 0xFF93, head, dropped)
         if length != 10 or not body + 2 <= stop <= len(data):
             raise MisfitError
         removed = body - pos - 12 - sum(map(len, head))
-        tiles_change = tiles_change or removed > 0
+        tiles.append((tile, stop - pos - removed))
         parts.append(pack(">HHHIBB", 0xFF90, 10, tile, size - removed if size else 0, part, count))
         parts += [*head, data[body:stop]]
         pos = stop
-    if tiles_change and tlm:
-        return _codestream(data, dropped, tlm=False)
+    _list_tiles(parts, tables, tiles, dropped)
     if pos < len(data):
         if data[pos : pos + 2] == b"\xff\xd9":
             pos += 2
@@ -178,6 +211,26 @@ def _codestream(data: bytes, dropped: Dropped, *, tlm: bool = True) -> bytes:
     if _tail(data, pos, dropped):
         return b"".join(parts)
     return b"".join([*parts, data[pos:]])
+
+
+def _list_tiles(parts: list[bytes], stop: int, tiles: Sequence[tuple[int, int]], dropped: Dropped) -> None:
+    """Make the optional table of tile-parts, TLM, among the first `stop` of `parts` true (ITU-T T.800, A.7.1)."""
+    places = [place for place, part in enumerate(parts[:stop]) if part.startswith(b"\xff\x55")]
+    if not places:
+        return
+    table = b""
+    for number, first in enumerate(range(0, len(tiles), _TLM_PARTS)):
+        some = tiles[first : first + _TLM_PARTS]
+        table += pack(">HHBB", _TLM, 4 + 6 * len(some), number, 0x60)
+        table += b"".join(pack(">HI", tile, size) for tile, size in some)
+    if b"".join(parts[place] for place in places) != table:
+        dropped.add("TLM")
+    for place in places:
+        parts[place] = b""
+    parts[places[0]] = table
+
+
+_FIXED_BOXES = {b"jP  ": b"\r\n\x87\n", b"ftyp": b"jp2 \0\0\0\0jp2 "}  # ITU-T T.800, I.5
 
 
 def _boxes(data: bytes) -> list[tuple[bytes, bytes]]:
@@ -210,8 +263,10 @@ def _jp2(data: bytes, dropped: Dropped) -> bytes:
             parts.append(_box(kind, _codestream(content, mine)))
         elif kind == b"jp2h":
             parts.append(_box(kind, b"".join(_jp2_header(content, mine))))
-        elif kind in (b"jP  ", b"ftyp"):
-            parts.append(_box(kind, content))
+        elif kind in _FIXED_BOXES:
+            if content != _FIXED_BOXES[kind]:
+                mine.add("box")
+            parts.append(_box(kind, _FIXED_BOXES[kind]))
         else:
             mine.add("box")
     if not parts or parts[-1][4:8] != b"jp2c":

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from struct import pack, unpack_from
 
@@ -290,13 +291,77 @@ def test_frames_that_cannot_be_told_apart_are_refused():
 
 def test_nothing_hides_in_a_jpeg_2000_codestream():
     frame = jpeg_2000()
-    first_tile = frame.index(b"\xff\x90\x00\x0a")
-    data = frame.index(b"\xff\x93")
-    comment = b"\xff\x64" + pack(">HH", len(MARKER) + 4, 1) + MARKER
-    size = int.from_bytes(frame[first_tile + 6 : first_tile + 10]) + len(comment)
-    in_tile = frame[: first_tile + 6] + pack(">I", size) + frame[first_tile + 10 : data] + comment + frame[data:]
-    for hidden in (frame[:first_tile] + comment + frame[first_tile:], in_tile, frame.rstrip(b"\0") + MARKER):
+    comment = b"\0\1" + MARKER
+    for hidden in (
+        with_main_segment(frame, 0xFF64, comment),
+        with_tile_segment(frame, 0xFF64, comment),
+        frame.rstrip(b"\0") + MARKER,
+    ):
         cleaned_and_compared(jpeg_2000_instance(hidden))
+
+
+def j2k_segment(marker, content):
+    return pack(">HH", marker, len(content) + 2) + content
+
+
+def with_main_segment(frame, marker, content):
+    place = 4 + int.from_bytes(frame[4:6])
+    return frame[:place] + j2k_segment(marker, content) + frame[place:]
+
+
+def with_tile_segment(frame, marker, content):
+    tile, data, new = frame.index(b"\xff\x90\x00\x0a"), frame.index(b"\xff\x93"), j2k_segment(marker, content)
+    size = int.from_bytes(frame[tile + 6 : tile + 10]) + len(new)
+    return frame[: tile + 6] + pack(">I", size) + frame[tile + 10 : data] + new + frame[data:]
+
+
+PACKET_HEADERS = {0xFF60, 0xFF61}
+"""PPM and PPT are part of the image, and as dense as the data itself."""
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    marker=st.one_of(st.integers(0xFF4F, 0xFF7F), st.integers(0, 0xFFFF)).filter(lambda m: m not in PACKET_HEADERS),
+    place=st.sampled_from([with_main_segment, with_tile_segment]),
+)
+def test_text_survives_in_no_marker_segment(marker, place):
+    instance = jpeg_2000_instance(place(jpeg_2000(), marker, MARKER * 3))
+    with suppress(Refused):
+        assert MARKER not in containers.clean(instance).value
+
+
+@pytest.mark.parametrize("marker", [0xFF55, 0xFF57, 0xFF63, 0xFF74, 0xFF77])
+def test_marker_segments_that_decoding_does_not_need_are_dropped(marker):
+    instance = jpeg_2000_instance(with_main_segment(jpeg_2000(), marker, MARKER))
+    after = rewritten(instance, containers.clean(instance))
+    numpy.testing.assert_array_equal(next(read.frames(after)), PIXELS)
+    assert MARKER not in bytes(after.buffer)
+
+
+def test_packet_lengths_of_a_tile_part_are_dropped():
+    _, dropped = cleaned_and_compared(jpeg_2000_instance(with_tile_segment(jpeg_2000(), 0xFF58, MARKER)))
+    assert dropped == "COM,marker segment"
+
+
+@pytest.mark.parametrize("marker", [0xFF51, 0xFF52, 0xFF5C])
+def test_a_marker_segment_that_holds_more_than_it_says_is_refused(marker):
+    frame = jpeg_2000()
+    place = frame.index(pack(">H", marker)) + 2
+    length = int.from_bytes(frame[place : place + 2])
+    longer = pack(">H", length + 200) + frame[place + 2 : place + length] + MARKER * 20 + frame[place + length :]
+    with pytest.raises(Refused, match="does not parse"):
+        containers.clean(jpeg_2000_instance(frame[:place] + longer))
+
+
+def test_a_table_of_tile_part_lengths_stays_true():
+    after, _ = cleaned_and_compared(jpeg_2000_instance(jpeg_2000()))
+    frame = bytes(after.buffer[slice(*after.fragments[1])]).rstrip(b"\0")
+    size = int.from_bytes(frame[frame.index(b"\xff\x90\x00\x0a") + 6 :][:4])
+    table = pack(">BBHI", 0, 0x60, 0, size)
+    listed = with_main_segment(frame, 0xFF55, table)
+    assert containers.clean(jpeg_2000_instance(listed)) is None
+    after, _ = cleaned_and_compared(jpeg_2000_instance(with_tile_segment(listed, 0xFF64, b"\0\1" + MARKER)))
+    assert listed in bytes(after.buffer)
 
 
 def test_a_tile_part_without_a_length_runs_to_the_end_of_the_codestream():
@@ -312,7 +377,7 @@ def test_only_the_boxes_that_decoding_needs_stay_in_a_jp2_file():
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     header = box(b"ihdr", pack(">IIHBBBB", 32, 48, 1, 11, 7, 0, 0)) + box(b"colr", b"\1\0\0" + pack(">I", 17))
     header += box(b"res ", MARKER) + box(b"colr", b"\2\0\0" + profile)
-    file = box(b"jP  ", b"\r\n\x87\n") + box(b"ftyp", b"jp2 \0\0\0\0jp2 ") + box(b"jp2h", header)
+    file = box(b"jP  ", b"\r\n\x87\n") + box(b"ftyp", b"jp2 \0\0\0\0jp2 " + MARKER + b"  ") + box(b"jp2h", header)
     file += box(b"xml ", MARKER) + box(b"jp2c", jpeg_2000().rstrip(b"\0")) + box(b"uuid", MARKER)
     after, dropped = cleaned_and_compared(jpeg_2000_instance(file))
     assert dropped == "COM,ICC text,after end,box"
