@@ -21,7 +21,7 @@ class MisfitError(Exception):
     """A codestream that is not well formed."""
 
 
-def _tail(frame: bytes, stop: int, dropped: Dropped) -> bool:
+def tail(frame: bytes, stop: int, dropped: Dropped) -> bool:
     """Whether anything but zeros lies from `stop` on; noted if so."""
     found = bool(frame[stop:].strip(b"\0"))
     if found:
@@ -74,7 +74,7 @@ def jpeg(frame: bytes, dropped: Dropped, *, lossless_style: bool) -> bytes:
             pos = found.start()
     if not scanned:
         raise MisfitError
-    if _tail(frame, pos, dropped):
+    if tail(frame, pos, dropped):
         return b"".join([*parts, frame[copied:pos]])
     return b"".join([*parts, frame[copied:]]) if parts else frame
 
@@ -208,7 +208,7 @@ def _codestream(data: bytes, dropped: Dropped) -> bytes:
             parts.append(b"\xff\xd9")
         elif data[pos:].strip(b"\0"):
             raise MisfitError
-    if _tail(data, pos, dropped):
+    if tail(data, pos, dropped):
         return b"".join(parts)
     return b"".join([*parts, data[pos:]])
 

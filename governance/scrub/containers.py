@@ -6,6 +6,7 @@ is the same before and after. Payload inside entropy-coded data is out of reach 
 """
 
 import struct
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any
 import numpy
 
 from governance import dicom
-from governance.datatypes import Added, Element, Instance, Step
+from governance.datatypes import Added, Instance, Step
 from governance.errors import Refused
 from governance.scrub import codestreams
 from governance.scrub.codestreams import Dropped
@@ -27,11 +28,15 @@ Codec = Callable[[bytes, Dropped], bytes]
 
 MAX_SET_FRACTION = 0.01
 """Above this share of pixels with unused bits set, the header is likelier wrong than the pixels hide something."""
+MAX_INFLATED = 1 << 30
+"""Bytes that one deflated frame may grow to."""
 
 _ROWS, _COLUMNS, _SAMPLES, _REPRESENTATION = 0x00280010, 0x00280011, 0x00280002, 0x00280103
 _ALLOCATED, _STORED, _HIGH = 0x00280100, 0x00280101, 0x00280102
 _OFFSETS, _LENGTHS = 0x7FE00001, 0x7FE00002
 _JPEG = "1.2.840.10008.1.2.4."
+_NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
+_MISFITS = (codestreams.MisfitError, IndexError, struct.error, OverflowError, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +59,14 @@ def clean(instance: Instance) -> Cleaned | None:
         return None
     dropped: Dropped = set()
     added: list[Added] = []
+    if bool(instance.fragments) == (instance.transfer_syntax in _NATIVE):
+        raise Refused("the pixel data is not encoded as its transfer syntax says")
     if instance.fragments:
         new: bytes | memoryview | None = _encapsulated(instance, dropped, added)
     else:
-        new = _native(instance, element, dropped)
-    if new is None:
+        view = memoryview(instance.buffer)[element.start : element.stop]
+        new = _native(instance, view, _frame_count(instance), dropped)
+    if new is None or not dropped:
         return None
     labels = ",".join(sorted(dropped))
     return Cleaned(new, added, [Step("clean containers", "governance", _version(), {"dropped": labels})])
@@ -87,9 +95,9 @@ def _frame_count(instance: Instance) -> int:
 # ---------------------------------------------------------------------- native
 
 
-def _native(instance: Instance, element: Element, dropped: Dropped) -> bytes | memoryview | None:
-    view = memoryview(instance.buffer)[element.start : element.stop]
-    bits = _native_bits(instance, len(view))
+def _native(instance: Instance, view: memoryview, count: int, dropped: Dropped) -> bytes | memoryview:
+    """`count` frames without padding, unused bits and what follows them; the length is even."""
+    bits = _native_bits(instance, len(view), count)
     expected = (bits + 7) // 8
     if len(view) < expected:
         raise Refused("pixel data is shorter than its header says")
@@ -104,12 +112,12 @@ def _native(instance: Instance, element: Element, dropped: Dropped) -> bytes | m
     if cleared is not None:
         dropped.add("bits above BitsStored")
         kept = cleared + bytes(expected % 2)
-    return kept if dropped else None
+    return kept
 
 
-def _native_bits(instance: Instance, length: int) -> int:
-    """How many bits all samples take (PS3.5, 8.1.1; for 4:2:2, PS3.3, C.7.6.3.1.2)."""
-    pixels = _number(instance, _ROWS) * _number(instance, _COLUMNS) * _frame_count(instance)
+def _native_bits(instance: Instance, length: int, count: int) -> int:
+    """How many bits all samples of `count` frames take (PS3.5, 8.1.1; for 4:2:2, PS3.3, C.7.6.3.1.2)."""
+    pixels = _number(instance, _ROWS) * _number(instance, _COLUMNS) * count
     samples = _number(instance, _SAMPLES, 1)
     bits = pixels * samples * _number(instance, _ALLOCATED)
     if not bits:
@@ -168,8 +176,6 @@ def _has_embedded_overlay(instance: Instance) -> bool:
 
 def _encapsulated(instance: Instance, dropped: Dropped, added: list[Added]) -> bytes | None:
     codec = _codec(instance)
-    if codec is None:
-        return None
     buffer, table = memoryview(instance.buffer), instance.fragments[0]
     groups = _groups(instance, dropped)
     frames: list[bytes] = []
@@ -177,7 +183,7 @@ def _encapsulated(instance: Instance, dropped: Dropped, added: list[Added]) -> b
     try:
         for group in groups:
             frames.append(codec(b"".join(buffer[start:stop] for start, stop in group), dropped))
-    except (codestreams.MisfitError, IndexError, struct.error, OverflowError):
+    except _MISFITS:
         fits = False
     if not fits:
         raise Refused("the compressed pixel data does not parse")
@@ -206,8 +212,8 @@ def bare(instance: Instance, codestream: bytes) -> bytes:
         Refused: the codestream does not parse.
     """
     codec = _codec(instance)
-    with suppress(codestreams.MisfitError, IndexError, struct.error, OverflowError):
-        return codestream if codec is None else codec(codestream, set())
+    with suppress(*_MISFITS):
+        return codec(codestream, set())
     raise Refused("the compressed pixel data does not parse")
 
 
@@ -272,18 +278,47 @@ def _check_tables(instance: Instance, groups: Sequence[Group], dropped: Dropped)
         dropped.add("offset table")
 
 
-def _codec(instance: Instance) -> Codec | None:
+def _codec(instance: Instance) -> Codec:
+    """What cleans one frame in the instance's transfer syntax.
+
+    Raises:
+        Refused: nothing here knows where such frames end, or what they carry beside the image.
+    """
     syntax = instance.transfer_syntax
+    name = syntax.removeprefix(_JPEG)
+    number = int(name) if name.isdecimal() else 0
     if syntax == "1.2.840.10008.1.2.5":
         # A segment holds one byte of each sample, of single bits eight samples a byte (PS3.5, G.2).
         allocated = _number(instance, _ALLOCATED)
         bits = _number(instance, _ROWS) * _number(instance, _COLUMNS) * min(allocated, 8)
         segments = _number(instance, _SAMPLES, 1) * ((allocated + 7) // 8)
         return partial(codestreams.rle, size=(bits + 7) // 8, segments=segments)
-    name = syntax.removeprefix(_JPEG)
-    if name == syntax or not name.isdecimal():
-        return None
-    number = int(name)
+    if syntax == "1.2.840.10008.1.2.1.98":
+        return partial(_uncompressed, instance)
+    if syntax == "1.2.840.10008.1.2.8.1":
+        return partial(_deflated, instance)
     if 50 <= number <= 70 or number in (80, 81):
         return partial(codestreams.jpeg, lossless_style=number >= 80)
-    return codestreams.jpeg_2000 if 90 <= number <= 93 or 201 <= number <= 203 else None
+    if number in (90, 91, 201, 202, 203):
+        return codestreams.jpeg_2000
+    raise Refused("nothing here can look into pixels of this transfer syntax", hint="transcode the image first")
+
+
+def _uncompressed(instance: Instance, frame: bytes, dropped: Dropped) -> bytes:
+    return bytes(_native(instance, memoryview(frame), 1, dropped))
+
+
+def _deflated(instance: Instance, frame: bytes, dropped: Dropped) -> bytes:
+    """One stream of RFC 1951 that holds a native frame."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    native = inflater.decompress(frame, MAX_INFLATED)
+    if not inflater.eof:
+        raise codestreams.MisfitError
+    unused: Dropped = set()
+    kept = _native(instance, memoryview(native), 1, unused)
+    if unused:
+        dropped |= unused
+        packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        return packer.compress(kept) + packer.flush()
+    end = len(frame) - len(inflater.unused_data)
+    return frame[:end] if codestreams.tail(frame, end, dropped) else frame

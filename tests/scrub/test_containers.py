@@ -2,7 +2,9 @@
 
 import io
 import warnings
+import zlib
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from struct import pack, unpack_from
 
@@ -28,6 +30,8 @@ from governance.errors import Refused
 from governance.scrub import containers, icc
 
 MARKER = b"Doe^Canary"
+ENCAPSULATED_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"
+DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
 PIXELS = (numpy.arange(32 * 48, dtype="<u2") * 7 % 4096).reshape(32, 48)
 
 
@@ -427,6 +431,64 @@ def test_a_literal_run_past_the_last_pixel_of_an_rle_segment_ends_with_it():
 def test_rle_segments_that_do_not_fit_the_image_are_refused(header):
     with pytest.raises(Refused, match="does not parse"):
         containers.clean(rle_instance(pack(f"<{len(header)}I", *header).ljust(64, b"\0") + rle()[64:]))
+
+
+# ------------------------------------------------- native frames in containers
+
+
+def deflate(data):
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+def inflate(data):
+    return zlib.decompress(data, -zlib.MAX_WBITS)
+
+
+WRAPPED = {ENCAPSULATED_UNCOMPRESSED: (bytes, bytes), DEFLATED_FRAMES: (deflate, inflate)}
+
+
+def wrapped_instance(syntax, *frames):
+    """Pydicom does not know all of these syntaxes, so the file is made with another one."""
+    count = {"NumberOfFrames": len(frames)}
+    return replace(saved(dataset(encapsulate(list(frames)), syntax=RLELossless, **count)), transfer_syntax=syntax)
+
+
+@pytest.mark.parametrize("syntax", WRAPPED)
+def test_clean_native_frames_in_a_container_stay_as_they_are(syntax):
+    wrap, _ = WRAPPED[syntax]
+    assert containers.clean(wrapped_instance(syntax, wrap(PIXELS.tobytes()), wrap(PIXELS.tobytes()))) is None
+
+
+@pytest.mark.parametrize("syntax", WRAPPED)
+def test_nothing_hides_in_native_frames_in_a_container(syntax):
+    wrap, unwrap = WRAPPED[syntax]
+    high = PIXELS.copy()
+    high[3, 5] |= 0x7000
+    clean, *dirty = (wrap(PIXELS.tobytes()), wrap(PIXELS.tobytes() + MARKER), wrap(high.tobytes()))
+    dirty.append(wrap(PIXELS.tobytes()) + MARKER)
+    instance = wrapped_instance(syntax, clean, *dirty)
+    after = rewritten(instance, containers.clean(instance))
+    frames = [unwrap(bytes(after.buffer[start:stop]).removesuffix(b"\0")) for start, stop in after.fragments[1:]]
+    assert frames == [PIXELS.tobytes()] * 4
+    assert containers.clean(after) is None
+
+
+def test_a_deflated_frame_without_an_end_is_refused():
+    with pytest.raises(Refused, match="does not parse"):
+        containers.clean(wrapped_instance(DEFLATED_FRAMES, deflate(PIXELS.tobytes())[:-2]))
+
+
+@pytest.mark.parametrize("number", ["4.92", "4.93", "4.110", "4.111", "4.112", "4.77", "9.1"])
+def test_compressed_pixels_that_nothing_here_can_look_into_are_refused(number):
+    with pytest.raises(Refused, match="this transfer syntax"):
+        containers.clean(wrapped_instance(f"1.2.840.10008.1.2.{number}", b"\xff\x0a" + MARKER))
+
+
+def test_pixels_that_are_not_encoded_as_their_transfer_syntax_says_are_refused():
+    for instance, syntax in ((saved(dataset()), JPEGBaseline8Bit), (jpeg_instance(jpeg()), ExplicitVRLittleEndian)):
+        with pytest.raises(Refused, match="not encoded as its transfer syntax says"):
+            containers.clean(replace(instance, transfer_syntax=syntax))
 
 
 # ------------------------------------------------------------------------- ICC
