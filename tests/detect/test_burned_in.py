@@ -11,7 +11,7 @@ from governance.errors import Refused
 from tests.conftest import BUNDLED
 from tests.phantoms.archive import PEOPLE
 from tests.phantoms.bundled import capture, draw
-from tests.scrub.test_containers import dataset, saved
+from tests.scrub.build import dataset, saved
 
 WORDS = "QUILLFEATHER 4471923"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from governance.detect import devices
-from tests.scrub.test_containers import dataset, saved
+from tests.scrub.build import dataset, saved
 
 
 def image(rows, columns, **changes):

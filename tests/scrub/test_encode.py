@@ -19,7 +19,7 @@ from governance import read, write
 from governance.datatypes import Region
 from governance.errors import Refused
 from governance.scrub import containers, encode, regions
-from tests.scrub.test_containers import HIDDEN, MARKER, dataset, jpeg, jpeg_instance, saved
+from tests.scrub.build import HIDDEN, MARKER, dataset, jpeg, jpeg_instance, saved
 
 BOX = Region(4, 6, 20, 17, 1, "test", 1.0)
 INSIDE = (slice(6, 17), slice(4, 20))

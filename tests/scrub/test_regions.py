@@ -12,7 +12,7 @@ from pydicom.pixels import apply_color_lut, convert_color_space
 from governance.datatypes import Region
 from governance.errors import Refused
 from governance.scrub import regions
-from tests.scrub.test_containers import dataset, saved
+from tests.scrub.build import dataset, saved
 
 edges = st.integers(-5, 60)
 GREY = numpy.random.default_rng(1).integers(100, 4000, (32, 48), "uint16")
