@@ -12,7 +12,9 @@ from struct import pack
 from pydicom import charset, datadict
 from pydicom.uid import UID_dictionary
 
-PIXEL_DATA = 0x7FE00010
+PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_PIXEL_DATA = 0x7FE00010, 0x7FE00008, 0x7FE00009
+PIXELS = (PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_PIXEL_DATA)
+"""Where the pixels of an image are: in one of these."""
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 UNDEFINED = 0xFFFFFFFF
 

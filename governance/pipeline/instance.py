@@ -197,7 +197,7 @@ def scrub_pixels(instance: Instance, plan: Plan, *, look: bool) -> Pixels:
     for profile in instance.walk():
         if profile.tag == ICC_PROFILE:
             pixels.edits[profile] = icc.clean(instance.value(profile))
-    element = instance.first(dicom.PIXEL_DATA)
+    element = next(filter(None, map(instance.first, dicom.PIXELS)), None)
     if element is None:
         return pixels
     # Also where nothing is masked: what hides around the pixels goes in either case.
@@ -209,6 +209,8 @@ def scrub_pixels(instance: Instance, plan: Plan, *, look: bool) -> Pixels:
     likely = plan.likely_burned_in or bool(devices.known(instance))
     if likely and not look:
         raise Refused("burned-in text is likely, and this policy does not look for it")
+    if likely and element.tag != dicom.PIXEL_DATA:
+        raise Refused("burned-in text is likely, and nothing here can look for it in floating-point pixels")
     if likely:
         pixels.looked = True
         pixels.steps.append(burned_in.engine())

@@ -84,7 +84,7 @@ def text_is_likely(instance: Instance, iod: str) -> bool:
 
     BurnedInAnnotation NO is no evidence: modalities set it whatever the pixels hold.
     """
-    if instance.first(dicom.PIXEL_DATA) is None:
+    if not any(map(instance.first, dicom.PIXELS)):
         return False
     modality = instance.text("Modality")
     if modality in RISKY_MODALITIES or iod in RISKY_IODS or standard.groups().get(iod) in RISKY_GROUPS:

@@ -15,7 +15,7 @@ from governance import dicom as standard
 from governance.datatypes import Confidential, Element, Instance, Source
 from governance.errors import Unreadable
 from governance.read import fallback
-from governance.read.elements import PIXELS, Fragments, Misfit, Walker
+from governance.read.elements import Fragments, Misfit, Walker
 
 IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
@@ -37,7 +37,7 @@ _SYNTAXES = re.compile(r"1\.2\.840\.10008\.1\.2(\.\d{1,4}){0,4}", re.ASCII)
 _FIRST_GROUPS = frozenset({b"\4\0", b"\0\4", b"\x08\0", b"\0\x08"})
 """How a data set without any head begins: group 0004 or 0008 in either byte order."""
 _ROWS, _BITS_ALLOCATED, _PIXEL_DATA_PROVIDER_URL = 0x00280010, 0x00280100, 0x00287FE0
-_PIXEL_SOURCES = (standard.PIXEL_DATA, *PIXELS, _PIXEL_DATA_PROVIDER_URL)
+_PIXEL_SOURCES = (*standard.PIXELS, _PIXEL_DATA_PROVIDER_URL)
 _NOT_DICOM = "not a DICOM file"
 
 

@@ -14,15 +14,24 @@ from pydicom import datadict
 from pydicom.tag import Tag
 
 from governance.datatypes import Confidential, Element, Item
-from governance.dicom import ITEM, ITEM_END, LONG_VRS, PIXEL_DATA, SEQUENCE_END, UNDEFINED, VRS, format_tag, vr_of
+from governance.dicom import (
+    ITEM,
+    ITEM_END,
+    LONG_VRS,
+    PIXEL_DATA,
+    PIXELS,
+    SEQUENCE_END,
+    UNDEFINED,
+    VRS,
+    format_tag,
+    vr_of,
+)
 from governance.errors import Unreadable
 
 MAX_DEPTH = 32
 """Sequences inside each other. Structured reports go to about twelve."""
 MAX_ELEMENTS = 2_000_000
 """Elements and items of one instance, at all depths."""
-PIXELS = frozenset({0x7FE00008, 0x7FE00009, PIXEL_DATA})
-"""Float, double float and integer pixel data."""
 
 _SHORT = {vr.encode(): vr for vr in VRS - LONG_VRS}
 _LONG = {vr.encode(): vr for vr in LONG_VRS}

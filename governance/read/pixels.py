@@ -25,7 +25,7 @@ MAX_FRAME_BYTES = 1 << 30
 MAX_BYTES = 1 << 37
 """All decoded frames of one instance."""
 
-_KEYWORDS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", dicom.PIXEL_DATA: "PixelData"}
+_KEYWORDS = {tag: dicom.keyword_of(tag) for tag in dicom.PIXELS}
 _OFFSETS, _OFFSET_LENGTHS = 0x7FE00001, 0x7FE00002
 _US = {
     "rows": 0x00280010,

@@ -18,7 +18,7 @@ from typing import Any
 import numpy
 
 from governance import dicom
-from governance.datatypes import Added, Instance, Step
+from governance.datatypes import Added, Element, Instance, Step
 from governance.errors import Refused
 from governance.scrub import codestreams
 from governance.scrub.codestreams import Dropped
@@ -35,13 +35,14 @@ _ROWS, _COLUMNS, _SAMPLES, _REPRESENTATION = 0x00280010, 0x00280011, 0x00280002,
 _ALLOCATED, _STORED, _HIGH = 0x00280100, 0x00280101, 0x00280102
 _OFFSETS, _LENGTHS = 0x7FE00001, 0x7FE00002
 _JPEG = "1.2.840.10008.1.2.4."
+_ITEM_TAG = dicom.header(dicom.ITEM, "", 0, explicit=True)[:4]
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
 _MISFITS = (codestreams.MisfitError, IndexError, struct.error, OverflowError, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """A new PixelData value, what must be written with it, and what was done."""
+    """A new value of the pixel data, what must be written with it, and what was done."""
 
     value: bytes | memoryview = field(repr=False)
     added: list[Added] = field(repr=False)
@@ -49,20 +50,26 @@ class Cleaned:
 
 
 def clean(instance: Instance) -> Cleaned | None:
-    """The PixelData to write instead of the instance's own, None if nothing must change.
+    """The pixel data to write instead of the instance's own, None if nothing must change.
 
     Raises:
-        Refused: too few bytes, a header that contradicts the pixels, or a codestream that does not parse.
+        Refused: two kinds of pixel data, too few bytes, a header that contradicts the pixels, or a codestream
+            that does not parse.
     """
-    element = instance.first(dicom.PIXEL_DATA)
-    if element is None or element.start == element.stop:
+    found = list(filter(None, map(instance.first, dicom.PIXELS)))
+    if len(found) > 1:
+        raise Refused("more than one kind of pixel data")
+    if not found or found[0].start == found[0].stop:
         return None
+    element = found[0]
     dropped: Dropped = set()
     added: list[Added] = []
     if bool(instance.fragments) == (instance.transfer_syntax in _NATIVE):
         raise Refused("the pixel data is not encoded as its transfer syntax says")
     if instance.fragments:
         new: bytes | memoryview | None = _encapsulated(instance, dropped, added)
+    elif element.tag != dicom.PIXEL_DATA:
+        new = _floating(instance, element, dropped)
     else:
         view = memoryview(instance.buffer)[element.start : element.stop]
         new = _native(instance, view, _frame_count(instance), dropped)
@@ -128,6 +135,22 @@ def _native_bits(instance: Instance, length: int, count: int) -> int:
     if samples == 3 and subsampled and length not in (full, full + full % 2):
         return bits // 3 * 2
     return bits
+
+
+def _floating(instance: Instance, element: Element, dropped: Dropped) -> memoryview:
+    """Floating-point pixels without what follows them: never compressed, one sample (PS3.3, C.7.6.24 and C.7.6.25)."""
+    samples = _number(instance, _ROWS) * _number(instance, _COLUMNS) * _frame_count(instance)
+    expected = samples * (4 if element.tag == dicom.FLOAT_PIXEL_DATA else 8)
+    view = memoryview(instance.buffer)[element.start : element.stop]
+    if not expected:
+        raise Refused("pixel data without Rows or Columns")
+    if len(view) < expected:
+        raise Refused("pixel data is shorter than its header says")
+    if bytes(view[:4]) == _ITEM_TAG and len(view) > expected:
+        raise Refused("floating-point pixels in fragments")
+    if len(view) > expected:
+        dropped.add("past pixel length")
+    return view[:expected]
 
 
 def _unused_bits(instance: Instance, data: bytes | memoryview, expected: int) -> bytes | None:

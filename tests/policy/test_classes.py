@@ -92,6 +92,17 @@ def test_a_plain_ct_is_not_likely_to_show_text() -> None:
     assert not likely(at("Modality", "CT"), at("PhotometricInterpretation", "MONOCHROME2"), *specs)
 
 
+@pytest.mark.parametrize("keyword", ["FloatPixelData", "DoubleFloatPixelData"])
+def test_pixels_in_floating_point_can_show_text_too(keyword: str) -> None:
+    capture = instance(at("Modality", "OT"), at(keyword, b"\0\0"))
+
+    assert policy.plan(capture, RESEARCH).likely_burned_in
+
+
+def test_without_pixels_no_text_is_likely() -> None:
+    assert not policy.plan(instance(at("Modality", "OT")), RESEARCH).likely_burned_in
+
+
 def test_burned_in_no_is_no_evidence() -> None:
     assert likely(at("Modality", "US"), at("BurnedInAnnotation", "NO"))
 

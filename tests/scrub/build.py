@@ -84,6 +84,15 @@ def jpeg_2000_instance(frame):
     return saved(dataset(encapsulate([frame]), syntax=JPEG2000Lossless))
 
 
+def floating(value, keyword="FloatPixelData"):
+    ds = dataset()
+    del ds.PixelData
+    setattr(ds, keyword, value)
+    file = io.BytesIO()
+    pydicom.dcmwrite(file, ds, enforce_file_format=True, little_endian=True, implicit_vr=False)
+    return read.parse(file.getvalue())
+
+
 HIDDEN = {
     "COM": lambda frame: frame[:2] + segment(0xFE, MARKER) + frame[2:],
     "APP1": lambda frame: frame[:2] + segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + MARKER) + frame[2:],

@@ -23,6 +23,7 @@ from tests.scrub.build import (
     PIXELS,
     cleaned_and_compared,
     dataset,
+    floating,
     jpeg,
     jpeg_instance,
     rewritten,
@@ -99,6 +100,42 @@ def test_signed_samples_are_sign_extended():
     hidden.flat[5] ^= 0x5000
     cleaned = containers.clean(saved(dataset(hidden, PixelRepresentation=1)))
     assert bytes(cleaned.value) == signed.tobytes()
+
+
+# -------------------------------------------------------------- floating point
+
+
+KINDS = pytest.mark.parametrize(("keyword", "kind"), [("FloatPixelData", "<f4"), ("DoubleFloatPixelData", "<f8")])
+
+
+@KINDS
+def test_clean_floating_point_pixels_stay_as_they_are(keyword, kind):
+    assert containers.clean(floating(PIXELS.astype(kind).tobytes(), keyword)) is None
+
+
+@KINDS
+def test_bytes_past_floating_point_pixels_are_dropped(keyword, kind):
+    value = PIXELS.astype(kind).tobytes()
+    cleaned = containers.clean(floating(value + MARKER, keyword))
+    assert bytes(cleaned.value) == value
+    assert cleaned.steps[0].parameters["dropped"] == "past pixel length"
+
+
+@KINDS
+def test_floating_point_pixels_that_end_early_are_refused(keyword, kind):
+    with pytest.raises(Refused, match="shorter than its header says"):
+        containers.clean(floating(PIXELS.astype(kind).tobytes()[:-4], keyword))
+
+
+def test_floating_point_pixels_in_fragments_are_refused():
+    item = b"\xfe\xff\x00\xe0" + pack("<I", PIXELS.size * 4) + PIXELS.astype("<f4").tobytes()
+    with pytest.raises(Refused, match="in fragments"):
+        containers.clean(floating(item))
+
+
+def test_more_than_one_kind_of_pixel_data_is_refused():
+    with pytest.raises(Refused, match="more than one kind"):
+        containers.clean(saved(dataset(FloatPixelData=PIXELS.astype("<f4").tobytes())))
 
 
 # ------------------------------------------------------------------ fragments
