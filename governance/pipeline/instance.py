@@ -197,6 +197,7 @@ def scrub_pixels(instance: Instance, plan: Plan, *, look: bool) -> Pixels:
     for profile in instance.walk():
         if profile.tag == ICC_PROFILE:
             pixels.edits[profile] = icc.clean(instance.value(profile))
+    pixels.edits |= dict.fromkeys(containers.stray_tables(instance))
     element = next(filter(None, map(instance.first, dicom.PIXELS)), None)
     if element is None:
         return pixels

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from struct import pack, unpack_from
 
+from governance.errors import Refused
 from governance.scrub import icc
 
 Dropped = set[str]
@@ -295,14 +296,20 @@ def _jp2_header(content: bytes, dropped: Dropped) -> list[bytes]:
 # ------------------------------------------------------------------------- RLE
 
 
-def rle(frame: bytes, dropped: Dropped, *, size: int, segments: int) -> bytes:
-    """Only what each segment needs for its `size` bytes, and no unused offsets (PS3.5, annex G)."""
+def rle(frame: bytes, dropped: Dropped, *, size: int, values: Sequence[bytes]) -> bytes:
+    """Only what each segment needs for its `size` bytes, and no unused offsets (PS3.5, annex G).
+
+    values: for each segment the byte values that the stored bits can make.
+
+    Raises:
+        Refused: other bits are set.
+    """
     count, *offsets = unpack_from("<16I", frame)
     limits = [*offsets[:count], len(frame)]
-    if not 1 <= count == segments <= 15 or limits[0] < 64 or limits != sorted(limits):
+    if not 1 <= count == len(values) <= 15 or limits[0] < 64 or limits != sorted(limits):
         raise MisfitError
     found = [frame[start:stop] for start, stop in pairwise(limits)]
-    needed = [_rle_segment(segment, size) for segment in found]
+    needed = [_rle_segment(segment, size, possible) for segment, possible in zip(found, values, strict=True)]
     tails = [segment.removeprefix(kept) for segment, kept in zip(found, needed, strict=True)]
     # Some writers pad with the control byte that does nothing.
     outside = any(part.strip(b"\0\x80") for part in (frame[64 : limits[0]], *tails))
@@ -314,17 +321,22 @@ def rle(frame: bytes, dropped: Dropped, *, size: int, segments: int) -> bytes:
     return b"".join([pack("<16I", count, *starts, *[0] * (15 - count)), *parts])
 
 
-def _rle_segment(data: bytes, size: int) -> bytes:
+def _rle_segment(data: bytes, size: int, values: bytes) -> bytes:
     """As much of a segment as decodes to `size` bytes; all of it if it is shorter: the decoder judges."""
-    pos, left = 0, size
+    pos, left, seen = 0, size, bytearray()
     while left > 0 and pos < len(data):
         control = data[pos]
         if control == 128:
             pos += 1
         elif control > 128:
+            seen += data[pos + 1 : pos + 2]
             pos, left = pos + 2, left - (257 - control)
-        elif control < left:
+        else:
+            if control >= left:  # a literal run past the last byte
+                control = left - 1
+                data = data[:pos] + bytes([control]) + data[pos + 1 :]
+            seen += data[pos + 1 : pos + control + 2]
             pos, left = pos + control + 2, left - (control + 1)
-        else:  # a literal run past the last byte
-            return data[:pos] + bytes([left - 1]) + data[pos + 1 : pos + 1 + left]
+    if seen.translate(None, values):
+        raise Refused("bits above BitsStored are set in compressed pixels")
     return data[:pos]

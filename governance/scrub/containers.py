@@ -33,7 +33,7 @@ MAX_INFLATED = 1 << 30
 
 _ROWS, _COLUMNS, _SAMPLES, _REPRESENTATION = 0x00280010, 0x00280011, 0x00280002, 0x00280103
 _ALLOCATED, _STORED, _HIGH = 0x00280100, 0x00280101, 0x00280102
-_OFFSETS, _LENGTHS = 0x7FE00001, 0x7FE00002
+_OFFSETS, _LENGTHS, _TOTAL = 0x7FE00001, 0x7FE00002, 0x7FE00003
 _JPEG = "1.2.840.10008.1.2.4."
 _ITEM_TAG = dicom.header(dicom.ITEM, "", 0, explicit=True)[:4]
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
@@ -77,6 +77,12 @@ def clean(instance: Instance) -> Cleaned | None:
         return None
     labels = ",".join(sorted(dropped))
     return Cleaned(new, added, [Step("clean containers", "governance", _version(), {"dropped": labels})])
+
+
+def stray_tables(instance: Instance) -> list[Element]:
+    """Offset tables without frames to point at; and always the optional total length, which cleaning may change."""
+    tags = (_TOTAL,) if instance.fragments else (_OFFSETS, _LENGTHS, _TOTAL)
+    return list(filter(None, map(instance.first, tags)))
 
 
 @lru_cache(maxsize=1)
@@ -155,34 +161,38 @@ def _floating(instance: Instance, element: Element, dropped: Dropped) -> memoryv
 
 def _unused_bits(instance: Instance, data: bytes | memoryview, expected: int) -> bytes | None:
     """`data` with the bits around the samples cleared, in signed data sign-extended; None if they are clean."""
-    allocated = _number(instance, _ALLOCATED)
-    if allocated not in (8, 16):
-        return None
-    stored = _number(instance, _STORED, allocated)
-    high = _number(instance, _HIGH, stored - 1)
-    if not 0 < stored <= allocated:
-        raise Refused("BitsStored does not fit BitsAllocated")
-    if not stored - 1 <= high < allocated:
-        high = stored - 1
-    low = high - stored + 1
+    allocated, window = _number(instance, _ALLOCATED), _window(instance)
     every = (1 << allocated) - 1
-    window = ((1 << stored) - 1) << low
     if window == every:
         return None
-    kind = numpy.dtype("<u2" if allocated == 16 else "u1")
+    if allocated not in (8, 16, 32, 64):
+        raise Refused("unused bits between packed samples cannot be cleared yet")
+    kind = numpy.dtype(f"<u{allocated // 8}")
     pixels: Any = numpy.frombuffer(data, kind, count=expected // kind.itemsize)
     if not int(numpy.bitwise_or.reduce(pixels)) & ~window:  # clean, in signed data zero-filled
         return None
     if _number(instance, _REPRESENTATION) & 1:
-        shift = allocated - 1 - high
+        shift = allocated - window.bit_length()
         extended = ((pixels << shift).view(kind.str.replace("u", "i")) >> shift).view(kind)
-        extended &= kind.type(every >> low << low)
+        extended &= kind.type(every & -(window & -window))
         return None if numpy.array_equal(extended, pixels) else bytes(extended.tobytes())
     used = kind.type(window)
     changed = numpy.count_nonzero(pixels & ~used)
     if changed > MAX_SET_FRACTION * pixels.size and not _has_embedded_overlay(instance):
         raise Refused("bits above BitsStored are set in many pixels")
     return bytes((pixels & used).tobytes())
+
+
+def _window(instance: Instance) -> int:
+    """The bits of BitsAllocated that belong to the sample (PS3.5, 8.1.1)."""
+    allocated = _number(instance, _ALLOCATED)
+    stored = _number(instance, _STORED, allocated)
+    high = _number(instance, _HIGH, stored - 1)
+    if not 0 < stored <= allocated:
+        raise Refused("BitsStored does not fit BitsAllocated")
+    if not stored - 1 <= high < allocated:
+        high = stored - 1
+    return ((1 << stored) - 1) << (high - stored + 1)
 
 
 def _has_embedded_overlay(instance: Instance) -> bool:
@@ -199,6 +209,8 @@ def _has_embedded_overlay(instance: Instance) -> bool:
 
 def _encapsulated(instance: Instance, dropped: Dropped, added: list[Added]) -> bytes | None:
     codec = _codec(instance)
+    if _has_embedded_overlay(instance):
+        raise Refused("an overlay in unused bits of compressed pixels cannot be removed")
     buffer, table = memoryview(instance.buffer), instance.fragments[0]
     groups = _groups(instance, dropped)
     frames: list[bytes] = []
@@ -312,10 +324,9 @@ def _codec(instance: Instance) -> Codec:
     number = int(name) if name.isdecimal() else 0
     if syntax == "1.2.840.10008.1.2.5":
         # A segment holds one byte of each sample, of single bits eight samples a byte (PS3.5, G.2).
-        allocated = _number(instance, _ALLOCATED)
-        bits = _number(instance, _ROWS) * _number(instance, _COLUMNS) * min(allocated, 8)
-        segments = _number(instance, _SAMPLES, 1) * ((allocated + 7) // 8)
-        return partial(codestreams.rle, size=(bits + 7) // 8, segments=segments)
+        bits = _number(instance, _ROWS) * _number(instance, _COLUMNS) * min(_number(instance, _ALLOCATED), 8)
+        values = _byte_values(instance) * _number(instance, _SAMPLES, 1)
+        return partial(codestreams.rle, size=(bits + 7) // 8, values=values)
     if syntax == "1.2.840.10008.1.2.1.98":
         return partial(_uncompressed, instance)
     if syntax == "1.2.840.10008.1.2.8.1":
@@ -325,6 +336,16 @@ def _codec(instance: Instance) -> Codec:
     if number in (90, 91, 201, 202, 203):
         return codestreams.jpeg_2000
     raise Refused("nothing here can look into pixels of this transfer syntax", hint="transcode the image first")
+
+
+def _byte_values(instance: Instance) -> list[bytes]:
+    """What each byte of a sample can be, the highest first; the unused bits of signed samples may repeat the sign."""
+    allocated = _number(instance, _ALLOCATED)
+    if allocated % 8:
+        return [bytes(range(256))] * ((allocated + 7) // 8)
+    unused = ((1 << allocated) - 1 & ~_window(instance)).to_bytes(allocated // 8)
+    signed = _number(instance, _REPRESENTATION) & 1
+    return [bytes(value for value in range(256) if value & part in ((0, part) if signed else (0,))) for part in unused]
 
 
 def _uncompressed(instance: Instance, frame: bytes, dropped: Dropped) -> bytes:

@@ -213,6 +213,29 @@ def test_bytes_around_rle_segments_are_dropped(segment):
     assert frame in bytes(after.buffer)
 
 
+def rle_of(values, **changes):
+    """RLE of all sixteen bits, whatever the header says about them."""
+    ds = dataset(values, BitsStored=16, HighBit=15)
+    ds.compress(RLELossless, generate_instance_uid=False)
+    for keyword, value in {"BitsStored": 12, "HighBit": 11, **changes}.items():
+        setattr(ds, keyword, value)
+    return saved(ds)
+
+
+@given(place=st.integers(0, PIXELS.size - 1), bit=st.integers(12, 15))
+def test_bits_above_the_stored_ones_of_rle_samples_are_refused(place, bit):
+    hidden = PIXELS.copy()
+    hidden.flat[place] |= 1 << bit
+    with pytest.raises(Refused, match="above BitsStored"):
+        containers.clean(rle_of(hidden))
+
+
+def test_signed_rle_samples_are_sign_extended_or_not():
+    signed = (PIXELS.astype("<i2") - 2048).astype("<i2")
+    for values in (signed, signed & 0x0FFF):
+        assert containers.clean(rle_of(values.view("<u2"), PixelRepresentation=1)) is None
+
+
 def test_unused_rle_offsets_are_dropped():
     _, dropped = cleaned_and_compared(rle_instance(rle()[:50] + MARKER + rle()[60:]))
     assert dropped == "RLE header"

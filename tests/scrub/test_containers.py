@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.encaps import encapsulate, encapsulate_extended
-from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
-from governance import read
+from governance import dicom, read
+from governance.datatypes import Element
 from governance.errors import Refused
 from governance.scrub import containers
 from tests.scrub.build import (
@@ -80,6 +81,22 @@ def test_bits_above_the_stored_ones_are_cleared(places, bits):
     after, dropped = cleaned_and_compared(saved(dataset(hidden)))
     assert after.value(after.first(0x7FE00010)) == PIXELS.tobytes()
     assert dropped == "bits above BitsStored"
+
+
+@pytest.mark.parametrize("kind", ["<u4", "<u8"])
+def test_bits_above_the_stored_ones_of_wide_samples_are_cleared(kind):
+    bits = 8 * numpy.dtype(kind).itemsize
+    wide = PIXELS.astype(kind)
+    hidden = wide.copy()
+    hidden[4, 7] |= 1 << (bits - 3)
+    changes = {"BitsAllocated": bits, "BitsStored": bits - 8, "HighBit": bits - 9}
+    assert containers.clean(saved(dataset(wide, **changes))) is None
+    assert bytes(containers.clean(saved(dataset(hidden, **changes))).value) == wide.tobytes()
+
+
+def test_unused_bits_of_packed_samples_are_refused():
+    with pytest.raises(Refused, match="packed samples"):
+        containers.clean(saved(dataset(bytes(32 * 48 * 12 // 8), BitsAllocated=12, BitsStored=10, HighBit=9)))
 
 
 def test_many_pixels_with_unused_bits_are_refused_unless_an_overlay_is_declared_there():
@@ -240,6 +257,35 @@ def test_nothing_hides_in_native_frames_in_a_container(syntax):
 def test_a_deflated_frame_without_an_end_is_refused():
     with pytest.raises(Refused, match="does not parse"):
         containers.clean(wrapped_instance(DEFLATED_FRAMES, deflate(PIXELS.tobytes())[:-2]))
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
+def test_an_overlay_in_unused_bits_of_compressed_pixels_is_refused(syntax):
+    ds = dataset(PIXELS | numpy.uint16(0x8000))
+    ds.BitsStored, ds.HighBit = 16, 15
+    ds.compress(syntax, generate_instance_uid=False)
+    ds.BitsStored, ds.HighBit = 12, 11
+    ds.add_new(0x60000100, "US", 16)
+    ds.add_new(0x60000102, "US", 15)
+    with pytest.raises(Refused, match="overlay"):
+        containers.clean(saved(ds))
+
+
+@pytest.mark.parametrize("instance", [saved(dataset()), floating(PIXELS.astype("<f4").tobytes())])
+def test_tables_of_offsets_do_not_belong_beside_native_pixels(instance):
+    assert containers.stray_tables(instance) == []
+    for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths", "EncapsulatedPixelDataValueTotalLength"):
+        tag = dicom.tag_of(keyword)
+        elements = (Element(tag, "OV", 0, 0, 8, 8), *instance.elements)
+        strays = containers.stray_tables(replace(instance, elements=elements, _index={}))
+        assert [tag] == [element.tag for element in strays]
+
+
+def test_only_the_total_length_is_stray_beside_compressed_pixels():
+    value, offsets, lengths = encapsulate_extended([jpeg()])
+    tables = {"ExtendedOffsetTable": offsets, "ExtendedOffsetTableLengths": lengths}
+    instance = jpeg_instance(jpeg(), PixelData=value, **tables, EncapsulatedPixelDataValueTotalLength=77)
+    assert [element.tag for element in containers.stray_tables(instance)] == [0x7FE00003]
 
 
 @pytest.mark.parametrize("number", ["4.92", "4.93", "4.110", "4.111", "4.112", "4.77", "9.1"])
