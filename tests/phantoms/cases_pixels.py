@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageDraw, ImageFont
 from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate
-from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
 from tests.phantoms.archive import pdf
 from tests.phantoms.bundled import Person, capture, draw, identify, plant, save
-from tests.phantoms.leak_case import ct, item, items, leak, mr
+from tests.phantoms.leak_case import ct, item, items, leak, mr, patch
 
 ULTRASOUND = "1.2.840.10008.5.1.4.1.1.6.1"
 DIGITAL_XRAY = "1.2.840.10008.5.1.4.1.1.1.1"
@@ -25,7 +25,7 @@ ENCAPSULATED = {
     "stl": ("1.2.840.10008.5.1.4.1.1.104.3", "model/stl"),
     "obj": ("1.2.840.10008.5.1.4.1.1.104.4", "model/obj"),
 }
-MPEG4 = "1.2.840.10008.1.2.4.102"
+MPEG4, JPEG_XL = "1.2.840.10008.1.2.4.102", "1.2.840.10008.1.2.4.110"
 
 
 def _person(number: int, words: list[str]) -> Person:
@@ -171,7 +171,7 @@ def _segment(code: int, text: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, code, len(text) + 2) + text
 
 
-@leak(50, "Comments and boxes of compressed streams, and hidden fragments", *_extra(50), words=11)
+@leak(50, "Comments, boxes and gaps of compressed streams, and what hides behind pixels", *_extra(50), words=17)
 def streams(folder: Path, words: list[str], uids: list[str]) -> None:
     person = _person(50, words)
 
@@ -197,6 +197,7 @@ def streams(folder: Path, words: list[str], uids: list[str]) -> None:
     app9 = _segment(0xE9, f"vendor {words[4]}".encode())
     jpeg_instance("segments", plain[:2] + app1 + app9 + comment + plain[2:])
     jpeg_instance("after-eoi", plain + f"tail {words[7]}".encode())
+    jpeg_instance("reserved", plain[:2] + _segment(0xC8, f"reserved {words[11]}".encode()) + plain[2:])
     jpeg_instance("hidden", plain, hidden=f"hidden {words[8]}".encode().ljust(64, b"\0"))
 
     ds = mr(50, 3)
@@ -219,6 +220,51 @@ def streams(folder: Path, words: list[str], uids: list[str]) -> None:
     ds.PixelData = encapsulate([boxes + b"\0" * (len(boxes) % 2)])
     ds["PixelData"].VR, ds["PixelData"].is_undefined_length = "OB", True
     save(ds, folder / "jp2-boxes.dcm")
+    _gaps(folder, person, words[12:])
+
+
+def _gaps(folder: Path, person: Person, words: list[str]) -> None:
+    """Text where no decoder looks: beside segments and frames, and in a stream that nothing here decodes."""
+
+    def stream(ds: Dataset) -> bytes:
+        return next(generate_frames(ds.PixelData, number_of_frames=1))
+
+    def encapsulated(name: str, frame: bytes) -> Path:
+        ds.PixelData = encapsulate([frame + b"\0" * (len(frame) % 2)])
+        ds["PixelData"].VR, ds["PixelData"].is_undefined_length = "OB", True
+        return save(ds, folder / f"{name}.dcm")
+
+    ds = mr(50, 5)
+    plant(ds, person)
+    ds.compress(RLELossless, generate_instance_uid=False)
+    frame, text = stream(ds), words[0].encode()
+    second = struct.unpack_from("<I", frame, 8)[0]
+    encapsulated(
+        "rle-gap", frame[:8] + struct.pack("<I", second + len(text)) + frame[12:second] + text + frame[second:]
+    )
+
+    ds = mr(50, 6)
+    plant(ds, person)
+    ds.compress(JPEG2000Lossless, generate_instance_uid=False)
+    frame = stream(ds)
+    start = 4 + struct.unpack_from(">H", frame, 4)[0]
+    encapsulated("j2k-extension", frame[:start] + _segment(0x77, words[1].encode()) + frame[start:])
+
+    ds = mr(50, 7)
+    plant(ds, person)
+    ds.file_meta.TransferSyntaxUID = MPEG4  # pydicom writes no syntax that it does not know
+    patch(encapsulated("jpeg-xl", b"\xff\x0a" + words[2].encode()), MPEG4.encode(), JPEG_XL.encode())
+
+    ds = mr(50, 8)
+    plant(ds, person)
+    ds.FloatPixelData = np.frombuffer(ds.PixelData, "<u2").astype("<f4").tobytes() + words[3].encode() + b"\0"
+    del ds.PixelData
+    save(ds, folder / "float.dcm")
+
+    ds = mr(50, 9)
+    plant(ds, person)
+    ds.ExtendedOffsetTable = words[4].encode().ljust(16, b"\0")
+    save(ds, folder / "offsets.dcm")
 
 
 def _jp2(codestream: bytes, rows: int, columns: int, text: bytes) -> bytes:
