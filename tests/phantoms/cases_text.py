@@ -140,7 +140,8 @@ def unlimited(folder: Path, words: list[str], uids: list[str]) -> None:
 @leak(21, "Title and type of an encapsulated document", words=3)
 def document(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(21, SOPClassUID=ENCAPSULATED_PDF, Modality="DOC", DocumentTitle=f"Letter about {words[0]}")
-    del ds.PixelData
+    for tag in [element.tag for element in ds if element.tag.group in (0x0028, 0x7FE0)]:
+        del ds[tag]
     ds.file_meta.MediaStorageSOPClassUID = ENCAPSULATED_PDF
     ds.MIMETypeOfEncapsulatedDocument = f"application/pdf; name={words[1]}.pdf"
     ds.EncapsulatedDocument = f"%PDF-1.4\n% {words[2]}\n%%EOF\n".encode().ljust(64, b"\n")

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from governance import cli, pipeline
+from governance.datatypes import Outcome
 from governance.policy import profiles
 from tests.phantoms.cases import CASES
 
@@ -23,6 +24,13 @@ CODECS = (
     "koi8-r",
     "iso8859_7",
 )
+
+HELD_BACK = {
+    21: "encapsulated documents",
+    54: "whole slides",
+    55: "documents, meshes and video",
+}
+"""Cases of which nothing is published, because no policy covers their classes. All others must publish something."""
 
 
 def spellings(marker: str) -> set[bytes]:
@@ -77,7 +85,9 @@ def test_no_planted_value_survives(
 
     assert ran in (0, 3)
     context = pipeline.open_context(workspace, passphrase=None)
-    if list(context.workspace.curated.rglob("*.dcm")):
+    published = sum(outcome.outcome is Outcome.PUBLISHED for outcome in pipeline.outcomes(context))
+    assert (published == 0) == (number in HELD_BACK)
+    if published:
         assert cli.main(["publish", "-w", str(workspace), "-p", "leak", "--dataset", "leak"]) == 0
     (workspace / "inner" / "printed").write_text("".join(capfd.readouterr()))
     assert leaks(workspace, case.markers) == []
