@@ -257,7 +257,8 @@ class Decision(NamedTuple):
     """One action on one element, and the rule that asked for it.
 
     `within` is the printed path of the item that holds the element, e.g.
-    `RequestAttributesSequence[0].`, empty at the top level.
+    `RequestAttributesSequence[0].`, empty at the top level. `read_as` is the VR that a
+    list gives to a private element whose own VR is UN, empty for every other element.
     """
 
     where: Element
@@ -265,6 +266,7 @@ class Decision(NamedTuple):
     action: Action
     method: Method
     rule: str
+    read_as: str = ""
 
     @property
     def path(self) -> str:

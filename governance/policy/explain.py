@@ -102,7 +102,10 @@ def _private(group: int, element: int, rules: Rules) -> Explanation:
     safe = [
         f"kept for the creator {creator!r}"
         for (its_group, its_element, creator), entry in sorted(standard.safe_private().items())
-        if (its_group, its_element) == (group, element) and chosen is not None and private.listed(entry, chosen)
+        if (its_group, its_element) == (group, element)
+        and chosen is not None
+        and private.listed(entry, chosen)
+        and standard.beyond_safe_private().get((group, element, creator)) != "X"
     ]
     return Explanation(
         attribute=f"({group:04X},xx{element:02X})",

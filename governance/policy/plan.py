@@ -76,10 +76,10 @@ class _Walk(Confidential):
                 decisions.append(Decision(element, within, *_GOES))
                 continue
             vr = element.vr if nested is None else "SQ"
-            action, method, rule = known((tag, vr, creator)) or decide(tag, vr, creator, place)
+            action, method, rule, read_as = known((tag, vr, creator)) or decide(tag, vr, creator, place)
             if method is Method.DESCEND and nested is None:
-                action, method, rule = _UNREADABLE
-            decisions.append(new(Decision, (element, within, action, method, rule)))
+                action, method, rule, read_as = _UNREADABLE
+            decisions.append(new(Decision, (element, within, action, method, rule, read_as)))
             if hidden and method is not Method.REMOVE:
                 kept.add((tag >> 16 << 16 | (tag & 0xFF00) >> 8, creator))
             if method is Method.DESCEND and nested:

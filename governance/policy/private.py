@@ -2,7 +2,8 @@
 
 A private element stays only if a list says that it is safe (PS3.15, E.3.10) and it
 looks like what the list describes. Text in it is cleaned all the same: "safe" is a
-statement about a manufacturer's design, not about what a site typed.
+statement about a manufacturer's design, not about what a site typed. A picture or a
+stream that is safe by its design is still one that nobody looks into for burned-in text.
 """
 
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from governance.policy.verdicts import DATES, Place, Verdict
 
 UNLISTED = Verdict(Action.REMOVE, Method.REMOVE, "private")
 WRONG_KIND = Verdict(Action.REMOVE, Method.REMOVE, "private-wrong-vr")
+PAYLOAD = Verdict(Action.REMOVE, Method.REMOVE, "private-payload")
 SAFE = "private-safe"
 
 _NUMBERS = frozenset({"US", "SS", "UL", "SL", "UV", "SV", "FL", "FD", "AT"})
@@ -51,11 +53,15 @@ def decide(
     """
     if safe_list is None or not creator or tag & 0xFFFF < 0x1000:
         return UNLISTED
-    entry = standard.safe_private().get((tag >> 16, tag & 0xFF, creator))
+    key = (tag >> 16, tag & 0xFF, creator)
+    entry = standard.safe_private().get(key)
     if entry is None or not listed(entry, safe_list):
         return UNLISTED
     if entry.parents is not None and place.parent not in entry.parents:
         return UNLISTED
+    beyond = standard.beyond_safe_private().get(key)
+    if beyond == "X":
+        return PAYLOAD
     return _as_listed(entry, vr, frozenset(options))
 
 
@@ -76,6 +82,10 @@ def _as_listed(entry: SafePrivate, vr: str, options: frozenset[Option]) -> Verdi
     seen = next(iter(sorted(expected)), "UN") if vr == "UN" and "SQ" not in expected else vr
     if (expected or vr in {"SQ", "PN"}) and not _alike(seen, expected):
         return WRONG_KIND
+    return _as_seen(entry, seen, options)._replace(read_as=seen if vr == "UN" else "")
+
+
+def _as_seen(entry: SafePrivate, seen: str, options: frozenset[Option]) -> Verdict:
     if seen == "SQ":
         return Verdict(Action.KEEP, Method.DESCEND, SAFE)
     if seen in DATES or entry.action == "C":

@@ -17,7 +17,7 @@ from governance.policy import verdicts as v
 from governance.policy.schema import Option, Origin, Policy, RuleAction, SafeList
 from governance.policy.verdicts import Place, Verdict
 
-LOGIC = 1
+LOGIC = 2
 """Raised whenever the same policy and tables lead to other decisions, so that digests differ too."""
 
 CODES = {
@@ -51,9 +51,11 @@ REASONS = {
     "private-wrong-vr": "a list says that it is safe, but it is not what the list describes",
     "private-safe": "a list says that this creator's element is safe (PS3.15, E.3.10)",
     "private-creator": "a private creator stays as long as an element of its block does",
+    "private-payload": "a list says that it is safe, but it is a picture, a stream or a file that nobody looks into",
     "known-code": "a published coding scheme fixes it",
     "unlisted": "Table E.1-1 does not list it, and its VR holds no free text",
     "unlisted-text": "Table E.1-1 does not list it, and its VR can hold whatever somebody typed",
+    "unlisted-bytes": "Table E.1-1 does not list it, no image needs it, and its bytes can hold anything",
     "unlisted-date": "Table E.1-1 does not list it; dates follow the option for those that it lists",
     "unlisted-uid": "Table E.1-1 does not list it; UIDs that the standard does not register are replaced",
     "unlisted-name": "Table E.1-1 does not list it, and it holds a person's name",

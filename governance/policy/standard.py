@@ -145,6 +145,21 @@ def safe_private() -> Mapping[tuple[int, int, str], SafePrivate]:
 
 
 @cache
+def beyond_safe_private() -> Mapping[tuple[int, int, str], str]:
+    """Safe private elements that go all the same (X); keys as `safe_private`."""
+    return {
+        (int(line["group"], 16), int(line["element"][2:], 16), line["private_creator"]): line["action"]
+        for line in _lines("beyond_safe_private.csv")
+    }
+
+
+@cache
+def safe_creators() -> frozenset[str]:
+    """Private creators on the list of safe private elements."""
+    return frozenset(creator for _, _, creator in safe_private())
+
+
+@cache
 def attribute_types() -> Mapping[str, Mapping[str, str]]:
     """IOD -> `Keyword` or `Sequence.Keyword` -> Type, for the attributes with a compound action."""
     found: dict[str, dict[str, str]] = {}

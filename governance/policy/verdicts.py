@@ -28,11 +28,12 @@ from governance.policy.standard import Row
 
 
 class Verdict(NamedTuple):
-    """An action, how it is carried out, and the rule that asked for it."""
+    """An action, how it is carried out, and the rule that asked for it; `read_as` as in a Decision."""
 
     action: Action
     method: Method
     rule: str
+    read_as: str = ""
 
 
 class Place(NamedTuple):
@@ -113,9 +114,56 @@ KNOWN_SCHEMES = frozenset(
 )
 """Designators of PS3.16, chapter 8. A site's own scheme can hold whatever the site typed."""
 
+BULK = _tags(
+    "VerticesOfThePolygonalOutline",
+    "TwoDimensionalToThreeDimensionalMapData",
+    "RedPaletteColorLookupTableData",
+    "GreenPaletteColorLookupTableData",
+    "BluePaletteColorLookupTableData",
+    "AlphaPaletteColorLookupTableData",
+    "LargeRedPaletteColorLookupTableData",
+    "LargeGreenPaletteColorLookupTableData",
+    "LargeBluePaletteColorLookupTableData",
+    "SegmentedRedPaletteColorLookupTableData",
+    "SegmentedGreenPaletteColorLookupTableData",
+    "SegmentedBluePaletteColorLookupTableData",
+    "SegmentedAlphaPaletteColorLookupTableData",
+    "BlendingLookupTableData",
+    "WeightingLookupTableData",
+    "ICCProfile",
+    "VectorGridData",
+    "PointCoordinatesData",
+    "VectorCoordinateData",
+    "DoublePointCoordinatesData",
+    "TrianglePointIndexList",
+    "EdgePointIndexList",
+    "VertexPointIndexList",
+    "PrimitivePointIndexList",
+    "LongPrimitivePointIndexList",
+    "LongTrianglePointIndexList",
+    "LongEdgePointIndexList",
+    "LongVertexPointIndexList",
+    "RecommendedDisplayCIELabValueList",
+    "FloatingPointValues",
+    "TrackPointIndexList",
+    "AnnotationIndexList",
+    "FillPattern",
+    "VolumetricCurvePoints",
+    "VolumetricCurveUpDirections",
+    "UValueData",
+    "VValueData",
+    "CompensatorProximalThicknessMap",
+    "CompensatorDistalThicknessMap",
+    "BlockEdgeData",
+    "FirstOrderPhaseCorrectionAngle",
+    "SpectroscopyData",
+)
+"""Bytes that images and what is derived from them need. Others, such as plotter documents, keys and sound, go."""
+
 PIXELS = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00003, 0x7FE00008, 0x7FE00009, 0x7FE00010})
 DATES = frozenset({"DA", "DT"})
 CHARACTERS = dicom.FREE_TEXT_VRS | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"}
+BYTES = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
 BINARY = dicom.VRS - CHARACTERS - {"SQ", "UN"}
 
 REMOVED_KIND = Verdict(Action.REMOVE, Method.REMOVE, "wrong-vr")
@@ -211,6 +259,8 @@ def unlisted(tag: int, vr: str, place: Place, options: Iterable[Option]) -> Verd
         return Verdict(Action.REMOVE, Method.REMOVE, "unknown")
     if vr == "SQ":
         return Verdict(Action.KEEP, Method.DESCEND, "unlisted")
+    if official <= BYTES and tag not in BULK:
+        return Verdict(Action.REMOVE, Method.REMOVE, "unlisted-bytes")
     if tag in CODES and place.known_codes:
         return Verdict(Action.KEEP, Method.KEEP, "known-code")
     either = official | {vr}

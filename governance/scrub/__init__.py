@@ -1,6 +1,7 @@
 """What is removed: attributes, identifying parts of text, regions of pixels, bytes around the pixels.
 
 attributes.py   a Plan's removing, emptying and cleaning decisions -> Edits
+binary.py       values of binary VRs that are text
 text.py         identifying spans of a text -> marks of the same kind
 regions.py      identifying regions of frames -> black, in stored values
 encode.py       changed frames -> PixelData in the same transfer syntax where a codec can

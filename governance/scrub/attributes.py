@@ -11,12 +11,13 @@ Kept text, such as a serial number, loses this study's own identifiers and nothi
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 
 from governance import dicom
 from governance.datatypes import Edits, Element, Instance, Method, Plan
+from governance.scrub import binary
 
 LONGEST_ABBREVIATION = 3
 """Vendors write many; a stranger's name so short, alone, names nobody."""
@@ -55,11 +56,11 @@ Clean = Callable[[str, int | None], str]
 """A text and the most characters its VR may hold -> the text without what identifies."""
 
 
-def attributes(instance: Instance, plan: Plan, *, clean: Clean, own: Clean) -> Edits:
+def attributes(instance: Instance, plan: Plan, *, clean: Mapping[Method, Clean]) -> Edits:
     """Edits for every removing, emptying and cleaning decision of `plan`, and for kept values that may not stay.
 
     A text that cleaning does not change gets no edit, so that its bytes stay what they were.
-    own: as `clean`, but takes out nothing else than this study's own identifiers.
+    clean: how each method cleans text; that of KEEP takes out nothing else than this study's own identifiers.
     """
     edits: Edits = {}
     for decision in plan.decisions:
@@ -68,12 +69,12 @@ def attributes(instance: Instance, plan: Plan, *, clean: Clean, own: Clean) -> E
             edits[element] = None
         elif method is Method.EMPTY:
             edits[element] = b""
-        elif method is Method.TEXT or method is Method.KEEP:
-            cleaned = (
-                _clean(instance, element, clean)
-                if method is Method.TEXT
-                else kept(instance, element, element.vr, clean=clean, own=own)
-            )
+        elif method in clean:
+            if method is Method.KEEP:
+                vr = decision.read_as or element.vr
+                cleaned = kept(instance, element, vr, clean=clean[Method.TEXT], own=clean[Method.KEEP])
+            else:
+                cleaned = _clean(instance, element, clean[method])
             if cleaned is not None:
                 edits[element] = cleaned
     return edits
@@ -84,6 +85,9 @@ def kept(instance: Instance, element: Element, vr: str, *, clean: Clean, own: Cl
 
     vr: what the value should be, which a private element of an implicit file does not say.
     """
+    if vr in binary.SIZES:
+        value = instance.buffer[element.start : element.stop]
+        return None if element.tag in dicom.PIXELS or binary.is_legal(value, vr) else b""
     if vr == "CS":
         return _codes(instance, element, clean=clean, own=own)
     if vr in _LEGAL:

@@ -177,3 +177,24 @@ def test_basic_keeps_no_private_element() -> None:
     plan = policy.plan(instance(*block(0x10, GE, (0x39, "IS", "1000"))), policy.load("basic"))
 
     assert {Action.REMOVE} == {d.action for d in plan.decisions[1:]}
+
+
+@pytest.mark.parametrize("key", [key for key, action in standard.beyond_safe_private().items() if action == "X"])
+def test_a_picture_in_a_private_element_goes_although_it_is_listed(key: tuple[int, int, str]) -> None:
+    group, low, creator = key
+    element = at(group << 16 | 0x1000 | low, b"\0\0", vr="OB", creator=creator)
+
+    assert policy.plan(instance(element), RESEARCH).decisions[-1].rule == "private-payload"
+
+
+def test_what_we_say_beyond_the_list_is_about_entries_of_the_list() -> None:
+    assert standard.beyond_safe_private().keys() <= standard.safe_private().keys()
+
+
+@pytest.mark.parametrize(
+    ("vr", "read_as"), [pytest.param("UN", "IS", id="the list's"), pytest.param("IS", "", id="its own")]
+)
+def test_a_value_of_unknown_vr_is_read_as_what_the_list_says(vr: str, read_as: str) -> None:
+    plan = policy.plan(instance(at(0x00431039, "1000", vr=vr, creator=GE)), RESEARCH)
+
+    assert read_as == plan.decisions[-1].read_as
