@@ -3,7 +3,7 @@
 Every source that enters `Worker.process` leaves as one `Processed`, whatever it holds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import digest as hmac_digest
@@ -17,6 +17,7 @@ from governance.datatypes import (
     Edits,
     Identifiers,
     Instance,
+    Method,
     Outcome,
     Plan,
     Receipt,
@@ -32,6 +33,7 @@ from governance.policy.schema import Option
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.pseudonymise.attributes import Replaced
 from governance.scrub import containers, encode, icc, regions
+from governance.scrub.attributes import Clean
 from governance.scrub.attributes import attributes as scrub_attributes
 from governance.scrub.text import replace as replace_text
 from governance.storage import Staged, stage
@@ -111,12 +113,7 @@ class Worker(Confidential):
         # (3) act
         pixels = scrub_pixels(instance, plan, look=Option.CLEAN_PIXEL_DATA in self._rules.options)
         replaced = self._pseudonymiser.attributes(instance, plan, subject)
-        edits = scrub_attributes(
-            instance,
-            plan,
-            clean=lambda value, limit: replace_text(value, text.find(value, found), limit=limit),
-            own=lambda value, limit: replace_text(value, text.find_own(value, found), limit=limit),
-        )
+        edits = scrub_attributes(instance, plan, clean=cleaners(found, dummy=self._pseudonymiser.consistent))
         edits |= replaced.edits
         edits |= {element: value for element, value in pixels.edits.items() if edits.get(element, b"") is not None}
         codes = (*plan.codes, CLEAN_PIXEL_DATA) if pixels.looked else plan.codes
@@ -183,6 +180,16 @@ def count_rules(plan: Plan) -> dict[str, int]:
     for decision in plan.decisions:
         counts[decision.rule] = counts.get(decision.rule, 0) + 1
     return dict(sorted(counts.items()))
+
+
+def cleaners(found: Identifiers, *, dummy: Callable[[str], str]) -> dict[Method, Clean]:
+    """How text is cleaned, by the method that a decision asks for; `dummy` stands for a code that identifies."""
+    return {
+        Method.TEXT: lambda value, limit: replace_text(value, text.find(value, found), limit=limit),
+        Method.KEEP: lambda value, limit: replace_text(value, text.find_own(value, found), limit=limit),
+        # In part, local codes would become one: 99SMS_[TEXT].
+        Method.CODE: lambda value, _limit: dummy(value) if text.find(value, found) else value,
+    }
 
 
 def scrub_pixels(instance: Instance, plan: Plan, *, look: bool) -> Pixels:

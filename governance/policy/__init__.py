@@ -4,6 +4,7 @@ schema      what a policy file may say, and where it is wrong
 standard    the tables of the standard, from data/
 verdicts    one standard attribute: Table E.1-1, options, Types
 private     one private element, by its creator
+concepts    what an item says about its own elements: codes, creators, identifying concepts
 rules       a policy compiled: load, digest, because
 classes     the whole instance: covered, filtered, text likely in its pixels
 plan        every element at every depth

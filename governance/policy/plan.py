@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from governance import dicom
 from governance.datatypes import Action, Confidential, Decision, Element, Instance, Method, Plan
 from governance.errors import Undecided
-from governance.policy import classes, private, verdicts
+from governance.policy import classes, concepts, private
 from governance.policy.rules import Rules
 from governance.policy.schema import Option
 from governance.policy.verdicts import Place, Verdict
@@ -19,7 +19,6 @@ MAX_DEPTH = 64
 _UNREADABLE = Verdict(Action.REMOVE, Method.REMOVE, "unreadable-sequence")
 _STAYS = Verdict(Action.KEEP, Method.KEEP, "private-creator")
 _GOES = Verdict(Action.REMOVE, Method.REMOVE, "private-creator")
-_SCHEME = 0x00080102
 
 
 def plan(instance: Instance, rules: Rules) -> Plan:
@@ -96,16 +95,9 @@ class _Walk(Confidential):
         path = f"{dicom.keyword_of(tag)}." if place.path == "" and not tag & 0x10000 else None
         inner = Place(self._iod, path, private.pattern(tag))
         for number, item in enumerate(element.items or ()):
-            here = inner._replace(known_codes=True) if self._codes_are_known(item.elements) else inner
+            said = concepts.said(self._instance, item.elements, self._rules.creators)
+            here = inner if said is concepts.NOTHING else inner._replace(said=said)
             self.elements(item.elements, f"{name}[{number}].", here, depth + 1)
-
-    def _codes_are_known(self, elements: Sequence[Element]) -> bool:
-        for element in elements:
-            if element.tag == _SCHEME:
-                return self._instance.decode(element)[0].strip() in verdicts.KNOWN_SCHEMES
-            if element.tag > _SCHEME:
-                break
-        return False
 
     def _creator(self, element: Element) -> str:
         """The creator as the file writes it; a second, different one in the same block keeps nothing."""

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
@@ -53,8 +54,12 @@ REASONS = {
     "private-creator": "a private creator stays as long as an element of its block does",
     "private-payload": "a list says that it is safe, but it is a picture, a stream or a file that nobody looks into",
     "known-code": "a published coding scheme fixes it",
+    "known-creator": "it names a private creator that is known, and points into what that creator wrote",
+    "unknown-creator": "it names a private creator that may be anybody, whose elements are not kept",
+    "identifying-concept": "its concept is a date of birth, or an age above 89 (45 CFR 164.514)",
     "unlisted": "Table E.1-1 does not list it, and its VR holds no free text",
     "unlisted-text": "Table E.1-1 does not list it, and its VR can hold whatever somebody typed",
+    "unlisted-code": "Table E.1-1 does not list it, and it is no code of a published scheme",
     "unlisted-bytes": "Table E.1-1 does not list it, no image needs it, and its bytes can hold anything",
     "unlisted-date": "Table E.1-1 does not list it; dates follow the option for those that it lists",
     "unlisted-uid": "Table E.1-1 does not list it; UIDs that the standard does not register are replaced",
@@ -88,6 +93,13 @@ class Rules(Confidential):
     def codes(self) -> tuple[str, ...]:
         """CID 7050 codes of the header work."""
         return tuple(sorted([BASIC_PROFILE, *(CODES[option] for option in self.options if option in CODES)]))
+
+    @cached_property
+    def creators(self) -> frozenset[str]:
+        """Private creators that say nothing about anybody: those on the list, and those of the policy's own rules."""
+        return standard.safe_creators() | {
+            rule.creator for rule in self.policy.rules if rule.creator and rule.action is not RuleAction.REMOVE
+        }
 
     @property
     def dates(self) -> str:
@@ -138,6 +150,8 @@ class Rules(Confidential):
         found = v.structural(tag, nested=place.parent != "")
         if found is not None and found.method is Method.REMOVE:
             return found
+        if tag in place.said.withheld:
+            return v.withheld(vr)
         asked = self._asked(tag, vr, creator)
         if asked is not None:
             return asked if dicom.is_private(tag) else v.right_kind(asked, tag, vr)
@@ -146,7 +160,7 @@ class Rules(Confidential):
         if dicom.is_private(tag):
             return private.decide(tag, vr, creator, place, options=self.options, safe_list=self.safe_list)
         row = standard.row_of(tag)
-        if row is None or (tag in v.CODES and place.known_codes):
+        if row is None:
             return v.right_kind(v.unlisted(tag, vr, place, self.options), tag, vr)
         return v.right_kind(v.by_row(row, tag, vr, place, self.options), tag, vr)
 

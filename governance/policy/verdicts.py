@@ -23,6 +23,7 @@ from typing import NamedTuple
 from governance import dicom
 from governance.datatypes import Action, Method
 from governance.policy import standard
+from governance.policy.concepts import CODES, CREATORS, NOTHING, SCHEME, Said
 from governance.policy.schema import Option
 from governance.policy.standard import Row
 
@@ -41,13 +42,13 @@ class Place(NamedTuple):
 
     `path` is "" at the top and `Sequence.` one level down; None deeper, where Types are
     not tabulated. `parent` is the sequence that holds the item, as the list of safe private
-    elements writes it. `known_codes`: the item's coding scheme is a published one.
+    elements writes it. `said`: what the item itself tells about its elements.
     """
 
     iod: str
     path: str | None
     parent: str
-    known_codes: bool = False
+    said: Said = NOTHING
 
 
 PERSONAL = {
@@ -95,24 +96,8 @@ NOT_SHIFTED = _tags(
 )
 """Dates that are not of the patient's course, so that shifting them would give the shift away."""
 
-CODES = _tags("CodeValue", "LongCodeValue", "URNCodeValue", "CodingSchemeDesignator", "CodingSchemeVersion") | _tags(
-    "CodingSchemeRegistry",
-    "CodingSchemeExternalID",
-    "CodingSchemeName",
-    "CodingSchemeResponsibleOrganization",
-    "CodingSchemeURL",
-)
-"""What a published coding scheme fixes: kept as it is in items that use one."""
-
 EDITIONS = _tags("ContextGroupVersion", "ContextGroupLocalVersion")
 """Published dates: clean as they are where the code is of a published scheme."""
-
-KNOWN_SCHEMES = frozenset(
-    {"DCM", "SCT", "SRT", "SNM3", "99SDM", "LN", "UCUM", "RADLEX", "RADELEMENT", "FMA", "UMLS", "NCIt", "NDC"}
-    | {"I9", "I9C", "I10", "I10P", "I11", "C4", "C5", "CD2", "HPC", "ACR", "BI", "IBSI", "NEU", "MSH", "MA", "MDC"}
-    | {"ISO3166_1", "ISO639_1", "ISO639_2", "RFC3066", "RFC5646", "UBERON", "PUBCHEM_CID", "CHEBI", "ITIS_TSN"}
-)
-"""Designators of PS3.16, chapter 8. A site's own scheme can hold whatever the site typed."""
 
 BULK = _tags(
     "VerticesOfThePolygonalOutline",
@@ -168,7 +153,7 @@ BINARY = dicom.VRS - CHARACTERS - {"SQ", "UN"}
 
 REMOVED_KIND = Verdict(Action.REMOVE, Method.REMOVE, "wrong-vr")
 _AS_IT_IS = frozenset(
-    {Method.KEEP, Method.DESCEND, Method.TEXT, Method.UID, Method.AGE, Method.CONSISTENT}
+    {Method.KEEP, Method.DESCEND, Method.TEXT, Method.CODE, Method.UID, Method.AGE, Method.CONSISTENT}
     | {Method.SHIFT, Method.SHIFT_OR_DUMMY}
 )
 
@@ -241,7 +226,7 @@ def by_row(row: Row, tag: int, vr: str, place: Place, options: Iterable[Option])
     path = None if place.path is None else place.path + (row.keyword or dicom.keyword_of(tag))
     letter = basic_letter(row, path, standard.attribute_types().get(place.iod))
     for option in cleaning:
-        method = Method.KEEP if tag in EDITIONS and place.known_codes else clean(option, tag, vr)
+        method = Method.KEEP if tag in EDITIONS and SCHEME in place.said.fixed else clean(option, tag, vr)
         if method is Method.SHIFT and letter == "D":  # what is no date cannot be emptied here
             method = Method.SHIFT_OR_DUMMY
         if method is not None:
@@ -261,8 +246,8 @@ def unlisted(tag: int, vr: str, place: Place, options: Iterable[Option]) -> Verd
         return Verdict(Action.KEEP, Method.DESCEND, "unlisted")
     if official <= BYTES and tag not in BULK:
         return Verdict(Action.REMOVE, Method.REMOVE, "unlisted-bytes")
-    if tag in CODES and place.known_codes:
-        return Verdict(Action.KEEP, Method.KEEP, "known-code")
+    if tag in CODES or tag in CREATORS:
+        return _named(tag, place)
     either = official | {vr}
     if either & (DATES | {"TM"}):
         return _unlisted_date(either, vr, options)
@@ -276,11 +261,28 @@ def unlisted(tag: int, vr: str, place: Place, options: Iterable[Option]) -> Verd
         return Verdict(Action.EMPTY, Method.EMPTY, "unlisted-name")
     if "AE" in either:
         return Verdict(Action.EMPTY, Method.EMPTY, "unlisted-address")
-    if "UR" in either and tag not in CODES:
+    if "UR" in either:
         return Verdict(Action.DUMMY, Method.DUMMY, "unlisted-address")
     if either & dicom.FREE_TEXT_VRS:
         return Verdict(Action.CLEAN, Method.TEXT, "unlisted-text")
     return Verdict(Action.KEEP, Method.KEEP, "unlisted")
+
+
+def _named(tag: int, place: Place) -> Verdict:
+    """Codes and creators mean something as a whole or not at all: kept where known, never changed in part."""
+    if tag in place.said.fixed:
+        return Verdict(Action.KEEP, Method.KEEP, "known-code" if tag in CODES else "known-creator")
+    if tag in CODES:
+        return Verdict(Action.CLEAN, Method.CODE, "unlisted-code")
+    return Verdict(Action.EMPTY, Method.EMPTY, "unknown-creator")
+
+
+def withheld(vr: str) -> Verdict:
+    """What identifies by its concept: dates get a dummy, as Table E.1-1 has it; a measurement may have no value."""
+    dummy = vr in DATES
+    return Verdict(
+        Action.DUMMY if dummy else Action.EMPTY, Method.DUMMY if dummy else Method.EMPTY, "identifying-concept"
+    )
 
 
 def _unlisted_date(either: frozenset[str], vr: str, options: Iterable[Option]) -> Verdict:

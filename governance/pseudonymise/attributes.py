@@ -80,7 +80,7 @@ class Pseudonymiser(Confidential):
             Method.SHIFT: _shifted,
             Method.SHIFT_OR_DUMMY: _shifted,
             Method.AGE: lambda value, _element, _subject, _shift: cap_age(value),
-            Method.CONSISTENT: self._consistent,
+            Method.CONSISTENT: lambda value, _element, _subject, _shift: self.consistent(value),
             Method.PATIENT: self._patient,
         }
 
@@ -137,7 +137,8 @@ class Pseudonymiser(Confidential):
             return subject.patient
         return patient_pseudonym(self._keys.patient, value, project=self._keys.project)
 
-    def _consistent(self, value: str, _element: Element, _subject: Subject, _shift: DateShift) -> str:
+    def consistent(self, value: str) -> str:
+        """The dummy of `value`: 16 letters and digits, the same for the same value, empty for none."""
         if not value:
             return ""
         digest = hmac.digest(self._keys.consistent, value.encode("utf-8", "surrogatepass"), "sha256")

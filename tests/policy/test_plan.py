@@ -139,7 +139,7 @@ def test_pixels_inside_a_sequence_are_removed() -> None:
     [pytest.param("SCT", Action.KEEP, id="published"), pytest.param("99HOSPITAL", Action.CLEAN, id="of the site")],
 )
 def test_codes_are_kept_only_if_a_published_scheme_fixes_them(scheme: str, action: Action) -> None:
-    code = [at("CodeValue", "123"), at("CodingSchemeDesignator", scheme), at("CodeMeaning", "Chest")]
+    code = [at("CodeValue", "51185008"), at("CodingSchemeDesignator", scheme), at("CodeMeaning", "Chest")]
 
     plan = policy.plan(instance(at("ProcedureCodeSequence", [code])), RESEARCH)
 

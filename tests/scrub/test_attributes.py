@@ -182,9 +182,8 @@ def planned(made: Instance, method: Method) -> Plan:
 )
 def test_a_decision_becomes_an_edit(method: Method, expected: bytes | None) -> None:
     made = instance(at("StudyDescription", "whatever"))
-    edits = attributes(
-        made, planned(made, method), clean=lambda _text, _limit: "CLEANED", own=lambda _text, _limit: "OWN"
-    )
+    clean = {Method.TEXT: lambda _text, _limit: "CLEANED", Method.KEEP: lambda _text, _limit: "OWN"}
+    edits = attributes(made, planned(made, method), clean=clean)
 
     assert edits == {made.elements[1]: expected}
 
@@ -193,4 +192,4 @@ def test_a_decision_becomes_an_edit(method: Method, expected: bytes | None) -> N
 def test_a_text_that_nothing_is_taken_out_of_gets_no_edit(method: Method) -> None:
     made = instance(at("StudyDescription", "whatever"))
 
-    assert attributes(made, planned(made, method), clean=lambda t, _limit: t, own=lambda t, _limit: t) == {}
+    assert attributes(made, planned(made, method), clean=dict.fromkeys(Method, lambda t, _limit: t)) == {}

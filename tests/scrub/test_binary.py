@@ -1,4 +1,4 @@
-"""What is kept must be what its VR says."""
+"""Binary values hold no text, values of unknown VR are what the list says, and each method cleans its own way."""
 
 from struct import pack
 
@@ -10,11 +10,12 @@ from governance.datatypes import Action, Decision, Method, Plan
 from governance.scrub.attributes import attributes
 from tests.policy.build import at, instance
 
-
-def clean(value: str, _limit: int | None) -> str:
-    return value.replace("Weberhof", "[NAME]")
-
-
+CLEAN = {
+    Method.KEEP: lambda value, _limit: value,
+    Method.TEXT: lambda value, _limit: value.replace("Weberhof", "[NAME]"),
+    Method.MACHINE: lambda value, _limit: value.lower(),
+    Method.CODE: lambda value, _limit: "DUMMY",
+}
 NOTE = b"Dr. Weberhof, Tel 0171 5558675"
 
 
@@ -24,7 +25,7 @@ def scrubbed(value: bytes, vr: str, *, method: Method = Method.KEEP, read_as: st
     element = made.elements[-1]
     decision = Decision(element, "", Action.KEEP, method, "test", read_as)
     plan = Plan("test", "", (decision,), (), "", detect_pixels=False, likely_burned_in=False)
-    return attributes(made, plan, clean=clean).get(element, made.value(element))
+    return attributes(made, plan, clean=CLEAN).get(element, made.value(element))
 
 
 @pytest.mark.parametrize(
@@ -78,3 +79,11 @@ def test_a_table_of_one_entry_is_no_text() -> None:
 
 def test_a_number_that_is_cut_off_is_emptied() -> None:
     assert scrubbed(b"\0\0\0\0\0\0", "FL") == b""
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [(Method.TEXT, b"MEC [NAME]"), (Method.MACHINE, b"mec weberhof"), (Method.CODE, b"DUMMY ")],
+)
+def test_each_method_cleans_its_own_way(method: Method, expected: bytes) -> None:
+    assert expected == scrubbed(b"MEC Weberhof", "LO", method=method)
