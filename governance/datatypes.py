@@ -250,6 +250,7 @@ class Method(StrEnum):
     SHIFT = "shift date"
     SHIFT_OR_DUMMY = "shift date, or dummy value"
     TEXT = "clean text"
+    MACHINE = "clean machine text"
     CODE = "clean code"
     AGE = "cap age"
 

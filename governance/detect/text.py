@@ -29,6 +29,10 @@ MARK = re.compile(r"\[(?:NAME|DATE|ID|TEXT)\]")
 _KINDS = ("NAME", "DATE", "ID", "CONTACT", "POSTCODE", "AGE", "UNKNOWN_WORD")
 """The kind of overlapping spans is the first of these."""
 
+ALL = frozenset(_KINDS)
+OF_MACHINE_TEXT = frozenset({"NAME", "DATE", "CONTACT"})
+"""What is looked for where no person types: versions look like ids, and model names are in no vocabulary."""
+
 _WORD = re.compile(r"[^\W_]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 # Titles with a small letter or a full stop: MR and DR without are modalities.
@@ -38,13 +42,16 @@ _TITLED = re.compile(
 )
 
 
-def find(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
-    """Spans of `text` that may identify, in order, disjoint; whole words, never parts of one."""
+def find(text: str, identifiers: Identifiers, *, kinds: frozenset[str] = ALL) -> tuple[Span, ...]:
+    """Spans of `text` that may identify, in order, disjoint; whole words, never parts of one.
+
+    kinds: what is looked for besides this study's own identifiers.
+    """
     if len(text) > LONGEST_TEXT:
         return (Span(0, len(text), "UNKNOWN_WORD"),)
     if len(text) > LONGEST_REMEMBERED:
-        return _find(text, identifiers.names, identifiers.numbers, identifiers.dates)
-    return _remembered(text, identifiers.names, identifiers.numbers, identifiers.dates)
+        return _find(text, identifiers.names, identifiers.numbers, identifiers.dates, kinds)
+    return _remembered(text, identifiers.names, identifiers.numbers, identifiers.dates, kinds)
 
 
 def find_own(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
@@ -53,7 +60,9 @@ def find_own(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
     return tuple(_merge(text, [*own.find(text)]))
 
 
-def _find(text: str, names: frozenset[str], numbers: frozenset[str], dates: frozenset[str]) -> tuple[Span, ...]:
+def _find(
+    text: str, names: frozenset[str], numbers: frozenset[str], dates: frozenset[str], kinds: frozenset[str]
+) -> tuple[Span, ...]:
     own = _own(names, numbers, dates)
     found: list[Span] = []
     pieces = list(_between(MARK.finditer(text), 0, len(text)))
@@ -61,7 +70,8 @@ def _find(text: str, names: frozenset[str], numbers: frozenset[str], dates: froz
     while pieces:
         start, stop = pieces.pop()
         piece = text[start:stop]
-        spans = _merge(piece, [*own.find(piece), *_general(piece)])
+        general = (span for span in _general(piece) if span.kind in kinds)
+        spans = _merge(piece, [*own.find(piece), *general])
         found += (Span(start + span.start, start + span.stop, span.kind) for span in spans)
         if spans:
             pieces += ((start + left, start + right) for left, right in _gaps(spans, len(piece)))

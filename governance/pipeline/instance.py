@@ -186,6 +186,9 @@ def cleaners(found: Identifiers, *, dummy: Callable[[str], str]) -> dict[Method,
     """How text is cleaned, by the method that a decision asks for; `dummy` stands for a code that identifies."""
     return {
         Method.TEXT: lambda value, limit: replace_text(value, text.find(value, found), limit=limit),
+        Method.MACHINE: lambda value, limit: replace_text(
+            value, text.find(value, found, kinds=text.OF_MACHINE_TEXT), limit=limit
+        ),
         Method.KEEP: lambda value, limit: replace_text(value, text.find_own(value, found), limit=limit),
         # In part, local codes would become one: 99SMS_[TEXT].
         Method.CODE: lambda value, _limit: dummy(value) if text.find(value, found) else value,

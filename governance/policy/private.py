@@ -62,7 +62,10 @@ def decide(
     beyond = standard.beyond_safe_private().get(key)
     if beyond == "X":
         return PAYLOAD
-    return _as_listed(entry, vr, frozenset(options))
+    verdict = _as_listed(entry, vr, frozenset(options))
+    if beyond == "C" and verdict.method is Method.TEXT:
+        return verdict._replace(method=Method.MACHINE, rule="private-machine-text")
+    return verdict
 
 
 def as_listed(vr: str, options: Iterable[Option]) -> Verdict:

@@ -146,7 +146,7 @@ def safe_private() -> Mapping[tuple[int, int, str], SafePrivate]:
 
 @cache
 def beyond_safe_private() -> Mapping[tuple[int, int, str], str]:
-    """Safe private elements that go all the same (X); keys as `safe_private`."""
+    """Safe private elements that go all the same (X), or whose text a machine writes (C); keys as `safe_private`."""
     return {
         (int(line["group"], 16), int(line["element"][2:], 16), line["private_creator"]): line["action"]
         for line in _lines("beyond_safe_private.csv")

@@ -99,6 +99,44 @@ NOT_SHIFTED = _tags(
 EDITIONS = _tags("ContextGroupVersion", "ContextGroupLocalVersion")
 """Published dates: clean as they are where the code is of a published scheme."""
 
+MACHINE_TEXT = _tags(
+    "Manufacturer",
+    "ManufacturerModelName",
+    "ManufacturerModelVersion",
+    "SoftwareVersions",
+    "SecondaryCaptureDeviceManufacturer",
+    "SecondaryCaptureDeviceManufacturerModelName",
+    "SecondaryCaptureDeviceSoftwareVersions",
+    "HardcopyDeviceManufacturer",
+    "HardcopyDeviceManufacturerModelName",
+    "HardcopyDeviceSoftwareVersion",
+    "ApplicationManufacturer",
+    "ApplicationVersion",
+    "AcquisitionDeviceProcessingCode",
+    "CollimatorGridName",
+    "FilterType",
+    "TypeOfFilters",
+    "ConvolutionKernel",
+    "ImageFilter",
+    "ExposureControlModeDescription",
+    "DetectorManufacturerName",
+    "DetectorManufacturerModelName",
+    "DetectorDescription",
+    "DetectorMode",
+    "TransducerData",
+    "ReceiveCoilName",
+    "ReceiveCoilManufacturerName",
+    "TransmitCoilName",
+    "TransmitCoilManufacturerName",
+    "MultiCoilConfiguration",
+    "MultiCoilElementName",
+    "StackID",
+    "SegmentAlgorithmName",
+    "AlgorithmName",
+    "AlgorithmVersion",
+)
+"""What devices and programs write about themselves: nobody types it, and no vocabulary has all of it."""
+
 BULK = _tags(
     "VerticesOfThePolygonalOutline",
     "TwoDimensionalToThreeDimensionalMapData",
@@ -153,7 +191,7 @@ BINARY = dicom.VRS - CHARACTERS - {"SQ", "UN"}
 
 REMOVED_KIND = Verdict(Action.REMOVE, Method.REMOVE, "wrong-vr")
 _AS_IT_IS = frozenset(
-    {Method.KEEP, Method.DESCEND, Method.TEXT, Method.CODE, Method.UID, Method.AGE, Method.CONSISTENT}
+    {Method.KEEP, Method.DESCEND, Method.TEXT, Method.CODE, Method.MACHINE, Method.UID, Method.AGE, Method.CONSISTENT}
     | {Method.SHIFT, Method.SHIFT_OR_DUMMY}
 )
 
@@ -264,6 +302,8 @@ def unlisted(tag: int, vr: str, place: Place, options: Iterable[Option]) -> Verd
     if "UR" in either:
         return Verdict(Action.DUMMY, Method.DUMMY, "unlisted-address")
     if either & dicom.FREE_TEXT_VRS:
+        if tag in MACHINE_TEXT:
+            return Verdict(Action.CLEAN, Method.MACHINE, "unlisted-machine-text")
         return Verdict(Action.CLEAN, Method.TEXT, "unlisted-text")
     return Verdict(Action.KEEP, Method.KEEP, "unlisted")
 

@@ -230,3 +230,22 @@ def test_importing_the_library_does_not_import_presidio() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
 
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param("TOSHIBA_MEC", "TOSHIBA_MEC", id="no word of the vocabulary"),
+        pytest.param("28\\LX\\MR29.1_EA_2039.g", "28\\LX\\MR29.1_EA_2039.g", id="version"),
+        pytest.param("000000", "000000", id="number"),
+        pytest.param("built 02/23/12", "built [DATE]", id="date"),
+        pytest.param("call 0171-555-8675", "call [ID]", id="telephone"),
+        pytest.param("Praxis Dr. Huber", "Praxis Dr. [NAME]", id="person with a title"),
+        pytest.param("XiO of Kowalczyk", "XiO of [NAME]", id="own name"),
+        pytest.param("8HR 70214", "8HR [ID]", id="own number"),
+    ],
+)
+def test_the_text_of_a_machine_loses_what_is_of_this_study_and_keeps_unknown_words(value: str, expected: str) -> None:
+    person = Identifiers(names=frozenset({"Kowalczyk"}), numbers=frozenset({"70214"}))
+
+    assert expected == replace(value, text.find(value, person, kinds=text.OF_MACHINE_TEXT))

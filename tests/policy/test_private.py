@@ -5,6 +5,7 @@ import pytest
 from governance import policy
 from governance.datatypes import Action, Method, Plan
 from governance.policy import standard
+from governance.policy.verdicts import Place
 from tests.policy.build import Spec, at, decision, instance
 from tests.policy.test_table import rules_with
 
@@ -185,6 +186,15 @@ def test_a_picture_in_a_private_element_goes_although_it_is_listed(key: tuple[in
     element = at(group << 16 | 0x1000 | low, b"\0\0", vr="OB", creator=creator)
 
     assert policy.plan(instance(element), RESEARCH).decisions[-1].rule == "private-payload"
+
+
+@pytest.mark.parametrize("key", [key for key, action in standard.beyond_safe_private().items() if action == "C"])
+def test_the_text_of_a_machine_is_cleaned_as_such(key: tuple[int, int, str]) -> None:
+    group, low, creator = key
+    entry = standard.safe_private()[key]
+    place = Place("ct-image", None, next(iter(entry.parents or ("",))))
+
+    assert Method.MACHINE is RESEARCH.decide(group << 16 | 0x1000 | low, entry.vr, creator, place).method
 
 
 def test_what_we_say_beyond_the_list_is_about_entries_of_the_list() -> None:
