@@ -75,6 +75,9 @@ class Item(Confidential):
     stop: int
 
 
+_CHARACTER_SET = 0x00080005
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Instance(Confidential):
     """One DICOM image object as an element table over its bytes; pixels load on demand.
@@ -98,12 +101,17 @@ class Instance(Confidential):
     """Encapsulated PixelData: (start, stop) of each item's value; the first is the Basic Offset Table."""
     repaired: str = ""
     """Why the reader re-encoded the data set ("big endian", "deflated", "malformed"), or empty."""
+    codecs: tuple[str, ...] = field(init=False)
+    """Python codecs of the SpecificCharacterSet at the top; items may declare their own, see `codecs_of`."""
     _index: dict[int, Element] = field(default_factory=dict)
+    _nested_codecs: dict[Element, tuple[str, ...]] | None = None
 
     def __post_init__(self) -> None:
         if not self._index:
             for element in self.elements:
                 self._index.setdefault(element.tag, element)
+        declared = self.first(_CHARACTER_SET)
+        self.codecs = dicom.encodings("") if declared is None else self._declared(declared)
 
     def first(self, tag: int) -> Element | None:
         """The first top-level element with `tag`."""
@@ -114,20 +122,40 @@ class Instance(Confidential):
         return bytes(self.buffer[element.start : element.stop])
 
     @property
-    def codecs(self) -> tuple[str, ...]:
-        """Python codecs of the instance's SpecificCharacterSet."""
-        declared = self.first(0x00080005)
-        return dicom.encodings(self.value(declared).decode("ascii", "replace").strip("\0 ") if declared else "")
+    def all_codecs(self) -> tuple[str, ...]:
+        """Those of the instance, and of the items that declare their own."""
+        return tuple({codec: None for codecs in (self.codecs, *self._nested().values()) for codec in codecs})
+
+    def codecs_of(self, element: Element) -> tuple[str, ...]:
+        """Python codecs of `element`: of the nearest item around it that declares any (PS3.3, C.12.1.1.2)."""
+        return self._nested().get(element) or self.codecs
+
+    def _nested(self) -> dict[Element, tuple[str, ...]]:
+        if self._nested_codecs is None:
+            self._nested_codecs = dict(self._declared_inside(self.elements, ()))
+        return self._nested_codecs
+
+    def _declared_inside(
+        self, elements: tuple[Element, ...], codecs: tuple[str, ...]
+    ) -> Iterator[tuple[Element, tuple[str, ...]]]:
+        for element in elements:
+            if codecs:
+                yield element, codecs
+            for item in element.items or ():
+                own = next((each for each in item.elements if each.tag == _CHARACTER_SET), None)
+                yield from self._declared_inside(item.elements, codecs if own is None else self._declared(own))
+
+    def _declared(self, character_set: Element) -> tuple[str, ...]:
+        return dicom.encodings(self.value(character_set).decode("ascii", "replace").strip("\0 "))
 
     def decode(self, element: Element) -> list[str]:
         """Values of a text element, unpadded, split at backslashes where its VR allows several.
 
-        Uses the top-level SpecificCharacterSet; items that declare another one are rare
-        and are handled where it matters, in the text stages.
+        An escape that no declared character set explains is left in the text, and such a text is one
+        value: a backslash may be half of a character there.
         """
-        raw = self.value(element).rstrip(b"\0 ")
-        text = dicom.decode(raw, self.codecs)
-        if element.vr in dicom.SINGLE_TEXT_VRS:
+        text = dicom.decode(self.value(element).rstrip(b"\0 "), self.codecs_of(element))
+        if element.vr in dicom.SINGLE_TEXT_VRS or dicom.ESCAPE in text:
             return [text]
         return [part.strip(" \0") for part in text.split("\\")]
 

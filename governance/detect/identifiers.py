@@ -60,36 +60,30 @@ _CLASS_UIDS = re.compile(
 _NO_DATES = frozenset({"19000101", "00010101"})
 """What anonymisers, this one too, write instead of a date."""
 
-_DATE = re.compile(rb"(\d{4})[.]?(0[1-9]|1[0-2])[.]?(0[1-9]|[12]\d|3[01])")
+_DATE = re.compile(r"(\d{4})[.]?(0[1-9]|1[0-2])[.]?(0[1-9]|[12]\d|3[01])", re.ASCII)
 _BETWEEN = re.compile(r"[\s,;()]+")
 
 
 def collect(instance: Instance) -> Identifiers:
     """The identifiers in `instance`, at every depth: of the patient, other persons, orders, objects and days."""
-    raw = _raw_values(instance)
-    codecs = instance.codecs
-    texts = {kind: {dicom.decode(value, codecs) for value in raw[kind]} for kind in ("PN", "numbers", "addresses")}
-    names: set[str] = set()
-    for text in texts["PN"]:
-        for value in text.split("\\"):
-            names.update(_name_parts(value))
-    numbers = {part.strip(" \0") for text in texts["numbers"] for part in text.split("\\")}
-    for text in texts["addresses"]:
-        names.update(w for w in re.findall(r"[^\W\d_]{4,}", text) if not vocabulary.knows(w))
-        numbers.update(re.findall(r"\d[\d ()/-]{3,}\d", text))
-    uids = {part.strip(b" \0").decode("ascii", "replace") for value in raw["UI"] for part in value.split(b"\\")}
+    found = _values(instance)
+    names = {part for value in found["PN"] for part in _name_parts(value)}
+    numbers = set(found["numbers"])
+    for address in found["addresses"]:
+        names.update(w for w in re.findall(r"[^\W\d_]{4,}", address) if not vocabulary.knows(w))
+        numbers.update(re.findall(r"\d[\d ()/-]{3,}\d", address))
     return Identifiers(
         names=frozenset(names),
         numbers=frozenset(number for number in numbers if len(number) >= 2),
-        uids=frozenset(uid for uid in uids if uid and not dicom.is_registered(uid)),
-        dates=frozenset(_days(raw["dates"])),
+        uids=frozenset(uid for uid in found["UI"] if uid and not dicom.is_registered(uid)),
+        dates=frozenset(_days(found["dates"])),
     )
 
 
-def _raw_values(instance: Instance) -> dict[str, set[bytes]]:
-    """The value bytes that hold identifiers, each once: functional groups repeat them for every frame."""
-    raw: dict[str, set[bytes]] = {"PN": set(), "UI": set(), "dates": set(), "numbers": set(), "addresses": set()}
-    buffer = instance.buffer
+def _values(instance: Instance) -> dict[str, set[str]]:
+    """The values that hold identifiers, each once: functional groups repeat them for every frame."""
+    found: dict[str, set[str]] = {"PN": set(), "UI": set(), "dates": set(), "numbers": set(), "addresses": set()}
+    seen: set[tuple[str, bytes, tuple[str, ...]]] = set()
     for element in (*instance.meta, *instance.walk()):
         tag, vr = element.tag, element.vr
         if vr == "UI":
@@ -103,8 +97,11 @@ def _raw_values(instance: Instance) -> dict[str, set[bytes]]:
         else:
             kind = "addresses" if tag in _ADDRESSES else ""
         if kind:
-            raw[kind].add(bytes(buffer[element.start : element.stop]))
-    return raw
+            each = kind, instance.value(element), instance.codecs_of(element)
+            if each not in seen:
+                seen.add(each)
+                found[kind].update(instance.decode(element))
+    return found
 
 
 @lru_cache(maxsize=4096)
@@ -128,14 +125,11 @@ def _name_parts(value: str) -> Iterator[str]:
             yield "^".join(family_given)
 
 
-def _days(values: Iterable[bytes]) -> Iterator[str]:
-    for value in values:
-        for part in value.split(b"\\"):
-            match = _DATE.match(part.strip(b" \0"))
-            if match is not None:
-                day = b"".join(match.groups()).decode()
-                if day not in _NO_DATES:
-                    yield day
+def _days(values: Iterable[str]) -> Iterator[str]:
+    for match in filter(None, map(_DATE.match, values)):
+        day = "".join(match.groups())
+        if day not in _NO_DATES:
+            yield day
 
 
 # ------------------------------------------------------------------------ search

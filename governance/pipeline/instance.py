@@ -284,7 +284,7 @@ def inspect(
         raise Leak("bytes outside the data set survived")
     skip = native_pixels(written)
     kinds = identifiers.search(
-        data, found, codecs=instance.codecs, skip=skip, allowed=frozenset(replaced.shifted_dates)
+        data, found, codecs=instance.all_codecs, skip=skip, allowed=frozenset(replaced.shifted_dates)
     )
     if kinds:
         raise Leak(f"still there after writing: {', '.join(kinds)}")

@@ -129,7 +129,7 @@ class Pseudonymiser(Confidential):
             return  # its bytes stay what they were
         if decision.method in (Method.SHIFT, Method.SHIFT_OR_DUMMY):
             replaced.shifted_dates.update(value[:8] for value in values if value)
-        replaced.edits[element] = dicom.encode("\\".join(values), instance.codecs)
+        replaced.edits[element] = dicom.encode("\\".join(values), instance.codecs_of(element))
 
     def _patient(self, value: str, element: Element, subject: Subject, _shift: DateShift) -> str:
         # A nested PatientID may be another number; its own pseudonym keeps it apart.

@@ -110,7 +110,7 @@ def _formed(value: bytes, vr: str) -> bytes | None:
 def _codes(instance: Instance, element: Element, *, clean: Clean, own: Clean) -> bytes | None:
     values = instance.decode(element)
     codes = [value if _is_code(value, element.tag, clean=clean, own=own) else "" for value in values]
-    return None if codes == values else _encode(codes, instance) if any(codes) else b""
+    return None if codes == values else _encode(codes, instance, element) if any(codes) else b""
 
 
 def _is_code(value: str, tag: int, *, clean: Clean, own: Clean) -> bool:
@@ -134,10 +134,10 @@ def _clean(instance: Instance, element: Element, clean: Clean) -> bytes | None:
     cleaned = [clean(value, limit) if value.strip() else value for value in values]
     if cleaned == values and "�" not in "".join(values):
         return None
-    return _encode(cleaned, instance)
+    return _encode(cleaned, instance, element)
 
 
-def _encode(values: list[str], instance: Instance) -> bytes:
-    encoded = dicom.encode("\\".join(values), instance.codecs)
+def _encode(values: list[str], instance: Instance, element: Element) -> bytes:
+    encoded = dicom.encode("\\".join(values), instance.codecs_of(element))
     # Padded as text here: a private element whose VR the file does not tell would get a NUL.
     return encoded + b" " * (len(encoded) % 2)

@@ -153,6 +153,14 @@ def test_the_first_byte_of_the_next_tag_hides_nothing(tag: int, explicit: bool) 
     assert search(data, known, codecs=LATIN) == ("id", "name", "uid")
 
 
+def test_collects_a_name_by_the_character_set_of_its_item() -> None:
+    dataset, step = Dataset(), Dataset()
+    step.SpecificCharacterSet, step.PerformingPhysicianName = "ISO_IR 144", "Иванова^Анна"
+    dataset.SpecificCharacterSet, dataset.RequestAttributesSequence = "ISO_IR 100", [step]
+
+    assert {"Иванова", "Анна"} <= collect(instance_of(dataset)).names
+
+
 @pytest.mark.parametrize(
     ("written", "known"),
     [
