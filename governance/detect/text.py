@@ -230,10 +230,17 @@ def _number_expressions(numbers: frozenset[str]) -> Iterator[str]:
 
 
 def _date_expressions(dates: frozenset[str]) -> Iterator[str]:
-    """Own days without a year (03/04, 4-3) and in six digits; complete dates are found by their form."""
+    """Own days without a year (03/04, 4-3, 4.3.), in six digits, and with anything between their parts.
+
+    Other complete dates are found by their form.
+    """
+    gap = r"[\W_]{1,3}"
     for date in sorted(dates):
-        year, month, day = date[2:4], int(date[4:6]), int(date[6:8])
-        for first, second in ((month, day), (day, month)):
-            yield rf"(?<!\d)(?<!\d[./-])0?{first}[/-]0?{second}(?!\d)(?![./-]\d)"
-        mm, dd = date[4:6], date[6:8]
-        yield rf"(?<!\d)(?:{year}{mm}{dd}|{dd}{mm}{year}|{mm}{dd}{year})(?!\d)"
+        month, day = int(date[4:6]), int(date[6:8])
+        yy, mm, dd = date[2:4], date[4:6], date[6:8]
+        year, m, d = rf"(?:{date[:2]})?{yy}", rf"0?{month}", rf"0?{day}"
+        yield rf"(?<!\d)(?<!\d\.)(?:{m}[/-]{d}|{d}[/-]{m})(?!\d)(?!\.\d)"
+        yield rf"(?<!\d)(?<!\d\.){d}\. ?{m}\.(?!\d)"
+        yield rf"(?<!\d)(?:{yy}{mm}{dd}|{dd}{mm}{yy}|{mm}{dd}{yy})(?!\d)"
+        yield rf"(?<!\d)(?:{d}{gap}{m}|{m}{gap}{d}){gap}{year}(?!\d)"
+        yield rf"(?<!\d){year}{gap}{m}{gap}{d}(?!\d)"

@@ -39,6 +39,9 @@ date_spellings = (
     lambda day: f"{day[6:]}.{day[4:6]}.{day[:4]}",
     lambda day: f"{int(day[4:6])}/{int(day[6:])}/{day[2:4]}",
     lambda day: f"{int(day[4:6])}/{int(day[6:])}",
+    lambda day: f"{int(day[6:])}. {int(day[4:6])}. {day[:4]}",
+    lambda day: f"{int(day[6:])} {day[4:6]} {day[2:4]}",
+    lambda day: f"{day[6:]} / {day[4:6]} / {day[:4]}",
     lambda day: f"{int(day[6:])} {('Mar', 'Aug', 'Nov')[('03', '08', '11').index(day[4:6])]} {day[:4]}",
 )
 

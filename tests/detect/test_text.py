@@ -140,6 +140,12 @@ def test_a_word_that_nobody_knows_is_masked() -> None:
         pytest.param("copy of 1.2.826.0.1.3680043.8.498", "copy of [ID]", id="UID"),
         pytest.param("in SW1A 1AA today", "in [ID] today", id="British postcode"),
         pytest.param("in 1017 ZN today", "in [ID] today", id="Dutch postcode"),
+        pytest.param("born 13. 12. 1981", "[TEXT] [DATE]", id="German date with blanks"),
+        pytest.param("seen 5. 6. 11", "seen [DATE]", id="German date with blanks and two-digit year"),
+        pytest.param("seen 13 / 12 / 1981", "seen [DATE]", id="slashes with blanks"),
+        pytest.param("seen 05.06. 2011", "seen [DATE]", id="blank before the year"),
+        pytest.param("seen 13 12 1981", "seen [DATE]", id="blanks alone"),
+        pytest.param("seen 1981 12 13", "seen [DATE]", id="blanks alone, year first"),
         pytest.param("woman, 94 years", "woman, [TEXT]", id="age above 89"),
         pytest.param("Dr. White saw", "Dr. [NAME] [TEXT]", id="title before a clinical word"),
         pytest.param("number ٣٤٥٦٧٨", "number [ID]", id="digits of another script"),
@@ -164,6 +170,7 @@ def test_marks_what_has_the_form_of_an_identifier(value: str, expected: str) -> 
         pytest.param("MR Brain, DR Chest", id="modalities are no titles"),
         pytest.param("t1_fl2d 1024 AX", id="matrix and direction are no postcode"),
         pytest.param("[NAME] [DATE] [ID] [TEXT] chest", id="marks"),
+        pytest.param("TE 5 10 15", id="three numbers"),
     ],
 )
 def test_leaves_numbers_of_machines_alone(value: str) -> None:
@@ -197,6 +204,11 @@ def test_a_name_that_is_a_clinical_word_is_masked_with_the_rest_of_the_name() ->
 
 def test_a_name_that_is_a_word_and_a_name_is_masked_alone() -> None:
     assert cleaned("Long axis", Identifiers(names=frozenset({"Long"}))) == "[NAME] axis"
+
+
+@pytest.mark.parametrize("birthday", ["13 12 81", "13.12.", "13_12_81", "81-12-13", "12 / 13 / 81"])
+def test_own_days_are_found_with_anything_between(birthday: str) -> None:
+    assert cleaned(f"chest {birthday} left", Identifiers(dates=frozenset({"19811213"}))) == "chest [DATE] left"
 
 
 def test_own_number_is_found_without_its_zeros_and_with_separators() -> None:
