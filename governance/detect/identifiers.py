@@ -8,6 +8,7 @@ What `search` does not find, so that ordinary files pass:
   names of up to 4 letters need text around them, and names of up to 5 are not looked for in
   compressed pixels, where chance alone would make them;
 - numbers shorter than 5 digits, round ones such as 10000, and UIDs of fewer than five parts;
+- identifiers of known words with fewer than 3 digits or 5 characters: CT12, HEAD1, "Study 1";
 - a number inside a longer number, a UID that only begins another UID;
 - other spellings than case, diacritics and umlauts; anything across a line break; a short
   ideographic name in a 7-bit code (ISO 2022) that does not follow its escape sequence.
@@ -22,7 +23,7 @@ from functools import lru_cache
 from governance import dicom
 from governance.datatypes import Identifiers, Instance
 from governance.detect import vocabulary
-from governance.detect.literals import SHORTEST_NAME, SHORTEST_NUMBER, literals
+from governance.detect.literals import SHORTEST_NAME, SHORTEST_NUMBER, digits_of, literals
 
 SHORTEST_UID, LONGEST_VERSION = 5, 16
 """A UID has more parts, or more characters, than the number of a version."""
@@ -151,7 +152,8 @@ def search(
     """
     spelled = literals(identifiers.names, identifiers.numbers, codecs)
     uids = {uid.encode() for uid in identifiers.uids - allowed if _is_long(uid)}
-    numbers = {number.encode() for number in identifiers.numbers - allowed if _is_telling(number)}
+    digits = {run for number in identifiers.numbers - allowed for run in digits_of(number)}
+    numbers = {run.encode() for run in digits - allowed if _is_telling(run)}
     dates = {date.encode() for date in identifiers.dates - allowed}
     found: set[str] = set()
     for piece in _pieces(data, skip):

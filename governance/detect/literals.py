@@ -10,8 +10,15 @@ from typing import NamedTuple
 from governance.detect import vocabulary
 
 SHORTEST_NAME, SHORTEST_NUMBER = 3, 5
+LEAST_DIGITS, LEAST_LETTERS = 3, 4
+"""Of an identifier that is made of known words, and of two names together that are short."""
 LONGEST_WORD = 6
 """Longer names are found inside words too; `text.py` masks by the same length."""
+
+_WORDS = re.compile(r"[^\W_]+")
+_DIGITS = re.compile(r"[0-9]+")
+# Not a part of a UID or of a decimal number.
+_RUN = re.compile(r"(?<![0-9])(?<![0-9]\.)[0-9]+(?!\.?[0-9])")
 
 
 class _Form(NamedTuple):
@@ -91,13 +98,41 @@ def literals(names: frozenset[str], numbers: frozenset[str], codecs: tuple[str, 
                 if "^" in name or not vocabulary.is_clinical(spelling):
                     _encode(forms, "name", spelling, codecs)
     for number in numbers:
-        if not number.isdecimal() and len(number) >= SHORTEST_NUMBER - 1 and not _only_words(number):
+        if is_telling(number):
             _encode(forms, "id", number, codecs)
     return Literals(forms)
 
 
-def _only_words(text: str) -> bool:
-    return all(vocabulary.knows(word) for word in re.findall(r"[^\W_]+", text))
+def says_nothing(number: str) -> bool:
+    """Whether an identifier holds no digit and only words of any report: somebody typed a description there."""
+    return not any(map(str.isdigit, number)) and all(map(vocabulary.is_clinical, _WORDS.findall(number)))
+
+
+def is_telling(number: str) -> bool:
+    """Whether an identifier, other than digits alone, means something where it turns up as it is written.
+
+    Of known words and digits that takes three digits and five characters: AB123 does, while
+    CT12 and HEAD1 are also what sequences and regions of the body are called. With an
+    unknown word four characters do, since names of that length do.
+    """
+    if number.isdecimal() and number.isascii():
+        return False
+    if all(map(vocabulary.knows, _WORDS.findall(number))):
+        return sum(map(str.isdigit, number)) >= LEAST_DIGITS and _length(number) >= SHORTEST_NUMBER
+    return len(number) >= SHORTEST_NUMBER - 1
+
+
+def digits_of(number: str) -> frozenset[str]:
+    """The digits of an identifier that are looked for alone: all if it holds no letter, and long runs.
+
+    Of `MRN-7654321` people write the digits; of `123-45-6789` systems leave out the hyphens.
+    """
+    if number.isdecimal():
+        return frozenset({number})
+    runs = set(_RUN.findall(number))
+    if not any(map(str.isalpha, number)):
+        runs.add("".join(_DIGITS.findall(number)))
+    return frozenset(run for run in runs if len(run.lstrip("0")) >= SHORTEST_NUMBER)
 
 
 def _alone_or_together(name: str) -> Iterator[str]:
@@ -168,7 +203,7 @@ def _alternation(literals: list[bytes]) -> bytes:
 
 # Explicit VR: group, element, VR, length; implicit: group, element, length below 64 KiB.
 _TAG = re.compile(
-    rb"[a-z](?:\0|.{3}(?:(?:a[est]|cs|d[ast]|f[dl]|is|l[ot]|o[bdflvw]|pn|s[hlqstv]|tm|u[cilnrstv]).[\0-\x1f]|..\0\0))",
+    rb"[a-z0-9](?:\0|.{3}(?:(?:a[est]|cs|d[ast]|f[dl]|is|l[ot]|o[bdflvw]|pn|s[hlqstv]|tm|u[cilnrstv]).[\0-\x1f]|..\0\0))",
     re.DOTALL,
 )
 _LETTER = frozenset(b"abcdefghijklmnopqrstuvwxyz")

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from governance.datatypes import Identifiers, Span
 from governance.detect import patterns, vocabulary
-from governance.detect.literals import LONGEST_WORD, has_case, spellings
+from governance.detect.literals import LONGEST_WORD, digits_of, has_case, says_nothing, spellings
 
 LONGEST_TEXT = 100_000
 """Longer texts are no descriptions; all of it is one span."""
@@ -212,10 +212,11 @@ def _name_expressions(names: frozenset[str]) -> Iterator[str]:
 
 def _number_expressions(numbers: frozenset[str]) -> Iterator[str]:
     """Numbers of three characters and more; longer ones also with separators or without leading zeros."""
-    for number in sorted(numbers):
+    runs = {run for number in numbers for run in digits_of(number)}
+    for number in sorted(numbers | runs, key=lambda number: (-len(number), number)):
         characters = [c for c in vocabulary.fold(number) if c.isalnum()]
         bare = "".join(characters)
-        if len(bare) < 3 or (bare.isalpha() and vocabulary.is_clinical(bare)):
+        if len(bare) < 3 or says_nothing(number):
             continue
         between = r"[\W_]{0,2}" if len(bare.lstrip("0")) >= 5 else ""
         if bare.isdecimal():

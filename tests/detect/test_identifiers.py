@@ -153,6 +153,38 @@ def test_the_first_byte_of_the_next_tag_hides_nothing(tag: int, explicit: bool) 
     assert search(data, known, codecs=LATIN) == ("id", "name", "uid")
 
 
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [
+        ("123-45-6789", b" 123-45-6789 "),
+        ("123-45-6789", b" 123456789 "),
+        ("1234567-8", b"DS\x0a\x001234567-8 "),
+        ("12-345-678", b"12-345-678"),
+        ("AB1234", b"SH\x06\x00AB1234\x32\x00\x60\x10LO\x04\x00"),
+        ("AB123", b" ab123 "),
+        ("MRN-7654321", b"IS\x08\x007654321 "),
+        ("MRN.7654321", b" 7654321 "),
+        ("WEBERHOF", b" Weberhof "),
+    ],
+)
+def test_a_number_is_found_as_it_is_written_and_by_its_digits(number: str, written: bytes) -> None:
+    assert search(written, Identifiers(numbers=frozenset({number})), codecs=LATIN) == ("id",)
+
+
+@pytest.mark.parametrize("number", ["1", "12", "1-2", "CT1", "CT12", "HEAD1", "Study 1", "CE CIRCULAR ECT"])
+def test_a_number_too_short_to_be_told_from_chance_is_not_looked_for(number: str) -> None:
+    known = Identifiers(numbers=frozenset({number}))
+
+    assert search(f" {number} ".encode(), known, codecs=LATIN) == ()
+
+
+def test_the_parts_of_a_uid_inside_a_number_are_not_looked_for_alone() -> None:
+    """Siemens makes procedure step IDs of the device's UID, which ends in its serial number."""
+    known = Identifiers(numbers=frozenset({"12.04.14-DST-1.3.12.2.1107.5.2.32.35235"}))
+
+    assert search(b" 35235 ", known, codecs=LATIN) == ()
+
+
 def test_collects_a_name_by_the_character_set_of_its_item() -> None:
     dataset, step = Dataset(), Dataset()
     step.SpecificCharacterSet, step.PerformingPhysicianName = "ISO_IR 144", "Иванова^Анна"

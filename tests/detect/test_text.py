@@ -206,6 +206,19 @@ def test_a_name_that_is_a_word_and_a_name_is_masked_alone() -> None:
     assert cleaned("Long axis", Identifiers(names=frozenset({"Long"}))) == "[NAME] axis"
 
 
+def test_an_own_number_that_is_a_description_masks_no_description() -> None:
+    """Sites type one into StudyID; the descriptions beside it would all be gone."""
+    person = Identifiers(numbers=frozenset({"CE CIRCULAR ECT"}))
+
+    assert cleaned("CE CIRCULAR ECT", person) == "CE CIRCULAR ECT"
+
+
+def test_the_digits_of_an_own_mixed_number_are_found() -> None:
+    person = Identifiers(numbers=frozenset({"MRN-7654321"}))
+
+    assert cleaned("matrix 7654321x2", person) == "matrix [ID]"
+
+
 @pytest.mark.parametrize("birthday", ["13 12 81", "13.12.", "13_12_81", "81-12-13", "12 / 13 / 81"])
 def test_own_days_are_found_with_anything_between(birthday: str) -> None:
     assert cleaned(f"chest {birthday} left", Identifiers(dates=frozenset({"19811213"}))) == "chest [DATE] left"
