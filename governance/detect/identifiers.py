@@ -2,8 +2,8 @@
 
 What `search` does not find, so that ordinary files pass:
 
-- parts of names that every other report holds ("HEAD", "Phantom") are looked for only
-  beside the rest of the name, and parts shorter than 3 letters not at all;
+- parts of names that every other report holds ("HEAD", "Phantom"), and those shorter than 3
+  letters, are looked for only beside the rest of the name; an initial beside a short name is not;
 - names of up to 6 letters count only as whole words, so that Ada is not found in "adaptive";
   names of up to 4 letters need text around them, and names of up to 5 are not looked for in
   compressed pixels, where chance alone would make them;

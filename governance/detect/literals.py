@@ -2,9 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import NamedTuple
 
 from governance.detect import vocabulary
@@ -12,6 +12,8 @@ from governance.detect import vocabulary
 SHORTEST_NAME, SHORTEST_NUMBER = 3, 5
 LEAST_DIGITS, LEAST_LETTERS = 3, 4
 """Of an identifier that is made of known words, and of two names together that are short."""
+MOST_PARTS = 3
+"""Of a name of clinical words: more can be put in too many orders."""
 LONGEST_WORD = 6
 """Longer names are found inside words too; `text.py` masks by the same length."""
 
@@ -95,7 +97,7 @@ def literals(names: frozenset[str], numbers: frozenset[str], codecs: tuple[str, 
     for name in names:
         for text in _alone_or_together(name):
             for spelling in spellings(text):
-                if "^" in name or not vocabulary.is_clinical(spelling):
+                if len(parts_of(name)) > 1 or not vocabulary.is_clinical(spelling):
                     _encode(forms, "name", spelling, codecs)
     for number in numbers:
         if is_telling(number):
@@ -136,16 +138,46 @@ def digits_of(number: str) -> frozenset[str]:
 
 
 def _alone_or_together(name: str) -> Iterator[str]:
-    """What of a collected name is worth looking for: itself, or for clinical words all of it."""
-    if "^" not in name:
-        if not vocabulary.is_clinical(name) and (len(name) >= SHORTEST_NAME or not has_case(name)):
-            yield name
+    """What of a collected name is worth looking for: itself, or what says nothing alone beside the rest."""
+    if len(parts_of(name)) == 1 and _stands_alone(name):
+        yield name
+    for parts in together(name):
+        for order in permutations(parts) if len(parts) <= MOST_PARTS else ():
+            yield from (between.join(order) for between in ("^", " ", ", ", ",", "_", "-", "."))
+            if not vocabulary.knows("".join(order)):
+                yield "".join(order)
+
+
+def parts_of(name: str) -> list[str]:
+    """The words of a collected name: one, or those of family and given name together."""
+    return [part for part in re.split(r"[\s^]+", name) if part]
+
+
+def together(name: str) -> Iterator[tuple[str, ...]]:
+    """Parts of a collected name that are looked for only beside each other.
+
+    Clinical words: family and given name whole, if they are long ("HEAD^PHANTOM"). Parts shorter
+    than 3 letters: each pair ("Xu^Yi"), with 4 letters at least where letters have cases, since
+    a word and an initial stand beside each other by chance.
+    """
+    parts = parts_of(name)
+    if _are_nobody(parts):
+        if "^" in name and len(parts) > 1 and sum(map(len, parts)) > LONGEST_WORD:
+            yield tuple(parts)
         return
-    parts = [part for part in re.split(r"[\s^]+", name) if part]
-    together = 2 <= len(parts) <= 3 and sum(map(len, parts)) > LONGEST_WORD
-    if together and all(vocabulary.is_clinical(part) for part in parts):
-        for order in permutations(parts):
-            yield from (between.join(order) for between in ("^", " ", ", ", ",", "_"))
+    for pair in combinations((part for part in parts if len(part) == 1 or not _stands_alone(part)), 2):
+        letters = sum(map(str.isalpha, "".join(pair)))
+        if (letters >= LEAST_LETTERS or not has_case("".join(pair))) and not _are_nobody(pair):
+            yield pair
+
+
+def _stands_alone(part: str) -> bool:
+    return not vocabulary.is_clinical(part) and (len(part) >= SHORTEST_NAME or not has_case(part))
+
+
+def _are_nobody(parts: Iterable[str]) -> bool:
+    """Whether nobody is called so, such as PET and CT, or "de" and "la"."""
+    return all(vocabulary.is_clinical(part) and vocabulary.fold(part) not in vocabulary.names() for part in parts)
 
 
 def has_case(text: str) -> bool:

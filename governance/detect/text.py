@@ -18,7 +18,14 @@ from typing import NamedTuple
 
 from governance.datatypes import Identifiers, Span
 from governance.detect import patterns, vocabulary
-from governance.detect.literals import LONGEST_WORD, digits_of, has_case, says_nothing, spellings
+from governance.detect.literals import (
+    LONGEST_WORD,
+    digits_of,
+    has_case,
+    says_nothing,
+    spellings,
+    together,
+)
 
 LONGEST_TEXT = 100_000
 """Longer texts are no descriptions; all of it is one span."""
@@ -204,10 +211,10 @@ def _name_expressions(names: frozenset[str]) -> Iterator[str]:
     if forms - anywhere:
         yield rf"(?<![^\W\d_]){_either(forms)}+(?![^\W\d_])"
     for name in names:
-        parts = [vocabulary.fold(part) for part in re.split(r"[\s^]+", name) if part]
-        if "^" in name and sum(map(len, parts)) > LONGEST_WORD:
-            words = _either(parts)
-            yield rf"(?<![^\W_]){words}(?:[\W_]{{0,3}}{words}){{{len(parts) - 1},}}(?![^\W_])"
+        for parts in together(name):
+            folded = [vocabulary.fold(part) for part in parts]
+            words, gap = _either(folded), "{1,3}" if vocabulary.knows("".join(folded)) else "{0,3}"
+            yield rf"(?<![^\W\d_]){words}(?:[\W_]{gap}{words}){{{len(parts) - 1},}}(?![^\W\d_])"
 
 
 def _number_expressions(numbers: frozenset[str]) -> Iterator[str]:

@@ -185,6 +185,27 @@ def test_the_parts_of_a_uid_inside_a_number_are_not_looked_for_alone() -> None:
     assert search(b" 35235 ", known, codecs=LATIN) == ()
 
 
+@pytest.mark.parametrize("written", ["XU YI", "Yi, Xu", "xu_yi", "Yi-Xu", "Xu.Yi", "XUYI", "Xu^Yi"])
+def test_a_name_of_two_short_parts_is_found_together(written: str) -> None:
+    known = Identifiers(names=frozenset(identifiers._name_parts("Xu^Yi")))
+
+    assert search(f"CS {written} ".encode(), known, codecs=LATIN) == ("name",)
+    assert search(b"CS XU, T1 YI ", known, codecs=LATIN) == ()
+
+
+def test_a_name_of_two_characters_is_found_together() -> None:
+    known = Identifiers(names=frozenset(identifiers._name_parts("王^伟")))
+
+    assert search("CT 王伟 ".encode(), known, codecs=LATIN) == ("name",)
+
+
+@pytest.mark.parametrize("name", ["PET^CT", "De La^X", "QA^1"])
+def test_short_words_that_nobody_is_called_are_not_looked_for(name: str) -> None:
+    known = Identifiers(names=frozenset(identifiers._name_parts(name)))
+
+    assert search(b"CS PET CT de la QA 1 ", known, codecs=LATIN) == ()
+
+
 def test_collects_a_name_by_the_character_set_of_its_item() -> None:
     dataset, step = Dataset(), Dataset()
     step.SpecificCharacterSet, step.PerformingPhysicianName = "ISO_IR 144", "Иванова^Анна"

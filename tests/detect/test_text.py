@@ -206,6 +206,13 @@ def test_a_name_that_is_a_word_and_a_name_is_masked_alone() -> None:
     assert cleaned("Long axis", Identifiers(names=frozenset({"Long"}))) == "[NAME] axis"
 
 
+def test_a_name_of_two_short_clinical_words_is_masked_only_together() -> None:
+    person = Identifiers(names=frozenset({"Do", "An", "Do^An"}))
+
+    assert cleaned("chest Do An", person) == cleaned("chest AN, DO", person) == "chest [NAME]"
+    assert cleaned("done on an axis", person) == "done on an axis"
+
+
 def test_an_own_number_that_is_a_description_masks_no_description() -> None:
     """Sites type one into StudyID; the descriptions beside it would all be gone."""
     person = Identifiers(numbers=frozenset({"CE CIRCULAR ECT"}))
