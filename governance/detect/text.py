@@ -14,8 +14,10 @@ The marks that `scrub.text` writes are left alone, so that cleaning twice change
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
+from governance import dicom
 from governance.datatypes import Identifiers, Span
 from governance.detect import patterns, vocabulary
 from governance.detect.literals import (
@@ -41,7 +43,12 @@ OF_MACHINE_TEXT = frozenset({"NAME", "DATE", "CONTACT"})
 """What is looked for where no person types: versions look like ids, and model names are in no vocabulary."""
 
 _WORD = re.compile(r"[^\W_]+")
-_LETTERS = re.compile(r"[^\W\d_]+")
+_LETTER = r"[^\W\d_]"
+# Three single letters and more with the same between all of them: "M U E L L E R", "M.u.e.l.l.e.r".
+_SPELLED = re.compile(rf"(?<![^\W_]){_LETTER}([\W_]{{1,2}}?)\1*{_LETTER}(?:\1+{_LETTER})+(?![^\W_])")
+_DIRECTIONS = re.compile("(?:rl|lr|ap|pa|hf|fh|si|is)+")
+LEAST_SPELLED = 4
+"""Fewer single letters are initials of things: L, P, S."""
 # Titles with a small letter or a full stop: MR and DR without are modalities.
 _TITLED = re.compile(
     r"(?<![^\W_])(?:(?:Dr|Prof|Mr|Mrs|Ms|Miss|Herr|Hr|Frau|Fr|Mme|Mlle|Sra?|Dott(?:oressa)?|Drs)\b\.?"
@@ -52,25 +59,29 @@ _TITLED = re.compile(
 def find(text: str, identifiers: Identifiers, *, kinds: frozenset[str] = ALL) -> tuple[Span, ...]:
     """Spans of `text` that may identify, in order, disjoint; whole words, never parts of one.
 
+    Behind an escape that no character set explains, bytes are not the letters that they look
+    like; with a NUL inside they are UTF-16, whose letters would each stand alone.
     kinds: what is looked for besides this study's own identifiers.
     """
-    if len(text) > LONGEST_TEXT:
+    if len(text) > LONGEST_TEXT or "\0" in text:
         return (Span(0, len(text), "UNKNOWN_WORD"),)
-    if len(text) > LONGEST_REMEMBERED:
-        return _find(text, identifiers.names, identifiers.numbers, identifiers.dates, kinds)
-    return _remembered(text, identifiers.names, identifiers.numbers, identifiers.dates, kinds)
+    readable, escape, _ = text.partition(dicom.ESCAPE)
+    search = _remembered if len(readable) <= LONGEST_REMEMBERED else _find
+    found = search(readable, kinds, *_sets(identifiers))
+    return (*found, Span(len(readable), len(text), "UNKNOWN_WORD")) if escape else found
 
 
 def find_own(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
     """Spans of `text` that hold this study's own identifiers, and nothing else; whole words."""
-    own = _own(identifiers.names, identifiers.numbers, identifiers.dates)
-    return tuple(_merge(text, [*own.find(text)]))
+    return tuple(_merge(text, [*_own(*_sets(identifiers)).find(text)]))
 
 
-def _find(
-    text: str, names: frozenset[str], numbers: frozenset[str], dates: frozenset[str], kinds: frozenset[str]
-) -> tuple[Span, ...]:
-    own = _own(names, numbers, dates)
+def _sets(identifiers: Identifiers) -> tuple[frozenset[str], ...]:
+    return identifiers.names, identifiers.numbers, identifiers.dates
+
+
+def _find(text: str, kinds: frozenset[str], *identifiers: frozenset[str]) -> tuple[Span, ...]:
+    own = _own(*identifiers)
     found: list[Span] = []
     pieces = list(_between(MARK.finditer(text), 0, len(text)))
     # Marking one word can make its neighbour stand out, so what is left is looked at until nothing is found.
@@ -137,6 +148,17 @@ def _joins(character: str) -> bool:
 # ------------------------------------------------------------- layers that know no patient
 
 
+def _spelled(text: str) -> Iterator[tuple[re.Match[str], str]]:
+    """Runs of single letters, and the folded word that they spell."""
+    for match in _SPELLED.finditer(text):
+        yield match, vocabulary.fold("".join(filter(str.isalpha, match[0])))
+
+
+def _is_list(word: str) -> bool:
+    """Whether single letters are no word spelled out: L/R/A/P, or A, B, C, D."""
+    return _DIRECTIONS.fullmatch(word) is not None or all(ord(b) - ord(a) == 1 for a, b in pairwise(word))
+
+
 @lru_cache(maxsize=4096)
 def _general(text: str) -> tuple[Span, ...]:
     """What has the form of an identifier, stands after a title, or is no word that we know."""
@@ -146,6 +168,11 @@ def _general(text: str) -> tuple[Span, ...]:
         Span(match.start(), match.end(), "UNKNOWN_WORD")
         for match in _WORD.finditer(text)
         if not vocabulary.knows(match[0])
+    )
+    found += (
+        Span(match.start(), match.end(), "UNKNOWN_WORD")
+        for match, word in _spelled(text)
+        if len(word) >= LEAST_SPELLED and not (vocabulary.knows(word) or _is_list(word))
     )
     return tuple(found)
 
@@ -188,6 +215,9 @@ class _Own:
         for kind, pattern in self._patterns:
             for match in pattern.finditer(folded.text):
                 yield folded.span(match, kind)
+            for match, word in _spelled(text):
+                if pattern.search(word):
+                    yield Span(match.start(), match.end(), kind)
 
 
 _own = lru_cache(maxsize=64)(_Own)

@@ -31,6 +31,8 @@ name_spellings = (
     lambda name: unicodedata.normalize("NFD", name),
     lambda name: "".join(c for c in unicodedata.normalize("NFD", name) if not unicodedata.combining(c)),
     lambda name: name.lower().translate(_UMLAUTS),
+    lambda name: " ".join(name) if len(name) >= 3 else name,
+    lambda name: ".".join(name.upper()) if len(name) >= 3 else name,
 )
 number_spellings = (str, str.lower, lambda number: number.replace("-", " "), lambda number: number.replace("-", ""))
 date_spellings = (

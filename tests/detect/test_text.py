@@ -147,6 +147,11 @@ def test_a_word_that_nobody_knows_is_masked() -> None:
         pytest.param("seen 13 12 1981", "seen [DATE]", id="blanks alone"),
         pytest.param("seen 1981 12 13", "seen [DATE]", id="blanks alone, year first"),
         pytest.param("woman, 94 years", "woman, [TEXT]", id="age above 89"),
+        pytest.param("M U E L L E R  H A N S", "[TEXT]", id="names spelled out"),
+        pytest.param("M.u.e.l.l.e.r", "[TEXT]", id="a name with full stops"),
+        pytest.param("S A R A H chest", "[TEXT] chest", id="a name that holds only letters of directions"),
+        pytest.param("CT \x1b$B;3ED chest", "CT [TEXT]", id="an escape that nothing declares"),
+        pytest.param("W\0e\0b\0e\0r\0h\0o\0f", "[TEXT]", id="UTF-16"),
         pytest.param("Dr. White saw", "Dr. [NAME] [TEXT]", id="title before a clinical word"),
         pytest.param("number ٣٤٥٦٧٨", "number [ID]", id="digits of another script"),
         pytest.param("患者 王小明 胸部", "[TEXT] [TEXT] 胸部", id="ideographic name"),
@@ -170,6 +175,10 @@ def test_marks_what_has_the_form_of_an_identifier(value: str, expected: str) -> 
         pytest.param("MR Brain, DR Chest", id="modalities are no titles"),
         pytest.param("t1_fl2d 1024 AX", id="matrix and direction are no postcode"),
         pytest.param("[NAME] [DATE] [ID] [TEXT] chest", id="marks"),
+        pytest.param("T2 W A P", id="three single letters"),
+        pytest.param("L R A P, R/L/A/P", id="directions"),
+        pytest.param("A, B, C, D", id="an enumeration"),
+        pytest.param("I V C O N and C H E S T", id="known words spelled out"),
         pytest.param("TE 5 10 15", id="three numbers"),
     ],
 )
@@ -211,6 +220,11 @@ def test_a_name_of_two_short_clinical_words_is_masked_only_together() -> None:
 
     assert cleaned("chest Do An", person) == cleaned("chest AN, DO", person) == "chest [NAME]"
     assert cleaned("done on an axis", person) == "done on an axis"
+
+
+def test_own_name_is_found_spelled_out_even_if_it_is_a_word() -> None:
+    assert cleaned("W H I T E chest") == "W H I T E chest"
+    assert cleaned("W H I T E chest", Identifiers(names=frozenset({"White"}))) == "[NAME] chest"
 
 
 def test_an_own_number_that_is_a_description_masks_no_description() -> None:
