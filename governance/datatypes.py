@@ -196,13 +196,15 @@ class Identifiers(Confidential):
     """What identifies this patient and this study, collected from one instance as read.
 
     names: parts of person names, as typed; numbers: patient ids, accession numbers and the like;
-    uids: every UID that the policy may replace; dates: DA strings of the patient's dates.
+    uids: every UID that the policy may replace; dates: DA strings of the patient's dates;
+    ages: the patient's age in years where it is above 89.
     """
 
     names: frozenset[str] = frozenset()
     numbers: frozenset[str] = frozenset()
     uids: frozenset[str] = frozenset()
     dates: frozenset[str] = frozenset()
+    ages: frozenset[str] = frozenset()
 
 
 class Span(NamedTuple):

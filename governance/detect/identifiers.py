@@ -28,6 +28,9 @@ from governance.detect.literals import SHORTEST_NAME, SHORTEST_NUMBER, digits_of
 SHORTEST_UID, LONGEST_VERSION = 5, 16
 """A UID has more parts, or more characters, than the number of a version."""
 
+OLDEST_AGE, OLDEST_PERSON = 89, 130
+"""Ages between them identify (45 CFR 164.514(b)(2)(i)(C)); higher ones come from dates that are none."""
+
 
 def _tags(keywords: str) -> frozenset[int]:
     return frozenset(tag for keyword in keywords.split() if (tag := dicom.tag_of(keyword)) is not None)
@@ -62,6 +65,7 @@ _NO_DATES = frozenset({"19000101", "00010101"})
 """What anonymisers, this one too, write instead of a date."""
 
 _DATE = re.compile(r"(\d{4})[.]?(0[1-9]|1[0-2])[.]?(0[1-9]|[12]\d|3[01])", re.ASCII)
+_AGE = re.compile(r"(\d{2,3})Y?", re.ASCII)
 _BETWEEN = re.compile(r"[\s,;()]+")
 
 
@@ -73,11 +77,13 @@ def collect(instance: Instance) -> Identifiers:
     for address in found["addresses"]:
         names.update(w for w in re.findall(r"[^\W\d_]{4,}", address) if not vocabulary.knows(w))
         numbers.update(re.findall(r"\d[\d ()/-]{3,}\d", address))
+    days = frozenset(_days(found["dates"]))
     return Identifiers(
         names=frozenset(names),
         numbers=frozenset(number for number in numbers if len(number) >= 2),
         uids=frozenset(uid for uid in found["UI"] if uid and not dicom.is_registered(uid)),
-        dates=frozenset(_days(found["dates"])),
+        dates=days,
+        ages=frozenset(str(age) for age in _ages(instance, days) if OLDEST_AGE < age < OLDEST_PERSON),
     )
 
 
@@ -131,6 +137,15 @@ def _days(values: Iterable[str]) -> Iterator[str]:
         day = "".join(match.groups())
         if day not in _NO_DATES:
             yield day
+
+
+def _ages(instance: Instance, days: Iterable[str]) -> Iterator[int]:
+    """How old the patient is said to be, and was on each day of this study."""
+    said = _AGE.fullmatch(instance.text("PatientAge"))
+    if said is not None:
+        yield int(said[1])
+    for birth in _days([instance.text("PatientBirthDate")]):
+        yield from ((int(day) - int(birth)) // 10_000 for day in days)
 
 
 # ------------------------------------------------------------------------ search

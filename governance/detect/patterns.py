@@ -31,6 +31,9 @@ _YEAR = r"(?:1[89]|20)\d\d"
 _NUMBER = r"(?:0?[1-9]|[12]\d|3[01])"
 _DAY = rf"{_NUMBER}(?:st|nd|rd|th|er)?"
 _UNIT = r"(?:ms|s|hu|mm|cm|m|kv|ma|mas|hz|px|ml|mgy|cgy|gy|bit|x|\*)"
+MEASURES = r"(?:%|(?:ms|s|sec|min|hu|mm|cm|kv|kvp|ma|mas|hz|px|ml|cc|mg|kg|lbs?|mgy|cgy|gy|mbq|mci|bit|x|deg)(?!\w))"
+"""What follows a number between 90 and 119 that is no age. A lone "m" may stand for a man."""
+_OLD = r"(?:9\d|1[01]\d)"
 
 PATTERNS = {
     "DATE": (
@@ -71,6 +74,11 @@ PATTERNS = {
     "AGE": (
         r"(?<![\d.])0?(?:9\d|1[0-4]\d) ?-? ?(?:years?|yrs?|yo|y/o|y|jahre?|j|ans?|años?|anni|jaar|anos)(?![^\W_])",
         r"(?<!\w)(?:aged?|alter|âge|edad|età|leeftijd|idade)[ :=]{0,3}(?:9\d|1[0-4]\d)(?!\d)",
+        # 97F, 97 F, 97/F, 97 M; 99m is technetium, 90 m minutes or a length, B90f a kernel.
+        r"(?<![^\W_])(?<!\d[.,])(?<!tc.)(?:9\d ?/? ?f|9[0-8] ?/? ?(?-i:M)|9[1-8]m)(?![^\W_])",
+        r"(?<![^\W_])[fm] ?/ ?9\d(?!\w)(?!\.\d)",
+        rf"(?<=\b(?:s?he|patient|pt) (?:is|was) ){_OLD}(?!\w)(?!\.\d)(?! ?{MEASURES})",
+        rf"(?<=\b(?:woman|man|lady|gentleman|female|male)(?:,| is| was)? ){_OLD}(?!\w)(?!\.\d)(?! ?{MEASURES})",
     ),
 }
 """Regular expressions by kind, compared without case.

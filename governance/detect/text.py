@@ -4,8 +4,9 @@ Three layers, merged: this study's own identifiers; what has the form of an iden
 (`patterns.py`); every word that is not in the vocabulary. The last one fails closed:
 a stranger's name is masked because it is no clinical word, and so is a rare clinical word.
 
-What passes: numbers up to four digits that are no years, times of day, single letters, days and
-months without a year unless they are this study's own, and other people's names that are
+What passes: numbers up to four digits that are no years, times of day, single letters that spell
+no word, days and months without a year unless they are this study's own, ages above 89 that
+nothing around them says to be one unless they are the patient's, and other people's names that are
 clinical words ("Dr Long" is found by the title, a bare "Long" is not).
 
 The marks that `scrub.text` writes are left alone, so that cleaning twice changes nothing.
@@ -77,7 +78,7 @@ def find_own(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
 
 
 def _sets(identifiers: Identifiers) -> tuple[frozenset[str], ...]:
-    return identifiers.names, identifiers.numbers, identifiers.dates
+    return identifiers.names, identifiers.numbers, identifiers.dates, identifiers.ages
 
 
 def _find(text: str, kinds: frozenset[str], *identifiers: frozenset[str]) -> tuple[Span, ...]:
@@ -202,11 +203,14 @@ class _Folded(NamedTuple):
 class _Own:
     """Everything of one study that a text is searched for, compiled."""
 
-    def __init__(self, names: frozenset[str], numbers: frozenset[str], dates: frozenset[str]) -> None:
+    def __init__(
+        self, names: frozenset[str], numbers: frozenset[str], dates: frozenset[str], ages: frozenset[str]
+    ) -> None:
         expressions = {
             "NAME": [*_name_expressions(names)],
             "ID": [*_number_expressions(numbers)],
             "DATE": [*_date_expressions(dates)],
+            "AGE": [*_age_expressions(ages)],
         }
         self._patterns = [(kind, re.compile("|".join(found))) for kind, found in expressions.items() if found]
 
@@ -282,3 +286,9 @@ def _date_expressions(dates: frozenset[str]) -> Iterator[str]:
         yield rf"(?<!\d)(?:{yy}{mm}{dd}|{dd}{mm}{yy}|{mm}{dd}{yy})(?!\d)"
         yield rf"(?<!\d)(?:{d}{gap}{m}|{m}{gap}{d}){gap}{year}(?!\d)"
         yield rf"(?<!\d){year}{gap}{m}{gap}{d}(?!\d)"
+
+
+def _age_expressions(ages: frozenset[str]) -> Iterator[str]:
+    """Own ages above 89, which nobody may know (45 CFR 164.514), unless they measure something."""
+    for age in sorted(ages):
+        yield rf"(?<![^\W_])(?<!\d[.,])0?{age}(?![^\W_])(?![.,]\d)(?! ?{patterns.MEASURES})"

@@ -206,6 +206,25 @@ def test_short_words_that_nobody_is_called_are_not_looked_for(name: str) -> None
     assert search(b"CS PET CT de la QA 1 ", known, codecs=LATIN) == ()
 
 
+@pytest.mark.parametrize(
+    ("age", "birth", "ages"),
+    [
+        ("097Y", "", {"97"}),
+        ("97", "", {"97"}),
+        ("042Y", "19270304", {"93", "94"}),
+        ("089Y", "19320101", set()),
+        ("", "18000101", set()),
+        ("012M", "", set()),
+    ],
+)
+def test_collects_the_age_above_89(age: str, birth: str, ages: set[str]) -> None:
+    dataset = Dataset()
+    dataset.add_new("PatientAge", "AS", age)
+    dataset.PatientBirthDate, dataset.StudyDate, dataset.SeriesDate = birth, "20210303", "20210304"
+
+    assert collect(instance_of(dataset)).ages == ages
+
+
 def test_collects_a_name_by_the_character_set_of_its_item() -> None:
     dataset, step = Dataset(), Dataset()
     step.SpecificCharacterSet, step.PerformingPhysicianName = "ISO_IR 144", "Иванова^Анна"

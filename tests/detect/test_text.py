@@ -147,6 +147,13 @@ def test_a_word_that_nobody_knows_is_masked() -> None:
         pytest.param("seen 13 12 1981", "seen [DATE]", id="blanks alone"),
         pytest.param("seen 1981 12 13", "seen [DATE]", id="blanks alone, year first"),
         pytest.param("woman, 94 years", "woman, [TEXT]", id="age above 89"),
+        pytest.param("97F CT chest", "[TEXT] CT chest", id="age and sex"),
+        pytest.param("97 F, chest pain", "[TEXT], chest pain", id="age and sex apart"),
+        pytest.param("96/M, chest pain", "[TEXT], chest pain", id="age, slash, sex"),
+        pytest.param("M/95 cough", "[TEXT] cough", id="sex before age"),
+        pytest.param("She is 97.", "She is [TEXT].", id="age in a sentence"),
+        pytest.param("male 101, fall", "male [TEXT], fall", id="age behind a man"),
+        pytest.param("chest 113yo", "chest [TEXT]", id="age above 109"),
         pytest.param("M U E L L E R  H A N S", "[TEXT]", id="names spelled out"),
         pytest.param("M.u.e.l.l.e.r", "[TEXT]", id="a name with full stops"),
         pytest.param("S A R A H chest", "[TEXT] chest", id="a name that holds only letters of directions"),
@@ -175,6 +182,8 @@ def test_marks_what_has_the_form_of_an_identifier(value: str, expected: str) -> 
         pytest.param("MR Brain, DR Chest", id="modalities are no titles"),
         pytest.param("t1_fl2d 1024 AX", id="matrix and direction are no postcode"),
         pytest.param("[NAME] [DATE] [ID] [TEXT] chest", id="marks"),
+        pytest.param("Tc-99m MDP, TC 99M", id="technetium"),
+        pytest.param("90m delay, male 95 kg, 98.6F", id="minutes, weight, temperature"),
         pytest.param("T2 W A P", id="three single letters"),
         pytest.param("L R A P, R/L/A/P", id="directions"),
         pytest.param("A, B, C, D", id="an enumeration"),
@@ -243,6 +252,13 @@ def test_the_digits_of_an_own_mixed_number_are_found() -> None:
 @pytest.mark.parametrize("birthday", ["13 12 81", "13.12.", "13_12_81", "81-12-13", "12 / 13 / 81"])
 def test_own_days_are_found_with_anything_between(birthday: str) -> None:
     assert cleaned(f"chest {birthday} left", Identifiers(dates=frozenset({"19811213"}))) == "chest [DATE] left"
+
+
+def test_own_age_above_89_is_found_wherever_it_is_no_measure() -> None:
+    person = Identifiers(ages=frozenset({"97"}))
+
+    assert cleaned("chest 97, 97 mm thick, 97%, 1.97", person) == "chest [TEXT], 97 mm thick, 97%, 1.97"
+    assert cleaned("chest 97") == "chest 97"
 
 
 def test_own_number_is_found_without_its_zeros_and_with_separators() -> None:
