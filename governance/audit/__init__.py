@@ -8,9 +8,11 @@ An event is appended in the transaction of the act that it records: there is no 
 without its event, and no event without its act. A signed checkpoint fixes every event
 before it: after that, a change, a deletion, an insertion or another order is found.
 
-What cannot be found here: events after the last checkpoint have no signature over them
-yet, and who puts back an old copy of the whole database puts back a log that is true in
-itself. Checkpoints that left the machine, as one does with every release, show both.
+Every transaction that appends also signs, so an event without a signature is a forgery.
+
+What cannot be found here: who puts back an old copy of the whole workspace puts back a log
+that is true in itself. Checkpoints that left the machine, as one does with every release,
+show that.
 """
 
 from governance.audit.log import append, checkpoint, consistency, encode, inclusion, latest

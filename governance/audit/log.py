@@ -13,6 +13,8 @@ from governance.datatypes import Event
 from governance.errors import Tampered
 from governance.keys import Keyring
 
+RESTORE = "keep the workspace as it is for whoever looks into this, and work on in a backup"
+
 
 def encode(event: Event) -> bytes:
     """The leaf of an event: canonical JSON (RFC 8785)."""
@@ -28,14 +30,18 @@ def encode(event: Event) -> bytes:
 
 
 def append(connection: Connection, new: Sequence[Event]) -> int:
-    """Add events in the caller's transaction; returns the index of the first.
+    """Add events in the caller's transaction, which signs them before it ends; returns the index of the first.
 
     Two writers never take the same index: whoever comes second waits, or fails on the
     primary key.
+
+    Raises:
+        Tampered: the log does not end where it was signed; nothing was added.
     """
     # Takes SQLite's write lock before the size is read, so that no other writer gets in between.
     connection.execute(delete(events).where(false()))
     first = _size(connection)
+    _check_end(first, _signed(connection))
     if new:
         bodies = [encode(event) for event in new]
         connection.execute(
@@ -53,6 +59,17 @@ def _size(connection: Connection) -> int:
     return 0 if last is None else last + 1
 
 
+def _signed(connection: Connection) -> int:
+    last: int | None = connection.execute(select(func.max(checkpoints.c.size))).scalar_one()
+    return last or 0
+
+
+def _check_end(size: int, signed: int) -> None:
+    """Every act signs what it appends, so the next signature must not speak for what it did not append."""
+    if size != signed:
+        raise Tampered(f"the log has {size} events, and the last checkpoint speaks for {signed}", hint=RESTORE)
+
+
 class Stored(NamedTuple):
     """The last checkpoint: how large the log was, the signed note, and the tree at that size."""
 
@@ -61,10 +78,17 @@ class Stored(NamedTuple):
     tree: Frontier
 
 
-def latest(connection: Connection) -> str | None:
-    """The last signed checkpoint; None if there is none yet."""
-    row = connection.execute(select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)).first()
-    return None if row is None else str(row.note)
+def latest(connection: Connection) -> str:
+    """The checkpoint that speaks for the whole log, as it is stored.
+
+    Raises:
+        Tampered: there is none.
+    """
+    _check_end(_size(connection), _signed(connection))
+    note = connection.execute(select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)).scalar()
+    if note is None:
+        raise Tampered("the log is empty", hint=RESTORE)
+    return str(note)
 
 
 def checkpoint(connection: Connection, keyring: Keyring, *, origin: str) -> str:

@@ -18,13 +18,10 @@ CHUNK = 10_000
 class AuditReport:
     """What was checked."""
 
-    size: int
-    """Events."""
+    events: int
     root: str
     """RFC 6962 root of all of them, hexadecimal."""
     checkpoints: int
-    signed: int
-    """Events that the last checkpoint speaks for; those after it have no signature over them yet."""
 
 
 def verify(connection: Connection, public_key: bytes, *, origin: str) -> AuditReport:
@@ -50,9 +47,9 @@ def verify(connection: Connection, public_key: bytes, *, origin: str) -> AuditRe
             raise Tampered(f"the stored tree of the checkpoint at {row.size} is not that of its events")
         signed = row.size
         found += 1
-    for leaf in leaves:
-        tree.push(leaf)
-    return AuditReport(tree.size, tree.root().hex(), found, signed)
+    if next(leaves, None) is not None:
+        raise Tampered(f"event {signed} has no signature: each act signs what it appends")
+    return AuditReport(tree.size, tree.root().hex(), found)
 
 
 def _checkpoint(note: object, public_key: bytes, origin: str, *, size: int) -> signed_note.Checkpoint:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from governance import audit, manifest, provenance, release
 from governance.datatypes import Event, Receipt
 from governance.errors import Misconfigured
+from governance.pipeline.commit import sign
 from governance.pipeline.context import Context, now
 from governance.pipeline.recovery import recover
 
@@ -57,11 +58,9 @@ def verify_audit(context: Context) -> audit.AuditReport:
 
 
 def _ports(context: Context) -> release.Ports:
-    def checkpoint(connection: Connection) -> str:
-        return audit.checkpoint(connection, context.keyring, origin=context.log_origin)
-
-    def append(connection: Connection, events: Sequence[Event]) -> object:
-        return audit.append(connection, events)
+    def log(connection: Connection, events: Sequence[Event]) -> None:
+        audit.append(connection, events)
+        sign(context, connection)
 
     def write_tables(receipts: Iterable[tuple[str, Receipt]], folder: Path) -> Sequence[Path]:
         return manifest.write(manifest.rows(receipts), folder)
@@ -70,8 +69,8 @@ def _ports(context: Context) -> release.Ports:
         read_receipt=provenance.from_json,
         verify_batch=_verify_batch,
         write_tables=write_tables,
-        append=append,
-        checkpoint=checkpoint,
+        log=log,
+        checkpoint=audit.latest,
     )
 
 

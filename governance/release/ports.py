@@ -31,7 +31,7 @@ class Ports:
     """The signature of a batch (provenance)."""
     write_tables: Callable[[Iterable[tuple[str, Receipt]], Path], Sequence[Path]]
     """Write the Parquet files of these (receipt id, receipt) into a folder (manifest)."""
-    append: Callable[[Connection, Sequence[Event]], object]
-    """Add events to the log, in the caller's transaction (audit)."""
+    log: Callable[[Connection, Sequence[Event]], object]
+    """Add events to the log and sign it, in the caller's transaction (audit)."""
     checkpoint: Callable[[Connection], str]
-    """Sign the log as it stands: a C2SP tlog-checkpoint (audit)."""
+    """The signed checkpoint of the whole log: a C2SP tlog-checkpoint (audit)."""

@@ -5,9 +5,10 @@
     3. an atomic rename gives it its name; who comes second fails, and nothing is replaced
     4. the release, its receipts and the audit event are recorded
 
-All is one transaction of the database, so that publishes take turns. A crash before (3)
-leaves a folder that the next publish sweeps away; one after it leaves a release that the
-next publish records.
+(2) to (4) are one transaction of the database, so that publishes take turns; (1) is one
+before it, so that the log that a release speaks of is there before the release is. A crash
+before (3) leaves a folder that the next publish sweeps away; one after it leaves a release
+that the next publish records.
 """
 
 import fcntl
@@ -78,6 +79,7 @@ def publish(
     sweep(workspace.published)
     with writing(engine) as connection:
         heal(connection, workspace.published, keyring, dataset=dataset, now=now, ports=ports)
+    with writing(engine) as connection:
         ids = frozenset(row.receipt_id for row in connection.execute(current(project)))
         if not ids:
             raise Misconfigured("nothing is curated in this project", hint="governance run SOURCE... comes first")
@@ -176,7 +178,7 @@ def _record(connection: Connection, manifest: bytes, receipt_ids: Sequence[str],
     connection.execute(insert(release_receipts), [key | {"receipt_id": receipt_id} for receipt_id in receipt_ids])
     details = {"manifest": digest, "project": said["project"], "instances": len(receipt_ids)}
     subject = layout.folder_name(said["name"], said["version"])
-    ports.append(connection, [Event(RELEASE_EVENT, "governance", now, subject, details)])
+    ports.log(connection, [Event(RELEASE_EVENT, "governance", now, subject, details)])
 
 
 def heal(connection: Connection, published: Path, keyring: Keyring, *, dataset: str, now: str, ports: Ports) -> None:

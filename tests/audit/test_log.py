@@ -36,8 +36,17 @@ def sign(engine: Engine) -> str:
 
 
 def add(engine: Engine, *numbers: int) -> int:
+    """As every act does: append, and sign."""
+    with writing(engine) as connection:
+        first = audit.append(connection, [event(number) for number in numbers])
+        audit.checkpoint(connection, KEYRING, origin=ORIGIN)
+    return first
+
+
+def forge(engine: Engine, *numbers: int) -> None:
+    """As somebody does who has the database and no key."""
     with engine.begin() as connection:
-        return audit.append(connection, [event(number) for number in numbers])
+        audit.append(connection, [event(number) for number in numbers])
 
 
 # ------------------------------------------------------------------ append
@@ -62,6 +71,19 @@ def test_indexes_go_on_where_they_stopped(engine: Engine) -> None:
     assert [add(engine, 1, 2), add(engine), add(engine, 3), add(engine, 4)] == [0, 2, 2, 3]
 
 
+@pytest.mark.parametrize("end", ["forged", "cut"])
+def test_nothing_is_appended_to_a_log_that_does_not_end_where_it_was_signed(engine: Engine, end: str) -> None:
+    """Or the next checkpoint would sign a forgery."""
+    add(engine, 1, 2)
+    if end == "forged":
+        forge(engine, 3)
+    else:
+        alter(engine, "DELETE FROM events WHERE idx = 1")
+
+    with pytest.raises(Tampered, match="the last checkpoint speaks for 2"):
+        add(engine, 4)
+
+
 def test_an_act_that_fails_leaves_no_event(engine: Engine) -> None:
     def act() -> None:
         with engine.begin() as connection:
@@ -82,6 +104,7 @@ def test_writers_neither_lose_nor_repeat_an_event(engine: Engine) -> None:
                 # A read before the append, as real acts have one.
                 connection.execute(select(func.count()).select_from(runs)).scalar_one()
                 audit.append(connection, [event(writer * 100 + number)])
+                audit.checkpoint(connection, KEYRING, origin=ORIGIN)
 
     threads = [threading.Thread(target=work, args=(writer,)) for writer in range(4)]
     for thread in threads:
@@ -123,15 +146,21 @@ def test_the_same_log_gives_the_same_checkpoint_and_one_row(engine: Engine) -> N
 
 
 def test_the_last_checkpoint_is_found(engine: Engine) -> None:
-    with engine.connect() as connection:
-        assert audit.latest(connection) is None
     add(engine, 1)
-    sign(engine)
     add(engine, 2)
-    last = sign(engine)
 
     with engine.connect() as connection:
-        assert last == audit.latest(connection)
+        assert sign(engine) == audit.latest(connection)
+
+
+@pytest.mark.parametrize("forged", [0, 1])
+def test_no_checkpoint_speaks_for_an_empty_log_or_for_a_forged_event(engine: Engine, forged: int) -> None:
+    forge(engine, *range(forged))
+
+    with engine.connect() as connection, pytest.raises(Tampered) as error:
+        audit.latest(connection)
+
+    assert error.value.hint
 
 
 def alter(engine: Engine, statement: str) -> None:
@@ -157,9 +186,8 @@ def alter(engine: Engine, statement: str) -> None:
 )
 def test_nothing_is_signed_that_contradicts_the_last_checkpoint(engine: Engine, statement: str) -> None:
     add(engine, 0, 1, 2)
-    sign(engine)
     if "idx = 4" in statement:
-        add(engine, 3, 4, 5)
+        forge(engine, 3, 4, 5)
     alter(engine, statement)
 
     with pytest.raises(Tampered):
@@ -168,7 +196,6 @@ def test_nothing_is_signed_that_contradicts_the_last_checkpoint(engine: Engine, 
 
 def test_a_key_that_did_not_sign_the_log_signs_nothing(engine: Engine) -> None:
     add(engine, 1)
-    sign(engine)
 
     with pytest.raises(Tampered), writing(engine) as connection:
         audit.checkpoint(connection, Keyring(b"\1" * 32), origin=ORIGIN)

@@ -14,9 +14,10 @@ from sqlalchemy import func, select
 
 from governance import audit
 from governance.database import release_receipts, releases
+from governance.datatypes import Event
 from governance.errors import GovernanceError, Misconfigured, Tampered, Unavailable
 from governance.release import layout, publishing
-from tests.release.world import World, make
+from tests.release.world import NOW, World, make
 
 
 def rows(world: World) -> int:
@@ -55,7 +56,7 @@ def test_the_release_is_in_the_log_under_its_manifest(made: World) -> None:
     digest, _ = layout.digest(made.workspace.published / "lung@v1" / layout.MANIFEST)
 
     with made.engine.connect() as connection:
-        audit.verify(connection, made.keyring.public_key, origin=made.workspace.origin)
+        audit.verify(connection, made.keyring.public_key, origin=made.workspace.origin)  # so it is signed, too
         last = connection.execute(select(audit.log.events.c.body).order_by(audit.log.events.c.idx.desc())).scalars()
         event = json.loads(last.first() or b"")
 
@@ -162,6 +163,19 @@ def test_a_damaged_object_stops_everything(world: World, damage: Callable[[Path]
     assert names(world) == ["lung@v1"]
     assert rows(world) == 1
     assert world.events("release-published") == 1
+
+
+def test_a_forged_event_stops_the_publish_and_is_not_signed(world: World) -> None:
+    world.curate([50])
+    with world.engine.begin() as connection:
+        audit.append(connection, [Event(publishing.RELEASE_EVENT, "governance", NOW, "lung@v9", {})])
+
+    with pytest.raises(Tampered, match="the last checkpoint speaks for"):
+        world.publish("lung")
+
+    assert names(world) == ["lung@v1"]
+    with world.engine.connect() as connection, pytest.raises(Tampered, match="has no signature"):
+        audit.verify(connection, world.keyring.public_key, origin=world.workspace.origin)
 
 
 def die(*_: object, **__: object) -> None:

@@ -3,11 +3,10 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 
 from governance import audit, keys, manifest, provenance, release
 from governance.database import batches, events, open_database, receipts, runs
@@ -49,9 +48,14 @@ class World:
             read_receipt=provenance.from_json,
             verify_batch=verify_batch,
             write_tables=lambda numbered, folder: manifest.write(manifest.rows(numbered), folder),
-            append=audit.append,
-            checkpoint=partial(audit.checkpoint, keyring=self.keyring, origin=self.workspace.origin),
+            log=self.log,
+            checkpoint=audit.latest,
         )
+
+    def log(self, connection: Connection, new: Sequence[Event]) -> int:
+        index = audit.append(connection, new)
+        audit.checkpoint(connection, self.keyring, origin=self.workspace.origin)
+        return index
 
     def publish(self, dataset: str = "lung", project: str = "trial", now: str = NOW) -> release.Published:
         return release.publish(
@@ -79,7 +83,7 @@ class World:
         batch = provenance.sign_batch(bodies, self.keyring, NOW)
         details: dict[str, str | int] = {"root": batch.root, "receipts": batch.size}
         with self.engine.begin() as connection:
-            index = audit.append(connection, [Event("batch-committed", "test", NOW, batch.batch_id, details)])
+            index = self.log(connection, [Event("batch-committed", "test", NOW, batch.batch_id, details)])
             paths = [receipt.path for receipt in made]
             connection.execute(update(receipts).where(receipts.c.path.in_(paths)).values(superseded=True))
             columns = ("batch_id", "time", "size", "root", "signature", "public_key")
