@@ -19,11 +19,6 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-def _split(size: int) -> int:
-    """The largest power of two smaller than `size`."""
-    return 1 << (size - 1).bit_length() - 1
-
-
 def root(leaves: Sequence[bytes]) -> bytes:
     """The tree head over leaf hashes; the empty tree has the hash of nothing."""
     if not leaves:
@@ -70,20 +65,3 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes
             node = node_hash(sibling, node) if index & 1 else node_hash(node, sibling)
         index, last = index >> 1, last >> 1
     return None if rest else node
-
-
-def consistency_proof(leaves: Sequence[bytes], old_size: int) -> list[bytes]:
-    """That the first `old_size` leaves are a prefix (RFC 6962, 2.1.2)."""
-    if not 0 < old_size <= len(leaves):
-        raise IndexError("no such tree")
-    return _subproof(leaves, old_size, complete=True)
-
-
-def _subproof(leaves: Sequence[bytes], old_size: int, *, complete: bool) -> list[bytes]:
-    size = len(leaves)
-    if old_size == size:
-        return [] if complete else [root(leaves)]
-    split = _split(size)
-    if old_size <= split:
-        return [*_subproof(leaves[:split], old_size, complete=complete), root(leaves[split:])]
-    return [*_subproof(leaves[split:], old_size - split, complete=False), root(leaves[:split])]

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance import merkle
-from governance.audit import verify_consistency
 from governance.audit.tree import Frontier
 
 # The leaves and roots that certificate-transparency's own tests publish (merkletree/merkle_tree_test).
@@ -129,42 +128,3 @@ def test_a_stored_frontier_goes_on_where_it_stopped(leaves: list[bytes], data: s
 def test_a_frontier_of_another_length_is_none() -> None:
     assert Frontier.decode(3, bytes(32)) is None
     assert Frontier.decode(-1, b"") is None
-
-
-@given(leaves=trees, data=st.data())
-def test_a_tree_that_only_grew_can_prove_it(leaves: list[bytes], data: st.DataObject) -> None:
-    old = data.draw(st.integers(1, len(leaves)))
-
-    proof = merkle.consistency_proof(leaves, old)
-
-    assert verify_consistency(old, merkle.root(leaves[:old]), len(leaves), merkle.root(leaves), proof)
-
-
-@given(leaves=trees, data=st.data())
-def test_a_tree_whose_past_changed_cannot_prove_it(leaves: list[bytes], data: st.DataObject) -> None:
-    old = data.draw(st.integers(1, len(leaves)))
-    changed = data.draw(st.integers(0, old - 1))
-    forged = [*leaves[:changed], merkle.leaf_hash(b"a leaf of nine bytes or more"), *leaves[changed + 1 :]]
-
-    for proof in (merkle.consistency_proof(leaves, old), merkle.consistency_proof(forged, old)):
-        assert not verify_consistency(old, merkle.root(leaves[:old]), len(leaves), merkle.root(forged), proof)
-
-
-@given(leaves=trees, data=st.data())
-def test_a_damaged_consistency_proof_proves_nothing(leaves: list[bytes], data: st.DataObject) -> None:
-    old = data.draw(st.integers(1, len(leaves)))
-    proof = merkle.consistency_proof(leaves, old)
-    roots = merkle.root(leaves[:old]), merkle.root(leaves)
-
-    def verified(damaged: list[bytes]) -> bool:
-        return verify_consistency(old, roots[0], len(leaves), roots[1], damaged)
-
-    assert not verified([*proof, bytes(32)])
-    for place in range(len(proof)):
-        assert not verified(proof[:place] + proof[place + 1 :])
-        assert not verified([*proof[:place], bytes(32), *proof[place + 1 :]])
-
-
-@pytest.mark.parametrize(("old", "size"), [(0, 3), (4, 3), (-1, 3)])
-def test_sizes_that_make_no_sense_prove_nothing(old: int, size: int) -> None:
-    assert not verify_consistency(old, merkle.EMPTY_ROOT, size, merkle.root(HASHES[:3]), [])

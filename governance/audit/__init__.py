@@ -1,8 +1,8 @@
 """The append-only log of Events: an RFC 6962 tree in the workspace's database.
 
-    log.py       append, checkpoint, proofs
+    log.py       append, checkpoint
     verify.py    the whole log against itself and its signatures
-    tree.py      a growing tree in a few hashes, and the check of consistency proofs
+    tree.py      a growing tree in a few hashes
 
 An event is appended in the transaction of the act that it records: there is no act
 without its event, and no event without its act. A signed checkpoint fixes every event
@@ -15,18 +15,14 @@ that is true in itself. Checkpoints that left the machine, as one does with ever
 show that.
 """
 
-from governance.audit.log import append, checkpoint, consistency, encode, inclusion, latest
-from governance.audit.tree import verify_consistency
+from governance.audit.log import append, checkpoint, encode, latest
 from governance.audit.verify import AuditReport, verify
 
 __all__ = [
     "AuditReport",
     "append",
     "checkpoint",
-    "consistency",
     "encode",
-    "inclusion",
     "latest",
     "verify",
-    "verify_consistency",
 ]

@@ -1,4 +1,4 @@
-"""Append events, sign how the log stands, and prove what is in it."""
+"""Append events, and sign how the log stands."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -130,29 +130,3 @@ def _last(connection: Connection, keyring: Keyring, origin: str) -> Stored | Non
     if tree is None or signed != (tree.size, tree.root()):
         raise Tampered(f"the checkpoint at {row.size} is not what was signed")
     return Stored(row.size, row.note, tree)
-
-
-def inclusion(connection: Connection, index: int, size: int) -> list[bytes]:
-    """The proof that event `index` is in the log of `size` events (RFC 6962, 2.1.1).
-
-    Raises:
-        IndexError: there is no such event in a log of that size.
-    """
-    return merkle.inclusion_proof(_leaves(connection, size), index)
-
-
-def consistency(connection: Connection, old_size: int, size: int) -> list[bytes]:
-    """The proof that the log only grew from `old_size` to `size` (RFC 6962, 2.1.2).
-
-    Raises:
-        IndexError: the log never had these sizes.
-    """
-    return merkle.consistency_proof(_leaves(connection, size), old_size)
-
-
-def _leaves(connection: Connection, size: int) -> list[bytes]:
-    rows = connection.execute(select(events.c.leaf_hash).where(events.c.idx < size).order_by(events.c.idx))
-    leaves = list(rows.scalars())
-    if len(leaves) != size:
-        raise IndexError("the log is not that large")
-    return leaves

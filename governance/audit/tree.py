@@ -1,6 +1,5 @@
-"""A growing RFC 6962 tree in the few hashes that matter, and the check of consistency proofs."""
+"""A growing RFC 6962 tree in the few hashes that matter."""
 
-from collections.abc import Sequence
 from hashlib import sha256
 from typing import Self
 
@@ -53,35 +52,3 @@ class Frontier:
         for left in reversed(self._hashes[:-1]):
             node = merkle.node_hash(left, node)
         return node
-
-
-def verify_consistency(old_size: int, old_root: bytes, size: int, root: bytes, proof: Sequence[bytes]) -> bool:
-    """Whether `proof` shows that the tree of `old_size` is the beginning of the tree of `size` (RFC 9162, 2.1.4.2)."""
-    if not 0 < old_size <= size:
-        return False
-    if old_size == size:
-        return not proof and old_root == root
-    path = list(proof)
-    if old_size & (old_size - 1) == 0:
-        path.insert(0, old_root)
-    if not path:
-        return False
-    # (3) fn and sn; (4) both lose the bits that are set at the end of fn
-    first, last = old_size - 1, size - 1
-    while first & 1:
-        first, last = first >> 1, last >> 1
-    # (5) both roots start at the same node
-    old, new = path[0], path[0]
-    # (6)
-    for part in path[1:]:
-        if last == 0:
-            return False
-        if first & 1 or first == last:
-            old, new = merkle.node_hash(part, old), merkle.node_hash(part, new)
-            while not first & 1 and first:
-                first, last = first >> 1, last >> 1
-        else:
-            new = merkle.node_hash(new, part)
-        first, last = first >> 1, last >> 1
-    # (7)
-    return last == 0 and old == old_root and new == root

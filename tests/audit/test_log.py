@@ -201,39 +201,6 @@ def test_a_key_that_did_not_sign_the_log_signs_nothing(engine: Engine) -> None:
         audit.checkpoint(connection, Keyring(b"\1" * 32), origin=ORIGIN)
 
 
-# ------------------------------------------------------------------ proofs
-
-
-def test_every_event_is_proved_in_every_log_that_holds_it(engine: Engine) -> None:
-    add(engine, *range(9))
-    with engine.connect() as connection:
-        leaves = connection.execute(select(events.c.leaf_hash).order_by(events.c.idx)).scalars().all()
-        for size in range(1, 10):
-            for index in range(size):
-                path = audit.inclusion(connection, index, size)
-                assert merkle.root(leaves[:size]) == merkle.root_from_inclusion(leaves[index], index, size, path)
-
-
-def test_a_checkpoint_proves_that_it_continues_an_older_one(engine: Engine) -> None:
-    add(engine, *range(5))
-    old = signed_note.parse_checkpoint(sign(engine), KEYRING.public_key, ORIGIN)
-    add(engine, *range(6))
-    new = signed_note.parse_checkpoint(sign(engine), KEYRING.public_key, ORIGIN)
-
-    with engine.connect() as connection:
-        proof = audit.consistency(connection, old.size, new.size)
-
-    assert audit.verify_consistency(*old, *new, proof)
-
-
-@pytest.mark.parametrize(("index", "size"), [(3, 3), (-1, 3), (0, 4), (0, 0)])
-def test_there_is_no_proof_of_what_is_not_there(engine: Engine, index: int, size: int) -> None:
-    add(engine, 0, 1, 2)
-
-    with engine.connect() as connection, pytest.raises(IndexError):
-        audit.inclusion(connection, index, size)
-
-
 def test_two_logs_cannot_share_an_index(engine: Engine) -> None:
     add(engine, 0)
 
