@@ -52,7 +52,7 @@ def build(
     """Fill `folder`; returns the bytes of its manifest.
 
     Raises:
-        Tampered: a curated object is not what its receipt says.
+        Tampered: a curated object is not what its receipt says, or an event or a checkpoint is missing.
     """
     entries = _link_objects(folder, curated, connection, identity.project)
     note = ports.checkpoint(connection)
@@ -126,7 +126,7 @@ def _link_objects(folder: Path, curated: Path, connection: Connection, project: 
     # Read where it lies now: what is linked is what was checked.
     for (path, sha256), (found, size) in zip(expected, layout.digests(placed), strict=True):
         if found != sha256:
-            raise Tampered(f"curated/{path}: not what its receipt says", hint="nothing was published")
+            raise Tampered(f"curated/{path}: not what its receipt says")
         entries.append(FileEntry(f"{layout.OBJECTS}/{path}", found, size))
     return entries
 
@@ -136,7 +136,7 @@ def _place(source: Path, target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     there = source.lstat().st_mode if os.path.lexists(source) else 0
     if not S_ISREG(there):
-        raise Tampered(f"curated/{'/'.join(source.parts[-4:])}: missing", hint="nothing was published")
+        raise Tampered(f"curated/{'/'.join(source.parts[-4:])}: missing")
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:  # another file system, or too many links
@@ -170,7 +170,9 @@ def _write_events(folder: Path, connection: Connection, used: list[int], *, size
     tree = Tree(leaves.scalars().all())
     with (folder / layout.EVENTS).open("wb") as file:
         for index in used:
-            body = connection.execute(select(events.c.body).where(events.c.idx == index)).scalar_one()
+            body = connection.execute(select(events.c.body).where(events.c.idx == index)).scalar()
+            if body is None:
+                raise Tampered(f"event {index}, which logged a batch, is missing")
             file.write(EventLine(Proved(body, index, tree.proof(index))).encode() + b"\n")
 
 

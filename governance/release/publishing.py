@@ -1,7 +1,7 @@
 """Write the next version of a dataset: whole, or not at all.
 
     1. a version that a crash left without its row is verified and recorded
-    2. everything is built in a folder that has no name yet
+    2. everything is built in a folder that has no name yet, and verified as anybody will
     3. an atomic rename gives it its name; who comes second fails, and nothing is replaced
     4. the release, its receipts and the audit event are recorded
 
@@ -72,7 +72,7 @@ def publish(
 
     Raises:
         Misconfigured: the name is not one, belongs to another project, or nothing is curated.
-        Tampered: a curated object is not what its receipt says; nothing is published.
+        Tampered: objects, rows and log do not agree with each other; nothing is published.
         Unavailable: another publish took the version in the meantime.
     """
     layout.check_dataset(dataset)
@@ -90,9 +90,11 @@ def publish(
         identity = Identity(dataset, latest.version + 1, project, now)
         target = workspace.published / layout.folder_name(dataset, identity.version)
         with staging(workspace.published) as folder:
-            manifest = build(
-                folder, identity, curated=workspace.curated, connection=connection, keyring=keyring, ports=ports
-            )
+            with _or_nothing():
+                manifest = build(
+                    folder, identity, curated=workspace.curated, connection=connection, keyring=keyring, ports=ports
+                )
+                verify(folder, public_key=keyring.public_key, verify_batch=ports.verify_batch)
             _sync(workspace, folder)
             _move(folder, target)
         workspace.sync([workspace.published])
@@ -148,6 +150,18 @@ def sweep(published: Path) -> None:
             continue
         finally:
             os.close(lock)
+
+
+@contextmanager
+def _or_nothing() -> Iterator[None]:
+    """Say of what does not agree that it was not published, and what to do about it."""
+    try:
+        yield
+    except Tampered as error:
+        said = str(error)
+    else:
+        return
+    raise Tampered(said, hint="nothing was published; restore the workspace from a backup, and publish")
 
 
 def _sync(workspace: Workspace, folder: Path) -> None:

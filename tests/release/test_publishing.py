@@ -1,10 +1,12 @@
 """A version is written whole or not at all, once, and only from objects that are what their receipts say."""
 
+import contextlib
 import json
 import multiprocessing
 import os
 import shutil
 import signal
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 from sqlalchemy import func, select
 
 from governance import audit
-from governance.database import release_receipts, releases
+from governance.database import APPEND_ONLY, release_receipts, releases
 from governance.datatypes import Event
 from governance.errors import GovernanceError, Misconfigured, Tampered, Unavailable
 from governance.release import layout, publishing
@@ -160,6 +162,58 @@ def test_a_damaged_object_stops_everything(world: World, damage: Callable[[Path]
     with pytest.raises(Tampered, match=receipt.path):
         world.publish("new")
 
+    assert names(world) == ["lung@v1"]
+    assert rows(world) == 1
+    assert world.events("release-published") == 1
+
+
+def alter(world: World, statement: str) -> None:
+    """As somebody with the database file would: without the keys that SQLite holds for others."""
+    with contextlib.closing(sqlite3.connect(world.workspace.database_path)) as connection, connection:
+        for table in APPEND_ONLY:
+            connection.execute(f"DROP TRIGGER IF EXISTS {table}_no_update")
+            connection.execute(f"DROP TRIGGER IF EXISTS {table}_no_delete")
+        connection.execute(statement)
+
+
+def another_object(world: World) -> None:
+    receipt, _ = make(5)
+    path = world.workspace.curated / receipt.path
+    overwrite(path)
+    alter(world, f"UPDATE receipts SET sha256 = '{layout.digest(path)[0]}' WHERE path = '{receipt.path}'")
+
+
+def statement(text: str) -> Callable[[World], None]:
+    return lambda world: alter(world, text)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(another_object, id="an object and its digest"),
+        pytest.param(
+            statement("UPDATE receipts SET body = CAST(replace(CAST(body AS TEXT), 'CT', 'MR') AS BLOB)"),
+            id="what receipts say",
+        ),
+        pytest.param(statement("UPDATE receipts SET body = x'00'"), id="what is no receipt"),
+        pytest.param(statement("UPDATE receipts SET receipt_id = 'a' || substr(receipt_id, 2)"), id="ids of receipts"),
+        pytest.param(statement("UPDATE receipts SET project = 'trial'"), id="the project of receipts"),
+        pytest.param(statement("DELETE FROM receipts WHERE batch_index = 3"), id="a receipt gone"),
+        pytest.param(statement("UPDATE batches SET signature = hex(zeroblob(64))"), id="signatures of batches"),
+        pytest.param(statement("UPDATE batches SET event_index = 99"), id="places of batches in the log"),
+        pytest.param(statement("DELETE FROM batches"), id="batches gone"),
+        pytest.param(statement("DELETE FROM events WHERE idx = 1"), id="an event gone"),
+        pytest.param(statement("UPDATE events SET body = x'00' WHERE idx = 1"), id="what an event says"),
+        pytest.param(statement("DELETE FROM checkpoints"), id="checkpoints gone"),
+    ],
+)
+def test_whatever_was_changed_in_a_workspace_is_not_published(world: World, change: Callable[[World], None]) -> None:
+    change(world)
+
+    with pytest.raises(Tampered) as error:
+        world.publish("new")
+
+    assert error.value.hint
     assert names(world) == ["lung@v1"]
     assert rows(world) == 1
     assert world.events("release-published") == 1
