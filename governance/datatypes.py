@@ -373,6 +373,13 @@ class Receipt:
     masked_regions: int = 0
 
 
+BATCH_EVENT = "batch-committed"
+"""The kind of event that puts a batch of receipts into the log, by its root and its number of receipts."""
+
+RELEASE_EVENT = "release-published"
+"""The kind of event that puts a release into the log, by the digest of its manifest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Who did what to what, when, with what outcome; ids and counts only."""
@@ -383,3 +390,11 @@ class Event:
     """RFC 3339, UTC."""
     subject: str
     details: Mapping[str, str | int]
+
+
+class Standing(NamedTuple):
+    """A release as its folder lies there now: `NAME@vN`, the SHA-256 of its manifest, and its signed checkpoint."""
+
+    name: str
+    manifest: str
+    checkpoint: str

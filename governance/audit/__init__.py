@@ -2,6 +2,7 @@
 
     log.py       append, checkpoint
     verify.py    the whole log against itself and its signatures
+    compare.py   the log against the rows and the releases of its workspace
     tree.py      a growing tree in a few hashes
 
 An event is appended in the transaction of the act that it records: there is no act

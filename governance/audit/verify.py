@@ -1,17 +1,17 @@
-"""The whole log against itself: every event, every checkpoint, every signature."""
+"""The whole log: every event, every checkpoint, every signature, and what else tells of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
 from sqlalchemy import Connection, select
 
 from governance import signed_note
+from governance.audit.compare import CHUNK, compare
 from governance.audit.tree import Frontier
 from governance.database import checkpoints, events
+from governance.datatypes import Standing
 from governance.errors import Tampered
-
-CHUNK = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,16 @@ class AuditReport:
     root: str
     """RFC 6962 root of all of them, hexadecimal."""
     checkpoints: int
+    batches: int
+    """Batches whose row and whose event say the same."""
+    releases: int
+    """Releases whose row and whose event say the same."""
+    folders: int
+    """Releases in `published/` with a manifest that was logged and a checkpoint of this log."""
 
 
-def verify(connection: Connection, public_key: bytes, *, origin: str) -> AuditReport:
-    """Recompute every hash and check every signature, in one pass and constant memory.
+def verify(connection: Connection, public_key: bytes, *, origin: str, standing: Iterable[Standing] = ()) -> AuditReport:
+    """Recompute every hash, check every signature, and compare the log with the rows and releases that tell of it.
 
     Raises:
         Tampered: something does not agree; the message says which event or checkpoint.
@@ -49,7 +55,7 @@ def verify(connection: Connection, public_key: bytes, *, origin: str) -> AuditRe
         found += 1
     if next(leaves, None) is not None:
         raise Tampered(f"event {signed} has no signature: each act signs what it appends")
-    return AuditReport(tree.size, tree.root().hex(), found)
+    return AuditReport(tree.size, tree.root().hex(), found, **compare(connection, standing)._asdict())
 
 
 def _checkpoint(note: object, public_key: bytes, origin: str, *, size: int) -> signed_note.Checkpoint:

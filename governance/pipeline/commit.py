@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from governance import audit, provenance
 from governance.database import batches, outcomes, pending, receipts, writing
-from governance.datatypes import Confidential, Outcome, Receipt, SourceOutcome
+from governance.datatypes import BATCH_EVENT, Confidential, Outcome, Receipt, SourceOutcome
 from governance.keys import Keyring
 from governance.pipeline.context import Context, event, now
 from governance.pipeline.instance import Processed
@@ -183,7 +183,7 @@ class Committer(Confidential):
         bodies = [provenance.to_json(receipt) for receipt in made]
         batch = provenance.sign_batch(bodies, self._context.keyring, now(timespec="microseconds"))
         details |= {"root": batch.root, "receipts": batch.size}
-        index = audit.append(connection, [event("batch-committed", batch.batch_id, **details)])
+        index = audit.append(connection, [event(BATCH_EVENT, batch.batch_id, **details)])
         paths = [receipt.path for receipt in made]
         _supersede(connection, paths)
         connection.execute(insert(batches).values(**asdict(batch), run_id=self._run_id, event_index=index))

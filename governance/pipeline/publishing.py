@@ -52,9 +52,15 @@ def verify(folder: Path, *, public_key: str | None = None) -> release.VerifyRepo
 
 
 def verify_audit(context: Context) -> audit.AuditReport:
-    """Check every event, root and signed checkpoint of the workspace's log."""
+    """Check every event, root and signed checkpoint of the workspace's log, and what else tells of it.
+
+    Raises:
+        Tampered: something does not agree; the message names the event, batch or release.
+    """
+    # Before the rows are read: a release that is made meanwhile has a folder first, and then a row.
+    standing = release.standing(context.workspace.published)
     with context.engine.connect() as connection:
-        return audit.verify(connection, context.keyring.public_key, origin=context.log_origin)
+        return audit.verify(connection, context.keyring.public_key, origin=context.log_origin, standing=standing)
 
 
 def _ports(context: Context) -> release.Ports:

@@ -11,7 +11,7 @@ A release is immutable; a change is a new version.
 """
 
 from governance.release.ports import Ports
-from governance.release.publishing import Published, publish
+from governance.release.publishing import Published, publish, standing
 from governance.release.verification import VerifyReport, verify
 
-__all__ = ["Ports", "Published", "VerifyReport", "publish", "verify"]
+__all__ = ["Ports", "Published", "VerifyReport", "publish", "standing", "verify"]

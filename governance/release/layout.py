@@ -28,9 +28,6 @@ EVENTS = "events.jsonl"
 OBJECTS = "objects"
 TABLES = "instances"
 
-BATCH_EVENT = "batch-committed"
-"""The kind of event that puts a batch of receipts into the audit log."""
-
 _DATASET = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
 _MAX_DATASET = 100
 _FOLDER = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*)@v(?P<version>[1-9][0-9]*)", re.ASCII)

@@ -25,7 +25,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, insert, select
 
 from governance.database import release_receipts, releases, writing
-from governance.datatypes import Event
+from governance.datatypes import RELEASE_EVENT, Event, Standing
 from governance.errors import Misconfigured, Tampered, Unavailable
 from governance.keys import Keyring
 from governance.release import layout
@@ -34,7 +34,7 @@ from governance.release.ports import Ports
 from governance.release.verification import verify
 from governance.storage import Workspace
 
-RELEASE_EVENT = "release-published"
+MOVE = "move the folder elsewhere, or restore it from a backup; then try again"
 
 _STAGING = ".staging-"
 
@@ -210,13 +210,26 @@ def heal(connection: Connection, published: Path, keyring: Keyring, *, dataset: 
     for version in sorted(found - recorded):
         folder = published / layout.folder_name(dataset, version)
         if version != max(recorded, default=0) + 1 or not _is_ours(folder, keyring, ports):
-            raise Tampered(
-                f"published/{folder.name}: not made by this workspace", hint="move it elsewhere, and publish"
-            )
+            raise Tampered(f"published/{folder.name}: not made by this workspace", hint=MOVE)
         lines = (folder / layout.RECEIPTS).read_bytes().splitlines()
         ids = sorted(json.loads(line)["receipt_id"] for line in lines)
         _record(connection, (folder / layout.MANIFEST).read_bytes(), ids, now=now, ports=ports)
         recorded.add(version)
+
+
+def standing(published: Path) -> list[Standing]:
+    """Every release that lies in `published`, recorded or not.
+
+    Raises:
+        Tampered: one has no manifest or no checkpoint.
+    """
+    found = []
+    for folder in sorted(folder for folder in published.iterdir() if layout.parse_folder(folder.name)):
+        if not (folder / layout.MANIFEST).is_file() or not (folder / layout.CHECKPOINT).is_file():
+            raise Tampered(f"published/{folder.name}: not a whole release", hint=MOVE)
+        checkpoint = (folder / layout.CHECKPOINT).read_bytes().decode("utf-8", "replace")
+        found.append(Standing(folder.name, layout.digest(folder / layout.MANIFEST)[0], checkpoint))
+    return found
 
 
 def _is_ours(folder: Path, keyring: Keyring, ports: Ports) -> bool:

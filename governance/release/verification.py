@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from governance import signed_note
+from governance.datatypes import BATCH_EVENT
 from governance.errors import Misconfigured, Tampered
 from governance.release import layout
 from governance.release.evidence import BATCH_FIELDS, EventLine, ReceiptLine, Vouched, count, encode_batch
@@ -212,7 +213,7 @@ def _events(folder: Path, manifest: dict[str, Any], key: bytes, batches: dict[st
         logged[proved.proved.index] = event
     for batch in batches.values():
         event = logged.pop(batch["event_index"], {"kind": ""})
-        if event["kind"] != layout.BATCH_EVENT or event["subject"] != batch["batch_id"]:
+        if event["kind"] != BATCH_EVENT or event["subject"] != batch["batch_id"]:
             _fail(layout.EVENTS, "a batch was not logged")
         if (event["details"]["root"], event["details"]["receipts"]) != (batch["root"], batch["size"]):
             _fail(layout.EVENTS, "a batch was logged with another content")

@@ -27,7 +27,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 def event(number: int) -> Event:
-    return Event("batch-committed", "governance", "2026-01-31T12:00:00Z", f"batch {number}", {"receipts": number})
+    return Event("outcomes-recorded", "governance", "2026-01-31T12:00:00Z", f"batch {number}", {"receipts": number})
 
 
 def sign(engine: Engine) -> str:
@@ -54,7 +54,9 @@ def forge(engine: Engine, *numbers: int) -> None:
 
 def test_a_leaf_is_pinned() -> None:
     """Another form would break every log that exists."""
-    assert audit.encode(event(3)) == (
+    leaf = Event("batch-committed", "governance", "2026-01-31T12:00:00Z", "batch 3", {"receipts": 3})
+
+    assert audit.encode(leaf) == (
         b'{"actor":"governance","details":{"receipts":3},"kind":"batch-committed",'
         b'"subject":"batch 3","time":"2026-01-31T12:00:00Z"}'
     )

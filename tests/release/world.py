@@ -1,6 +1,8 @@
 """A small workspace, made by hand: random bytes for objects, everything else as the pipeline does it."""
 
+import contextlib
 import random
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -8,8 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from governance import audit, keys, manifest, provenance, release
-from governance.database import batches, events, open_database, receipts, runs
+from governance import audit, keys, manifest, pipeline, provenance, release
+from governance.database import APPEND_ONLY, batches, events, open_database, receipts, runs
 from governance.datatypes import Event, Receipt, Step
 from governance.storage import Workspace
 
@@ -99,6 +101,18 @@ class World:
                     for number, (receipt, body) in enumerate(zip(made, bodies, strict=True))
                 ],
             )
+
+    def audit(self) -> audit.AuditReport:
+        return pipeline.verify_audit(pipeline.Context(self.workspace, self.engine, self.keyring))
+
+    def alter(self, *statements: str) -> None:
+        """As somebody with the database file would: without triggers, and without the keys that SQLite holds for us."""
+        with contextlib.closing(sqlite3.connect(self.workspace.database_path)) as connection, connection:
+            for table in APPEND_ONLY:
+                connection.execute(f"DROP TRIGGER IF EXISTS {table}_no_update")
+                connection.execute(f"DROP TRIGGER IF EXISTS {table}_no_delete")
+            for statement in statements:
+                connection.execute(statement)
 
     def events(self, kind: str) -> int:
         """How many events of a kind the log holds."""
