@@ -53,6 +53,7 @@ class Published:
 @dataclass(frozen=True, slots=True)
 class _Latest:
     version: int
+    manifest: str
     receipt_ids: frozenset[str]
 
 
@@ -72,7 +73,7 @@ def publish(
 
     Raises:
         Misconfigured: the name is not one, belongs to another project, or nothing is curated.
-        Tampered: objects, rows and log do not agree with each other; nothing is published.
+        Tampered: objects, rows, log and the latest version do not agree with each other; nothing is published.
         Unavailable: another publish took the version in the meantime.
     """
     layout.check_dataset(dataset)
@@ -86,6 +87,8 @@ def publish(
         latest = _latest(connection, dataset, project)
         target = workspace.published / layout.folder_name(dataset, latest.version)
         if latest.receipt_ids == ids and target.is_dir():
+            if _digest(target / layout.MANIFEST) != latest.manifest:
+                raise Tampered(f"published/{target.name}: not what was published under this name", hint=MOVE)
             return Published(dataset, latest.version, target, len(ids), changed=False)
         identity = Identity(dataset, latest.version + 1, project, now)
         target = workspace.published / layout.folder_name(dataset, identity.version)
@@ -111,12 +114,12 @@ def _latest(connection: Connection, dataset: str, project: str) -> _Latest:
     query = select(releases).where(releases.c.name == dataset).order_by(releases.c.version.desc()).limit(1)
     row = connection.execute(query).first()
     if row is None:
-        return _Latest(0, frozenset())
+        return _Latest(0, "", frozenset())
     if row.project != project:
         raise Misconfigured("another project publishes under this name", hint="choose another dataset name")
     table = release_receipts
     held = select(table.c.receipt_id).where(table.c.name == dataset, table.c.version == row.version)
-    return _Latest(row.version, frozenset(connection.execute(held).scalars()))
+    return _Latest(row.version, row.manifest_digest, frozenset(connection.execute(held).scalars()))
 
 
 @contextmanager
@@ -170,6 +173,11 @@ def _sync(workspace: Workspace, folder: Path) -> None:
     Linked objects were brought there when they were curated.
     """
     workspace.sync([*folder.glob("*"), *folder.glob(f"{layout.TABLES}/*"), folder])
+
+
+def _digest(path: Path) -> str:
+    """The SHA-256 of a file, or nothing where there is none."""
+    return layout.digest(path)[0] if path.is_file() else ""
 
 
 def _move(folder: Path, target: Path) -> None:
@@ -234,7 +242,7 @@ def standing(published: Path) -> list[Standing]:
 
 def _is_ours(folder: Path, keyring: Keyring, ports: Ports) -> bool:
     try:
-        report = verify(folder, public_key=keyring.public_key, verify_batch=ports.verify_batch)
+        verify(folder, public_key=keyring.public_key, verify_batch=ports.verify_batch)
     except (Tampered, Misconfigured):
         return False
-    return report.release == folder.name
+    return True

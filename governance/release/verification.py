@@ -79,9 +79,7 @@ def verify(folder: Path, *, verify_batch: VerifyBatch, public_key: bytes | None 
         _objects(entries, receipts)
     _tables(folder, entries, receipts)
     with _reading(layout.MANIFEST):
-        name = layout.folder_name(manifest["name"], manifest["version"])
-        if layout.parse_folder(name) is None or not isinstance(manifest["time"], str):
-            _fail(layout.MANIFEST, "not the name or the time of a release")
+        name = _named(folder, manifest)
         if manifest["counts"] != count(receipts.values(), batches=len(batches)):
             _fail(layout.MANIFEST, "its counts are not those of the receipts")
     return VerifyReport(
@@ -95,6 +93,17 @@ def verify(folder: Path, *, verify_batch: VerifyBatch, public_key: bytes | None 
         key_fingerprint=layout.fingerprint(key),
         key_expected=public_key is not None,
     )
+
+
+def _named(folder: Path, manifest: dict[str, Any]) -> str:
+    """The name that the release gives itself. An older one in the folder of a newer one verifies in all else."""
+    name = layout.folder_name(manifest["name"], manifest["version"])
+    if layout.parse_folder(name) is None or not isinstance(manifest["time"], str):
+        _fail(layout.MANIFEST, "not the name or the time of a release")
+    called = Path(os.path.abspath(folder)).name
+    if layout.parse_folder(called) is not None and called != name:
+        _fail(layout.MANIFEST, f"this is {name} in a folder of another release; was it renamed or replaced?")
+    return name
 
 
 def _fail(name: str, what: str) -> NoReturn:

@@ -343,6 +343,25 @@ def test_a_sweep_leaves_a_publish_that_is_alive(world: World) -> None:
         assert not dead.exists()
 
 
+def replaced(folder: Path) -> None:
+    shutil.rmtree(folder)
+    shutil.copytree(folder.with_name("lung@v1"), folder)
+
+
+@pytest.mark.parametrize("change", [emptied, replaced])
+def test_a_version_that_was_replaced_is_not_called_unchanged(world: World, change: Callable[[Path], None]) -> None:
+    world.curate([50])
+    folder = world.publish("lung").path
+    change(folder)
+
+    with pytest.raises(Tampered, match="lung@v2: not what was published") as error:
+        world.publish("lung")
+
+    assert error.value.hint == publishing.MOVE
+    shutil.move(folder, world.workspace.root / "elsewhere")
+    assert world.publish("lung").version == 3
+
+
 def test_a_release_whose_folder_is_gone_is_published_again_as_the_next_version(world: World) -> None:
     shutil.rmtree(world.workspace.published / "lung@v1")
 

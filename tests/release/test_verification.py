@@ -150,6 +150,21 @@ def test_another_key_than_the_expected_one_is_found(folder: Path) -> None:
         verify(folder, verify_batch=verify_batch, public_key=keys.Keyring.generate().public_key)
 
 
+@pytest.mark.parametrize("name", ["lung@v2", "heart@v1"])
+def test_a_release_in_the_folder_of_another_one_is_found(folder: Path, name: str) -> None:
+    renamed = folder.rename(folder.with_name(name))
+
+    with pytest.raises(Tampered, match="this is lung@v1 in a folder of another release"):
+        verify(renamed, verify_batch=verify_batch)
+
+
+def test_a_release_knows_its_folder_from_inside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.rename(folder.with_name("lung@v2")))
+
+    with pytest.raises(Tampered, match="lung@v1"):
+        verify(Path(), verify_batch=verify_batch)
+
+
 def test_no_folder_is_misuse(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured):
         verify(tmp_path / "none", verify_batch=verify_batch)
