@@ -13,6 +13,7 @@ release it is passes the key that they expect.
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ from governance.release.layout import FileEntry
 from governance.release.ports import VerifyBatch
 
 T = TypeVar("T")
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+"""RFC 3339 in UTC and whole seconds, as this program writes it: nothing that is printed is somebody's free text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ def verify(folder: Path, *, verify_batch: VerifyBatch, public_key: bytes | None 
 def _named(folder: Path, manifest: dict[str, Any]) -> str:
     """The name that the release gives itself. An older one in the folder of a newer one verifies in all else."""
     name = layout.folder_name(manifest["name"], manifest["version"])
-    if layout.parse_folder(name) is None or not isinstance(manifest["time"], str):
+    if layout.parse_folder(name) is None or not _TIME.fullmatch(manifest["time"]):
         _fail(layout.MANIFEST, "not the name or the time of a release")
     called = Path(os.path.abspath(folder)).name
     if layout.parse_folder(called) is not None and called != name:
@@ -107,8 +111,8 @@ def _named(folder: Path, manifest: dict[str, Any]) -> str:
 
 
 def _fail(name: str, what: str) -> NoReturn:
-    # A file's name is whatever somebody called it; terminals get ASCII.
-    raise Tampered(f"{name.encode('ascii', 'backslashreplace').decode()}: {what}")
+    # A file's name is whatever somebody called it, escapes of terminals included.
+    raise Tampered(f"{name.encode('unicode_escape').decode()}: {what}")
 
 
 @contextmanager
@@ -116,8 +120,10 @@ def _reading(name: str) -> Iterator[None]:
     """Whatever a signed but senseless file makes Python say, it is the file's fault."""
     try:
         yield
+        return
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, pa.ArrowException):
-        raise Tampered(f"{name}: signed, but not as this program writes it") from None
+        pass  # what is raised here would be chained to a message that may quote the file
+    _fail(name, "signed, but not as this program writes it")
 
 
 def _walk(root: Path) -> tuple[set[str], set[str]]:

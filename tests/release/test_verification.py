@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,10 +12,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from governance import keys
 from governance.errors import Misconfigured, Tampered
-from governance.release import layout, verify
+from governance.release import layout, verification, verify
 from tests.release.world import World, verify_batch
 
 SMALL = (layout.CHECKPOINT, layout.SIGNATURE, layout.PUBLIC_KEY)
@@ -133,6 +136,21 @@ def test_whatever_was_added_is_named(folder: Path, add: Callable[[Path], None]) 
     add(folder)
 
     with pytest.raises(Tampered, match="added"):
+        verify(folder, verify_batch=verify_batch)
+
+
+@given(st.text(st.characters()))
+def test_no_name_reaches_a_terminal_raw(name: str) -> None:
+    with pytest.raises(Tampered) as error:
+        verification._fail(name, "missing")
+
+    assert str(error.value).isprintable()
+
+
+def test_a_name_with_escapes_is_named_in_clear(folder: Path) -> None:
+    (folder / "a\r\x1b[2Kverified").touch()
+
+    with pytest.raises(Tampered, match=re.escape(r"a\r\x1b[2Kverified: not part of the release")):
         verify(folder, verify_batch=verify_batch)
 
 
@@ -322,6 +340,7 @@ def test_a_publisher_who_signs_what_does_not_agree_is_found(
         pytest.param({"checkpoint": None}, id="no checkpoint"),
         pytest.param({"counts": None}, id="no counts"),
         pytest.param({"name": None}, id="no name"),
+        pytest.param({"time": "2026-02-03\x1b[2K"}, id="a time that clears the line"),
     ],
 )
 def test_a_manifest_that_does_not_agree_is_found(made: World, folder: Path, changes: dict[str, object]) -> None:
