@@ -24,15 +24,11 @@ def bucket_of(patient: str) -> int:
 
 
 def write(table: pa.Table, folder: Path) -> tuple[Path, ...]:
-    """Write `folder`/instances/bucket-NN.parquet for every bucket that has rows; returns the files in order.
-
-    The table is sorted by `rows` already. Existing files of the same name are replaced.
-    """
-    target = folder / FOLDER
-    target.mkdir(parents=True, exist_ok=True)
+    """Write each part of `split` into `folder`; returns the files in order. Existing ones are replaced."""
+    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     written = []
-    for bucket, part in _split(table):
-        path = target / f"bucket-{bucket:02}.parquet"
+    for name, part in split(table):
+        path = folder / name
         pq.write_table(
             part,
             path,
@@ -46,10 +42,14 @@ def write(table: pa.Table, folder: Path) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def _split(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+def split(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """`instances/bucket-NN.parquet`, and the rows that belong there, for every bucket that has rows.
+
+    The table is sorted by `rows` already.
+    """
     patients = table["patient_id"].combine_chunks().dictionary_encode()
     buckets = pa.array([bucket_of(patient) for patient in patients.dictionary.to_pylist()], pa.int8())
     of_row = buckets.take(patients.indices)
     for bucket in sorted(set(buckets.to_pylist())):
         # One chunk a column: page borders must not remember the chunks that rows came in.
-        yield bucket, table.filter(pc.equal(of_row, bucket)).combine_chunks()
+        yield f"{FOLDER}/bucket-{bucket:02}.parquet", table.filter(pc.equal(of_row, bucket)).combine_chunks()

@@ -1,16 +1,29 @@
 """Releases of what is curated, and checks that need nobody's word."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from governance import audit, manifest, provenance, release
-from governance.datatypes import Event, Receipt
+from governance.datatypes import Event
 from governance.errors import Misconfigured
 from governance.pipeline.commit import sign
 from governance.pipeline.context import Context, now
 from governance.pipeline.recovery import recover
+
+
+def _verify_batch(batch: Mapping[str, str | int], public_key: bytes) -> None:
+    provenance.verify_batch(provenance.Batch.of(dict(batch)), public_key)
+
+
+PORTS = release.Ports(
+    read_receipt=provenance.from_json,
+    verify_batch=_verify_batch,
+    write_tables=lambda receipts, folder: manifest.write(manifest.rows(receipts), folder),
+    make_tables=lambda receipts: manifest.split(manifest.rows(receipts)),
+)
+"""What releases need of provenance and manifest."""
 
 
 def publish(context: Context, *, project: str, dataset: str) -> release.Published:
@@ -30,7 +43,8 @@ def publish(context: Context, *, project: str, dataset: str) -> release.Publishe
             project=project,
             dataset=dataset,
             now=now(),
-            ports=_ports(context),
+            ports=PORTS,
+            log=_log(context),
         )
 
 
@@ -48,7 +62,7 @@ def verify(folder: Path, *, public_key: str | None = None) -> release.VerifyRepo
         key = b""
     if key is not None and len(key) != 32:
         raise Misconfigured("a public key is 64 hexadecimal digits", hint="governance init printed it")
-    return release.verify(folder, verify_batch=_verify_batch, public_key=key)
+    return release.verify(folder, ports=PORTS, public_key=key)
 
 
 def verify_audit(context: Context) -> audit.AuditReport:
@@ -63,22 +77,9 @@ def verify_audit(context: Context) -> audit.AuditReport:
         return audit.verify(connection, context.keyring.public_key, origin=context.log_origin, standing=standing)
 
 
-def _ports(context: Context) -> release.Ports:
-    def log(connection: Connection, events: Sequence[Event]) -> None:
+def _log(context: Context) -> release.Log:
+    def append(connection: Connection, events: Sequence[Event]) -> None:
         audit.append(connection, events)
         sign(context, connection)
 
-    def write_tables(receipts: Iterable[tuple[str, Receipt]], folder: Path) -> Sequence[Path]:
-        return manifest.write(manifest.rows(receipts), folder)
-
-    return release.Ports(
-        read_receipt=provenance.from_json,
-        verify_batch=_verify_batch,
-        write_tables=write_tables,
-        log=log,
-        checkpoint=audit.latest,
-    )
-
-
-def _verify_batch(batch: Mapping[str, str | int], public_key: bytes) -> None:
-    provenance.verify_batch(provenance.Batch.of(dict(batch)), public_key)
+    return release.Log(append=append, latest=audit.latest)

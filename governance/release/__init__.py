@@ -2,6 +2,7 @@
 
     layout.py        what a release folder holds, and how its files are encoded
     ports.py         what is needed of other stages, as functions
+    census.py        what a manifest says of all receipts and tables together
     evidence.py      receipts, batches and events with their proofs, line by line
     building.py      one release folder
     publishing.py    the next version of a dataset: whole, or not at all
@@ -10,8 +11,8 @@
 A release is immutable; a change is a new version.
 """
 
-from governance.release.ports import Ports
+from governance.release.ports import Log, Ports
 from governance.release.publishing import Published, publish, standing
 from governance.release.verification import VerifyReport, verify
 
-__all__ = ["Ports", "Published", "VerifyReport", "publish", "standing", "verify"]
+__all__ = ["Log", "Ports", "Published", "VerifyReport", "publish", "standing", "verify"]

@@ -6,14 +6,12 @@ made from them, and never lie in memory together.
 
 import os
 import shutil
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
-import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import Connection, Row, Select, select
@@ -25,7 +23,8 @@ from governance.datatypes import Receipt
 from governance.errors import Tampered
 from governance.keys import Keyring
 from governance.release import layout
-from governance.release.evidence import BATCH_FIELDS, EventLine, Proved, ReceiptLine, Tree, Vouched, count, encode_batch
+from governance.release.census import Census, of_tables
+from governance.release.evidence import BATCH_FIELDS, EventLine, Proved, ReceiptLine, Tree, encode_batch
 from governance.release.layout import FileEntry
 from governance.release.ports import Ports
 
@@ -47,17 +46,23 @@ def current(project: str) -> Select[Any]:
 
 
 def build(
-    folder: Path, identity: Identity, *, curated: Path, connection: Connection, keyring: Keyring, ports: Ports
+    folder: Path,
+    identity: Identity,
+    *,
+    curated: Path,
+    connection: Connection,
+    checkpoint: str,
+    keyring: Keyring,
+    ports: Ports,
 ) -> bytes:
-    """Fill `folder`; returns the bytes of its manifest.
+    """Fill `folder`; returns the bytes of its manifest. `checkpoint` is that of the whole log.
 
     Raises:
-        Tampered: a curated object is not what its receipt says, or an event or a checkpoint is missing.
+        Tampered: a curated object is not what its receipt says, or an event is missing.
     """
     entries = _link_objects(folder, curated, connection, identity.project)
-    note = ports.checkpoint(connection)
-    origin, size = note.split("\n")[:2]
-    (folder / layout.CHECKPOINT).write_text(note, encoding="utf-8", newline="")
+    origin, size = checkpoint.split("\n")[:2]
+    (folder / layout.CHECKPOINT).write_text(checkpoint, encoding="utf-8", newline="")
     used = _write_batches(folder, connection, identity.project)
     _write_events(folder, connection, used, size=int(size))
     _write_receipts(folder, connection, identity.project)
@@ -78,45 +83,14 @@ def build(
             "public_key": keyring.public_key.hex(),
             "key_fingerprint": layout.fingerprint(keyring.public_key),
             "checkpoint": {"origin": origin, "size": int(size)},
-            "counts": count(census.vouched, batches=len(used)),
-            "tables": {layout.TABLES: _table_summary(tables)},
-            "policies": census.policies(),
-            "tools": census.tools(),
+            "tables": {layout.TABLES: of_tables(tables)},
             "files": [entry._asdict() for entry in sorted(entries)],
         }
+        | census.summary(batches=len(used))
     )
     (folder / layout.MANIFEST).write_bytes(manifest)
     (folder / layout.SIGNATURE).write_bytes(keyring.sign(manifest))
     return manifest
-
-
-class Census:
-    """What the manifest says of all receipts together, counted while they pass."""
-
-    def __init__(self) -> None:
-        self.vouched: list[Vouched] = []
-        self._policies: Counter[tuple[str, str]] = Counter()
-        self._tools: set[tuple[str, str]] = set()
-
-    def count(self, numbered: Iterable[tuple[str, Receipt]]) -> Iterator[tuple[str, Receipt]]:
-        """The same (receipt id, receipt) again."""
-        for receipt_id, receipt in numbered:
-            self.vouched.append(_vouched(receipt_id, receipt))
-            self._policies[receipt.policy, receipt.policy_digest] += 1
-            self._tools.update((step.tool, step.version) for step in receipt.steps)
-            yield receipt_id, receipt
-
-    def policies(self) -> list[dict[str, str | int]]:
-        """Each policy, and how many instances went through it."""
-        return [{"name": n, "digest": d, "instances": self._policies[n, d]} for n, d in sorted(self._policies)]
-
-    def tools(self) -> list[dict[str, str]]:
-        """Each tool that made or checked an instance, in each of its versions."""
-        return [{"name": name, "version": version} for name, version in sorted(self._tools)]
-
-
-def _vouched(receipt_id: str, r: Receipt) -> Vouched:
-    return Vouched(receipt_id, r.patient, r.study, r.series, r.instance, r.path, r.sha256, r.size, r.policy_digest)
 
 
 def _link_objects(folder: Path, curated: Path, connection: Connection, project: str) -> list[FileEntry]:
@@ -190,12 +164,6 @@ def _write_receipts(folder: Path, connection: Connection, project: str) -> None:
                 if not member.superseded and member.project == project:
                     proved = Proved(member.body, index, tree.proof(index))
                     file.write(ReceiptLine(member.receipt_id, batch_id, proved).encode() + b"\n")
-
-
-def _table_summary(paths: Iterable[Path]) -> dict[str, str | int]:
-    found = [pq.read_metadata(path) for path in paths]
-    versions = {metadata.schema.to_arrow_schema().metadata[b"schema_version"].decode() for metadata in found}
-    return {"rows": sum(m.num_rows for m in found), "files": len(found), "schema_version": versions.pop()}
 
 
 def _pem(public_key: bytes) -> bytes:

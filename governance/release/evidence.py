@@ -5,10 +5,10 @@ batches.jsonl   one signed batch a line, with the number of the event that logge
 events.jsonl    those events, each with its proof up to the root in CHECKPOINT
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from governance import merkle
 from governance.release.layout import canonical, splice, unsplice
@@ -65,8 +65,8 @@ class ReceiptLine:
         return splice(fields, "receipt", self.proved.body)
 
     @classmethod
-    def decode(cls, line: bytes) -> tuple[Self, dict[str, Any]]:
-        """The line, and the receipt on it.
+    def decode(cls, line: bytes) -> Self:
+        """The line; what its body says is for provenance to read.
 
         Raises:
             ValueError, KeyError, TypeError: this is no such line, or the id is not the receipt's.
@@ -75,7 +75,7 @@ class ReceiptLine:
         if sha256(body).hexdigest() != value["receipt_id"]:
             raise ValueError("not the digest of the receipt")
         proof = tuple(bytes.fromhex(part) for part in value["proof"])
-        return cls(value["receipt_id"], value["batch_id"], Proved(body, value["batch_index"], proof)), value["receipt"]
+        return cls(value["receipt_id"], value["batch_id"], Proved(body, value["batch_index"], proof))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,42 +104,3 @@ class EventLine:
 def encode_batch(batch: Mapping[str, str | int]) -> bytes:
     """One line of batches.jsonl without its end."""
     return canonical(dict(batch))
-
-
-class Vouched(NamedTuple):
-    """What a receipt says of its object; the instance table has columns of these names."""
-
-    receipt_id: str
-    patient_id: str
-    study_id: str
-    series_id: str
-    instance_id: str
-    path: str
-    sha256: str
-    size: int
-    policy_digest: str
-
-    @classmethod
-    def of(cls, receipt_id: str, receipt: Mapping[str, Any]) -> Self:
-        """From a receipt as JSON."""
-        names = ("patient", "study", "series", "instance", "path", "sha256", "size", "policy_digest")
-        return cls(receipt_id, *(receipt[name] for name in names))
-
-
-def count(receipts: Iterable[Vouched], *, batches: int) -> dict[str, int]:
-    """The manifest's counts."""
-    instances, size = 0, 0
-    patients, studies, series = set(), set(), set()
-    for receipt in receipts:
-        instances, size = instances + 1, size + receipt.size
-        patients.add(receipt.patient_id)
-        studies.add(receipt.study_id)
-        series.add(receipt.series_id)
-    return {
-        "patients": len(patients),
-        "studies": len(studies),
-        "series": len(series),
-        "instances": instances,
-        "object_bytes": size,
-        "batches": batches,
-    }

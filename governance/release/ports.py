@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import pyarrow as pa
 from sqlalchemy import Connection
 
 from governance.datatypes import Event, Receipt
@@ -23,7 +24,7 @@ class VerifyBatch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Functions of provenance, manifest and audit, bound to the workspace where they need one."""
+    """Functions of provenance and manifest, which need no workspace."""
 
     read_receipt: Callable[[bytes], Receipt]
     """The receipt in a stored body (provenance)."""
@@ -31,7 +32,15 @@ class Ports:
     """The signature of a batch (provenance)."""
     write_tables: Callable[[Iterable[tuple[str, Receipt]], Path], Sequence[Path]]
     """Write the Parquet files of these (receipt id, receipt) into a folder (manifest)."""
-    log: Callable[[Connection, Sequence[Event]], object]
-    """Add events to the log and sign it, in the caller's transaction (audit)."""
-    checkpoint: Callable[[Connection], str]
-    """The signed checkpoint of the whole log: a C2SP tlog-checkpoint (audit)."""
+    make_tables: Callable[[Iterable[tuple[str, Receipt]]], Iterable[tuple[str, pa.Table]]]
+    """The same tables in memory, by their place in that folder (manifest)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Functions of audit, bound to the workspace."""
+
+    append: Callable[[Connection, Sequence[Event]], object]
+    """Add events and sign, in the caller's transaction."""
+    latest: Callable[[Connection], str]
+    """The signed checkpoint of the whole log: a C2SP tlog-checkpoint."""

@@ -30,7 +30,7 @@ from governance.errors import Misconfigured, Tampered, Unavailable
 from governance.keys import Keyring
 from governance.release import layout
 from governance.release.building import Identity, build, current
-from governance.release.ports import Ports
+from governance.release.ports import Log, Ports
 from governance.release.verification import verify
 from governance.storage import Workspace
 
@@ -66,6 +66,7 @@ def publish(
     dataset: str,
     now: str,
     ports: Ports,
+    log: Log,
 ) -> Published:
     """Publish what is curated in `project` as the next version of `dataset`, unless the latest has the same contents.
 
@@ -79,7 +80,7 @@ def publish(
     layout.check_dataset(dataset)
     sweep(workspace.published)
     with writing(engine) as connection:
-        heal(connection, workspace.published, keyring, dataset=dataset, now=now, ports=ports)
+        heal(connection, workspace.published, keyring, dataset=dataset, now=now, ports=ports, log=log)
     with writing(engine) as connection:
         ids = frozenset(row.receipt_id for row in connection.execute(current(project)))
         if not ids:
@@ -94,14 +95,21 @@ def publish(
         target = workspace.published / layout.folder_name(dataset, identity.version)
         with staging(workspace.published) as folder:
             with _or_nothing():
+                note = log.latest(connection)
                 manifest = build(
-                    folder, identity, curated=workspace.curated, connection=connection, keyring=keyring, ports=ports
+                    folder,
+                    identity,
+                    curated=workspace.curated,
+                    connection=connection,
+                    checkpoint=note,
+                    keyring=keyring,
+                    ports=ports,
                 )
-                verify(folder, public_key=keyring.public_key, verify_batch=ports.verify_batch)
+                verify(folder, public_key=keyring.public_key, ports=ports)
             _sync(workspace, folder)
             _move(folder, target)
         workspace.sync([workspace.published])
-        _record(connection, manifest, sorted(ids), now=now, ports=ports)
+        _record(connection, manifest, sorted(ids), now=now, log=log)
     return Published(dataset, identity.version, target, len(ids), changed=True)
 
 
@@ -190,7 +198,7 @@ def _move(folder: Path, target: Path) -> None:
         raise Unavailable("another publish made this version in the meantime", hint="publish again")
 
 
-def _record(connection: Connection, manifest: bytes, receipt_ids: Sequence[str], *, now: str, ports: Ports) -> None:
+def _record(connection: Connection, manifest: bytes, receipt_ids: Sequence[str], *, now: str, log: Log) -> None:
     """Record a release that has its name."""
     said = json.loads(manifest)
     key = {"name": said["name"], "version": said["version"]}
@@ -200,10 +208,12 @@ def _record(connection: Connection, manifest: bytes, receipt_ids: Sequence[str],
     connection.execute(insert(release_receipts), [key | {"receipt_id": receipt_id} for receipt_id in receipt_ids])
     details = {"manifest": digest, "project": said["project"], "instances": len(receipt_ids)}
     subject = layout.folder_name(said["name"], said["version"])
-    ports.log(connection, [Event(RELEASE_EVENT, "governance", now, subject, details)])
+    log.append(connection, [Event(RELEASE_EVENT, "governance", now, subject, details)])
 
 
-def heal(connection: Connection, published: Path, keyring: Keyring, *, dataset: str, now: str, ports: Ports) -> None:
+def heal(
+    connection: Connection, published: Path, keyring: Keyring, *, dataset: str, now: str, ports: Ports, log: Log
+) -> None:
     """Record the version of `dataset` that a crash left without a row.
 
     A folder gets its name only when it is whole and on the disk, so one that does not verify
@@ -221,7 +231,7 @@ def heal(connection: Connection, published: Path, keyring: Keyring, *, dataset: 
             raise Tampered(f"published/{folder.name}: not made by this workspace", hint=MOVE)
         lines = (folder / layout.RECEIPTS).read_bytes().splitlines()
         ids = sorted(json.loads(line)["receipt_id"] for line in lines)
-        _record(connection, (folder / layout.MANIFEST).read_bytes(), ids, now=now, ports=ports)
+        _record(connection, (folder / layout.MANIFEST).read_bytes(), ids, now=now, log=log)
         recorded.add(version)
 
 
@@ -242,7 +252,7 @@ def standing(published: Path) -> list[Standing]:
 
 def _is_ours(folder: Path, keyring: Keyring, ports: Ports) -> bool:
     try:
-        verify(folder, public_key=keyring.public_key, verify_batch=ports.verify_batch)
+        verify(folder, public_key=keyring.public_key, ports=ports)
     except (Tampered, Misconfigured):
         return False
     return True

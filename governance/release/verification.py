@@ -5,7 +5,8 @@
     3. the digest of every file
     4. the checkpoint's signature, every batch's event in it, every batch's signature
     5. every receipt in its batch, every object as its receipt says
-    6. every row of the tables as its receipt says
+    6. every row of the tables as its receipt says: they are made again, and compared
+    7. what the manifest says of all of them together
 
 A folder can vouch for itself only under the key that it brings along. Who must know whose
 release it is passes the key that they expect.
@@ -14,7 +15,7 @@ release it is passes the key that they expect.
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -28,12 +29,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from governance import signed_note
-from governance.datatypes import BATCH_EVENT
+from governance.datatypes import BATCH_EVENT, Receipt
 from governance.errors import Misconfigured, Tampered
 from governance.release import layout
-from governance.release.evidence import BATCH_FIELDS, EventLine, ReceiptLine, Vouched, count, encode_batch
+from governance.release.census import VERSION, Census, of_tables
+from governance.release.evidence import BATCH_FIELDS, EventLine, ReceiptLine, encode_batch
 from governance.release.layout import FileEntry
-from governance.release.ports import VerifyBatch
+from governance.release.ports import Ports, VerifyBatch
 
 T = TypeVar("T")
 
@@ -59,12 +61,12 @@ class VerifyReport:
     """Whether the caller named that key; otherwise it came with the release."""
 
 
-def verify(folder: Path, *, verify_batch: VerifyBatch, public_key: bytes | None = None) -> VerifyReport:
+def verify(folder: Path, *, ports: Ports, public_key: bytes | None = None) -> VerifyReport:
     """Check everything in a release offline. `public_key`: the raw Ed25519 key that is expected.
 
     Raises:
         Tampered: something does not agree; the message starts with the file's path in the release.
-        Misconfigured: there is no such folder.
+        Misconfigured: there is no such folder, or its tables are of another schema version.
     """
     if not folder.is_dir():
         raise Misconfigured("there is no release in this place")
@@ -75,23 +77,25 @@ def verify(folder: Path, *, verify_batch: VerifyBatch, public_key: bytes | None 
     _same_files(present, folders, entries)
     _same_digests(folder, entries)
     with _reading(layout.BATCHES):
-        batches = _batches(folder, key, verify_batch)
+        batches = _batches(folder, key, ports.verify_batch)
     with _reading(layout.EVENTS):
         log_size = _events(folder, manifest, key, batches)
     with _reading(layout.RECEIPTS):
-        receipts = _receipts(folder, manifest, batches)
-        _objects(entries, receipts)
-    _tables(folder, entries, receipts)
+        census = Census()
+        receipts = _receipts(folder, manifest, entries, batches, ports.read_receipt)
+        tables = _tables(folder, entries, ports.make_tables(census.count(receipts)))
     with _reading(layout.MANIFEST):
         name = _named(folder, manifest)
-        if manifest["counts"] != count(receipts.values(), batches=len(batches)):
-            _fail(layout.MANIFEST, "its counts are not those of the receipts")
+        summary = census.summary(batches=len(batches)) | {"tables": {layout.TABLES: tables}}
+        for said, expected in summary.items():
+            if manifest[said] != expected:
+                _fail(layout.MANIFEST, f"its {said} are not those of the release")
     return VerifyReport(
         release=name,
         time=manifest["time"],
         files=len(present),
         bytes=sum(entry.size for entry in entries.values()),
-        instances=len(receipts),
+        instances=summary["counts"]["instances"],
         batches=len(batches),
         log_size=log_size,
         key_fingerprint=layout.fingerprint(key),
@@ -158,7 +162,8 @@ def _signed_manifest(folder: Path, present: set[str], expected: bytes | None) ->
     manifest = _json(written)
     if not isinstance(manifest, dict) or manifest.get("format") != layout.FORMAT:
         _fail(layout.MANIFEST, f"not in the format {layout.FORMAT}")
-    if layout.canonical(manifest) != written or manifest.get("public_key") != key.hex():
+    keys = (manifest.get("public_key"), manifest.get("key_fingerprint"))
+    if layout.canonical(manifest) != written or keys != (key.hex(), layout.fingerprint(key)):
         _fail(layout.MANIFEST, "not as this program writes it")
     return manifest, key
 
@@ -255,46 +260,52 @@ def _blaming(name: str, check: Callable[[], T]) -> T:
     _fail(name, said)
 
 
-def _receipts(folder: Path, manifest: dict[str, Any], batches: dict[str, dict[str, Any]]) -> dict[str, Vouched]:
-    """Check every receipt in its batch; returns what each vouches for."""
-    receipts: dict[str, Vouched] = {}
+def _receipts(
+    folder: Path,
+    manifest: dict[str, Any],
+    entries: dict[str, FileEntry],
+    batches: dict[str, dict[str, Any]],
+    read_receipt: Callable[[bytes], Receipt],
+) -> Iterator[tuple[str, Receipt]]:
+    """Every receipt by its id, checked in its batch and against its object."""
+    prefix = f"{layout.OBJECTS}/"
+    waiting = {name for name in entries if name.startswith(prefix)}
     for line in _lines(folder, layout.RECEIPTS):
-        found, receipt = ReceiptLine.decode(line)
+        found = ReceiptLine.decode(line)
         batch = batches[found.batch_id]
         if found.proved.root(batch["size"]) != bytes.fromhex(batch["root"]):
             _fail(layout.RECEIPTS, "a receipt is not in its batch")
-        if receipt["project"] != manifest["project"] or found.receipt_id in receipts:
-            _fail(layout.RECEIPTS, "a receipt does not belong here")
-        receipts[found.receipt_id] = Vouched.of(found.receipt_id, receipt)
-    return receipts
-
-
-def _objects(entries: dict[str, FileEntry], receipts: dict[str, Vouched]) -> None:
-    prefix = f"{layout.OBJECTS}/"
-    objects = {name for name in entries if name.startswith(prefix)}
-    for receipt in receipts.values():
+        receipt = _blaming(layout.RECEIPTS, partial(read_receipt, found.proved.body))
         name = prefix + receipt.path
+        if receipt.project != manifest["project"] or (name in entries and name not in waiting):
+            _fail(layout.RECEIPTS, "a receipt does not belong here")
         if entries.get(name) != FileEntry(name, receipt.sha256, receipt.size):
             _fail(name, "not what its receipt says")
-        objects.discard(name)
-    for name in sorted(objects):
+        waiting.remove(name)
+        yield found.receipt_id, receipt
+    for name in sorted(waiting):
         _fail(name, "there is no receipt for it")
 
 
-def _tables(folder: Path, entries: dict[str, FileEntry], receipts: dict[str, Vouched]) -> None:
-    seen = set()
-    for name in entries:
-        if not name.startswith(f"{layout.TABLES}/"):
-            continue
+def _tables(folder: Path, entries: dict[str, FileEntry], expected: Iterable[tuple[str, pa.Table]]) -> dict[str, Any]:
+    """Check every row against the receipts; returns what the manifest has to say of the tables."""
+    listed = sorted(name for name in entries if name.startswith(f"{layout.TABLES}/"))
+    waiting = set(listed)
+    for name, table in expected:
+        if name not in waiting:
+            _fail(name, "a receipt has no row")
+        waiting.remove(name)
         with _reading(name):
-            for row in _rows(folder / name):
-                if receipts.get(row.receipt_id) != row or row.receipt_id in seen:
-                    _fail(name, "a row is not what its receipt says")
-                seen.add(row.receipt_id)
-    if len(seen) != len(receipts):
-        _fail(f"{layout.TABLES}/", "a receipt has no row")
-
-
-def _rows(path: Path) -> Iterator[Vouched]:
-    table = pq.read_table(path, columns=list(Vouched._fields), partitioning=None)
-    return map(Vouched, *(table[column].to_pylist() for column in Vouched._fields))
+            found = pq.read_table(folder / name, partitioning=None)
+            if found.schema.metadata[VERSION] != table.schema.metadata[VERSION]:
+                raise Misconfigured(
+                    f"the tables are not of schema version {table.schema.metadata[VERSION].decode()}",
+                    hint=f"verify with the generator that {layout.MANIFEST} names; all but the tables is as released",
+                )
+            # Values, not bytes: another version of the Parquet library writes others.
+            if not found.equals(table):
+                _fail(name, "a row is not what its receipt says")
+    for name in sorted(waiting):
+        _fail(name, "there is no receipt for its rows")
+    with _reading(f"{layout.TABLES}/"):
+        return of_tables(folder / name for name in listed)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -17,8 +18,10 @@ from hypothesis import strategies as st
 
 from governance import keys
 from governance.errors import Misconfigured, Tampered
+from governance.manifest import COLUMNS
+from governance.pipeline.publishing import PORTS
 from governance.release import layout, verification, verify
-from tests.release.world import World, verify_batch
+from tests.release.world import World
 
 SMALL = (layout.CHECKPOINT, layout.SIGNATURE, layout.PUBLIC_KEY)
 
@@ -41,7 +44,7 @@ def flipped(path: Path, position: int, bit: int) -> Iterator[None]:
 
 def found(folder: Path, path: Path, position: int, bit: int) -> None:
     with flipped(path, position, bit), pytest.raises(Tampered) as error:
-        verify(folder, verify_batch=verify_batch)
+        verify(folder, ports=PORTS)
 
     # It names the file; where two of three must fit each other, it names all three.
     assert str(path.relative_to(folder)) in str(error.value)
@@ -57,7 +60,7 @@ def test_a_release_verifies_and_says_what_was_checked(made: World, folder: Path)
 
 
 def test_a_release_that_brings_its_own_key_says_so(folder: Path) -> None:
-    assert not verify(folder, verify_batch=verify_batch).key_expected
+    assert not verify(folder, ports=PORTS).key_expected
 
 
 def test_any_flipped_bit_is_found_in_the_file_where_it_is(folder: Path) -> None:
@@ -79,7 +82,7 @@ def test_every_missing_file_is_named(folder: Path) -> None:
         away = folder.parent / "away"
         path.rename(away)
         with pytest.raises(Tampered, match=str(path.relative_to(folder))):
-            verify(folder, verify_batch=verify_batch)
+            verify(folder, ports=PORTS)
         away.rename(path)
 
 
@@ -87,7 +90,7 @@ def test_every_renamed_file_is_found(folder: Path) -> None:
     for path in files(folder):
         renamed = path.rename(path.with_name(path.name + "x"))
         with pytest.raises(Tampered):
-            verify(folder, verify_batch=verify_batch)
+            verify(folder, ports=PORTS)
         renamed.rename(path)
 
 
@@ -98,7 +101,7 @@ def test_two_objects_that_changed_places_are_found(folder: Path) -> None:
     away.rename(two)
 
     with pytest.raises(Tampered, match="objects/"):
-        verify(folder, verify_batch=verify_batch)
+        verify(folder, ports=PORTS)
 
 
 def add_file(folder: Path) -> None:
@@ -136,7 +139,7 @@ def test_whatever_was_added_is_named(folder: Path, add: Callable[[Path], None]) 
     add(folder)
 
     with pytest.raises(Tampered, match="added"):
-        verify(folder, verify_batch=verify_batch)
+        verify(folder, ports=PORTS)
 
 
 @given(st.text(st.characters()))
@@ -151,7 +154,7 @@ def test_a_name_with_escapes_is_named_in_clear(folder: Path) -> None:
     (folder / "a\r\x1b[2Kverified").touch()
 
     with pytest.raises(Tampered, match=re.escape(r"a\r\x1b[2Kverified: not part of the release")):
-        verify(folder, verify_batch=verify_batch)
+        verify(folder, ports=PORTS)
 
 
 def test_a_file_that_became_a_link_to_the_same_bytes_is_found(folder: Path) -> None:
@@ -160,12 +163,12 @@ def test_a_file_that_became_a_link_to_the_same_bytes_is_found(folder: Path) -> N
     path.symlink_to(folder.parent / "away")
 
     with pytest.raises(Tampered, match=path.name):
-        verify(folder, verify_batch=verify_batch)
+        verify(folder, ports=PORTS)
 
 
 def test_another_key_than_the_expected_one_is_found(folder: Path) -> None:
     with pytest.raises(Tampered, match=layout.PUBLIC_KEY):
-        verify(folder, verify_batch=verify_batch, public_key=keys.Keyring.generate().public_key)
+        verify(folder, ports=PORTS, public_key=keys.Keyring.generate().public_key)
 
 
 @pytest.mark.parametrize("name", ["lung@v2", "heart@v1"])
@@ -173,24 +176,24 @@ def test_a_release_in_the_folder_of_another_one_is_found(folder: Path, name: str
     renamed = folder.rename(folder.with_name(name))
 
     with pytest.raises(Tampered, match="this is lung@v1 in a folder of another release"):
-        verify(renamed, verify_batch=verify_batch)
+        verify(renamed, ports=PORTS)
 
 
 def test_a_release_knows_its_folder_from_inside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.rename(folder.with_name("lung@v2")))
 
     with pytest.raises(Tampered, match="lung@v1"):
-        verify(Path(), verify_batch=verify_batch)
+        verify(Path(), ports=PORTS)
 
 
 def test_no_folder_is_misuse(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured):
-        verify(tmp_path / "none", verify_batch=verify_batch)
+        verify(tmp_path / "none", ports=PORTS)
 
 
 def test_an_empty_folder_is_no_release(tmp_path: Path) -> None:
     with pytest.raises(Tampered, match=layout.MANIFEST):
-        verify(tmp_path, verify_batch=verify_batch)
+        verify(tmp_path, ports=PORTS)
 
 
 def test_openssl_agrees_with_the_signature(folder: Path) -> None:
@@ -266,11 +269,34 @@ def drop_line(name: str) -> Callable[[Path], str]:
     return change
 
 
-def edit_row(folder: Path) -> str:
+def other(kind: pa.DataType) -> object:
+    """A value of a type that no row of the release has."""
+    if pa.types.is_list(kind):
+        return [other(kind.value_type)]
+    return {pa.string(): "x", pa.int64(): 1, pa.float64(): 1.5, pa.bool_(): False}[kind]
+
+
+def edit_column(name: str) -> Callable[[Path], str]:
+    def change(folder: Path) -> str:
+        path = files(folder / layout.TABLES)[0]
+        table = pq.read_table(path)
+        field = table.schema.field(name)
+        others = pa.array([other(field.type)] * table.num_rows, field.type)
+        pq.write_table(table.set_column(table.column_names.index(name), field, others), path)
+        return path.name
+
+    return change
+
+
+def drop_column(folder: Path) -> str:
     path = files(folder / layout.TABLES)[0]
-    table = pq.read_table(path)
-    sizes = [size + 1 for size in table["size"].to_pylist()]
-    pq.write_table(table.set_column(table.schema.get_field_index("size"), "size", [sizes]), path)
+    pq.write_table(pq.read_table(path).drop_columns(["KVP"]), path)
+    return path.name
+
+
+def turn_rows(folder: Path) -> str:
+    path = files(folder / layout.TABLES)[0]
+    pq.write_table(pq.read_table(path).sort_by([("path", "descending")]), path)
     return path.name
 
 
@@ -313,7 +339,8 @@ def no_table(folder: Path) -> str:
         pytest.param(drop_line(layout.EVENTS), id="an event is left out"),
         pytest.param(edit(layout.CHECKPOINT, b"\n", b"x\n"), id="another log"),
         pytest.param(edit(layout.CHECKPOINT, b"\n4\n", b"\n5\n"), id="another size of the log"),
-        pytest.param(edit_row, id="a row is edited"),
+        pytest.param(drop_column, id="a column is left out"),
+        pytest.param(turn_rows, id="rows are in another order"),
         pytest.param(repeat_rows, id="rows come twice"),
         pytest.param(drop_rows, id="rows are left out"),
         pytest.param(no_table, id="a table is none"),
@@ -323,6 +350,27 @@ def test_a_publisher_who_signs_what_does_not_agree_is_found(
     made: World, folder: Path, change: Callable[[Path], str]
 ) -> None:
     blamed = change(folder)
+    sign_again(folder, made.keyring)
+
+    with pytest.raises(Tampered, match=blamed):
+        made.verify(folder)
+
+
+def test_tables_of_another_version_are_not_called_tampered(made: World, folder: Path) -> None:
+    for path in files(folder / layout.TABLES):
+        table = pq.read_table(path)
+        pq.write_table(table.replace_schema_metadata({"schema_version": "0.9"}), path)
+    sign_again(folder, made.keyring, tables={"instances": {"files": 3, "rows": 10, "schema_version": "0.9"}})
+
+    with pytest.raises(Misconfigured) as error:
+        made.verify(folder)
+
+    assert error.value.hint
+
+
+@pytest.mark.parametrize("column", [column.name for column in COLUMNS])
+def test_a_row_that_says_something_else_is_found_in_any_column(made: World, folder: Path, column: str) -> None:
+    blamed = edit_column(column)(folder)
     sign_again(folder, made.keyring)
 
     with pytest.raises(Tampered, match=blamed):
@@ -339,6 +387,10 @@ def test_a_publisher_who_signs_what_does_not_agree_is_found(
         pytest.param({"checkpoint": {"origin": "another", "size": 4}}, id="origin"),
         pytest.param({"checkpoint": None}, id="no checkpoint"),
         pytest.param({"counts": None}, id="no counts"),
+        pytest.param({"key_fingerprint": "00"}, id="fingerprint"),
+        pytest.param({"policies": [{"digest": "a" * 64, "instances": 10, "name": "basic"}]}, id="policies"),
+        pytest.param({"tools": []}, id="tools"),
+        pytest.param({"tables": {"instances": {"files": 3, "rows": 11, "schema_version": "1.0"}}}, id="rows"),
         pytest.param({"name": None}, id="no name"),
         pytest.param({"time": "2026-02-03\x1b[2K"}, id="a time that clears the line"),
     ],

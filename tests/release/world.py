@@ -3,23 +3,20 @@
 import contextlib
 import random
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from governance import audit, keys, manifest, pipeline, provenance, release
+from governance import audit, keys, pipeline, provenance, release
 from governance.database import APPEND_ONLY, batches, events, open_database, receipts, runs
 from governance.datatypes import Event, Receipt, Step
+from governance.pipeline.publishing import PORTS
 from governance.storage import Workspace
 
 NOW = "2026-02-03T04:05:06Z"
-
-
-def verify_batch(batch: Mapping[str, str | int], public_key: bytes) -> None:
-    provenance.verify_batch(provenance.Batch.of(dict(batch)), public_key)
 
 
 @dataclass(frozen=True)
@@ -44,16 +41,6 @@ class World:
         keyring = keys.load(workspace.key_path, passphrase=None)
         return cls(workspace, open_database(workspace.database_path), keyring)
 
-    @property
-    def ports(self) -> release.Ports:
-        return release.Ports(
-            read_receipt=provenance.from_json,
-            verify_batch=verify_batch,
-            write_tables=lambda numbered, folder: manifest.write(manifest.rows(numbered), folder),
-            log=self.log,
-            checkpoint=audit.latest,
-        )
-
     def log(self, connection: Connection, new: Sequence[Event]) -> int:
         index = audit.append(connection, new)
         audit.checkpoint(connection, self.keyring, origin=self.workspace.origin)
@@ -61,11 +48,18 @@ class World:
 
     def publish(self, dataset: str = "lung", project: str = "trial", now: str = NOW) -> release.Published:
         return release.publish(
-            self.workspace, self.engine, self.keyring, project=project, dataset=dataset, now=now, ports=self.ports
+            self.workspace,
+            self.engine,
+            self.keyring,
+            project=project,
+            dataset=dataset,
+            now=now,
+            ports=PORTS,
+            log=release.Log(append=self.log, latest=audit.latest),
         )
 
     def verify(self, folder: Path) -> release.VerifyReport:
-        return release.verify(folder, verify_batch=verify_batch, public_key=self.keyring.public_key)
+        return release.verify(folder, ports=PORTS, public_key=self.keyring.public_key)
 
     def curate(self, numbers: Sequence[int], *, project: str = "trial", salt: str = "") -> list[Receipt]:
         """One batch of one object for each number; what lay at a place before is superseded."""
