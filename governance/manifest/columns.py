@@ -30,7 +30,7 @@ OURS = (
     Column("study_id", TEXT, "Pseudonym of the study.", True),
     Column("series_id", TEXT, "Pseudonym of the series.", True),
     Column("instance_id", TEXT, "Pseudonym of the instance.", True),
-    Column("path", TEXT, "Where the object lies under `objects/` of the release.", True),
+    Column("path", TEXT, 'Place of the object in `objects/` of the release: its file is `"objects/" + path`.', True),
     Column("sha256", TEXT, "SHA-256 of the object's bytes, hexadecimal.", True),
     Column("size", WHOLE, "Bytes of the object.", True),
     Column("receipt_id", TEXT, "The receipt in `receipts.jsonl` that proves how the object was made.", True),

@@ -4,6 +4,7 @@
     ports.py         what is needed of other stages, as functions
     census.py        what a manifest says of all receipts and tables together
     evidence.py      receipts, batches and events with their proofs, line by line
+    readme.py        what a release says of itself
     building.py      one release folder
     publishing.py    the next version of a dataset: whole, or not at all
     verification.py  a folder and a key -> a report, or the name of the file that was changed

@@ -22,7 +22,7 @@ from governance.database import batches, events, receipts
 from governance.datatypes import Receipt
 from governance.errors import Tampered
 from governance.keys import Keyring
-from governance.release import layout
+from governance.release import layout, readme
 from governance.release.census import Census, of_tables
 from governance.release.evidence import BATCH_FIELDS, EventLine, Proved, ReceiptLine, Tree, encode_batch
 from governance.release.layout import FileEntry
@@ -69,8 +69,8 @@ def build(
     (folder / layout.PUBLIC_KEY).write_bytes(_pem(keyring.public_key))
     census = Census()
     tables = ports.write_tables(census.count(_numbered(connection, identity.project, ports)), folder)
-    own = [folder / n for n in (layout.CHECKPOINT, layout.BATCHES, layout.EVENTS, layout.RECEIPTS, layout.PUBLIC_KEY)]
-    own += tables
+    (folder / layout.README).write_text(readme.TEXT, encoding="utf-8")
+    own = [folder / name for name in layout.LISTED] + [*tables]
     entries += [FileEntry(path.relative_to(folder).as_posix(), *layout.digest(path)) for path in own]
     manifest = layout.canonical(
         {

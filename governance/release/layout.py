@@ -18,6 +18,7 @@ from governance.errors import Misconfigured
 
 FORMAT = "governance-release/1"
 
+README = "README.md"
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.json.sig"
 PUBLIC_KEY = "public_key.pem"
@@ -25,6 +26,9 @@ CHECKPOINT = "CHECKPOINT"
 RECEIPTS = "receipts.jsonl"
 BATCHES = "batches.jsonl"
 EVENTS = "events.jsonl"
+LISTED = (README, PUBLIC_KEY, CHECKPOINT, RECEIPTS, BATCHES, EVENTS)
+"""What the manifest lists besides objects and tables."""
+
 OBJECTS = "objects"
 TABLES = "instances"
 
