@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from governance import signed_note
 from governance.audit.compare import CHUNK, compare
+from governance.audit.log import RESTORE
 from governance.audit.tree import Frontier
 from governance.database import checkpoints, events
 from governance.datatypes import Standing
@@ -54,7 +55,7 @@ def verify(connection: Connection, public_key: bytes, *, origin: str, standing: 
         signed = row.size
         found += 1
     if next(leaves, None) is not None:
-        raise Tampered(f"event {signed} has no signature: each act signs what it appends")
+        raise Tampered(f"event {signed} has no signature: each act signs what it appends", hint=RESTORE)
     return AuditReport(tree.size, tree.root().hex(), found, **compare(connection, standing)._asdict())
 
 
