@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 TEXT, WHOLE, NUMBER, YES_NO = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 TEXTS, NUMBERS = pa.list_(pa.string()), pa.list_(pa.float64())
@@ -72,13 +72,25 @@ DICOM = (
     Column("ImageLaterality", TEXT, "Side of the image: L, R, U (unpaired) or B (both)."),
     Column("FrameLaterality", TEXT, "Side of every frame: L, R, U (unpaired) or B (both)."),
     Column("ViewPosition", TEXT, "Projection relative to the detector: AP, PA, LL, ..."),
+    Column("ViewName", TEXT, "What the view was called, cleaned of identifying words."),
+    Column("ViewCodeSequence", TEXTS, 'View as codes: `(399162004, SCT, "cranio-caudal")`.'),
+    Column("ViewModifierCodeSequence", TEXTS, "What is special about the view, as codes: magnification, implants, ..."),
+    Column("ProjectionEponymousNameCodeSequence", TEXTS, "Projection that has a person's name, as codes: Towne, ..."),
+    Column("AnatomicRegionSequence", TEXTS, "Body region as codes."),
+    Column("AnatomicRegionModifierSequence", TEXTS, "Side or part of the body region, as codes."),
     Column("PatientOrientation", TEXTS, "Anatomical direction of the rows and of the columns."),
     Column("PatientPosition", TEXT, "How the patient lay in the device: HFS, FFP, ..."),
     Column("PositionerPrimaryAngle", NUMBER, "Angiography: degrees, right to left."),
     Column("PositionerSecondaryAngle", NUMBER, "Angiography: degrees, feet to head."),
     Column("ContrastBolusAgent", TEXT, "Contrast agent, cleaned of identifying words."),
     Column("ContrastBolusRoute", TEXT, "How the contrast agent was given, cleaned of identifying words."),
+    Column("ContrastBolusAgentSequence", TEXTS, "Contrast agents as codes."),
+    Column("ContrastBolusAdministrationRouteSequence", TEXTS, "How the contrast agent was given, as codes."),
     Column("Radiopharmaceutical", TEXT, "Nuclear medicine: the agent, cleaned of identifying words."),
+    Column("RadiopharmaceuticalCodeSequence", TEXTS, "Nuclear medicine: the agent as codes."),
+    Column("RadionuclideCodeSequence", TEXTS, "Nuclear medicine: the nuclide as codes."),
+    Column("RadionuclideTotalDose", NUMBER, "Activity that was given: becquerel in PET, megabecquerel in NM."),
+    Column("RadionuclideHalfLife", NUMBER, "Seconds."),
     # The device
     Column("Manufacturer", TEXT, "Maker of the device."),
     Column("ManufacturerModelName", TEXT, "Model of the device."),
@@ -90,6 +102,9 @@ DICOM = (
     Column("DetectorConfiguration", TEXT, "X-ray: AREA or SLOT."),
     Column("TransducerType", TEXT, "Ultrasound: shape of the transducer."),
     Column("TransducerFrequency", WHOLE, "Ultrasound: kilohertz."),
+    Column("TransducerData", TEXTS, "Ultrasound: the transducer in the maker's words."),
+    Column("TransducerGeometryCodeSequence", TEXTS, "Ultrasound: shape of the transducer, as codes."),
+    Column("TransducerApplicationCodeSequence", TEXTS, "Ultrasound: where the transducer is used, as codes."),
     # The acquisition
     Column("KVP", NUMBER, "Peak kilovolts of the X-ray tube."),
     Column("ExposureTime", WHOLE, "Milliseconds."),

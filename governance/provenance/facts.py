@@ -5,13 +5,15 @@ not allow, is absent. Read from the object as written, so that pseudonymous UIDs
 dates and cleaned descriptions are what a fact can hold at most.
 
 Multi-frame objects keep much of this in functional groups (PS3.3, C.7.6.16): a value
-there counts if all frames share it.
+there counts if all frames share it. Some facts live in other sequences, which a table
+names: a value there counts if no item says another one. A code is one text in the
+notation of PS3.16: `(399162004, SCT, "cranio-caudal")`.
 """
 
 import math
 import re
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import lru_cache
 
 from pydicom import datadict
@@ -29,8 +31,10 @@ PerformedProcedureStepDescription
 # Whom it shows, and from where
 _PATIENT = """
 PatientSex PatientAge PatientSize PatientWeight BodyPartExamined Laterality ImageLaterality FrameLaterality
-ViewPosition PatientOrientation PatientPosition PositionerPrimaryAngle PositionerSecondaryAngle
+ViewPosition ViewName PatientOrientation PatientPosition PositionerPrimaryAngle PositionerSecondaryAngle
 ContrastBolusAgent ContrastBolusRoute
+AnatomicRegionSequence AnatomicRegionModifierSequence ViewCodeSequence ViewModifierCodeSequence
+ProjectionEponymousNameCodeSequence ContrastBolusAgentSequence ContrastBolusAdministrationRouteSequence
 """
 # What took it, and how
 _DEVICE = """
@@ -41,8 +45,10 @@ BodyPartThickness DistanceSourceToDetector DistanceSourceToPatient ConvolutionKe
 ReconstructionAlgorithm GantryDetectorTilt SpiralPitchFactor SliceThickness SpacingBetweenSlices ScanOptions
 ScanningSequence SequenceVariant SequenceName PulseSequenceName MRAcquisitionType EchoTime EffectiveEchoTime
 RepetitionTime InversionTime FlipAngle EchoTrainLength NumberOfAverages PixelBandwidth ParallelReductionFactorInPlane
-DiffusionBValue ImagingFrequency ImagedNucleus TransducerType TransducerFrequency MechanicalIndex
-ActualFrameDuration Radiopharmaceutical Units
+DiffusionBValue ImagingFrequency ImagedNucleus TransducerType TransducerFrequency TransducerData
+TransducerGeometryCodeSequence TransducerApplicationCodeSequence MechanicalIndex ActualFrameDuration
+Radiopharmaceutical RadiopharmaceuticalCodeSequence RadionuclideCodeSequence RadionuclideTotalDose
+RadionuclideHalfLife Units
 """
 # What its pixels are
 _PIXELS = """
@@ -58,9 +64,34 @@ PixelPresentation VolumetricProperties QualityControlImage
 
 KEYWORDS = tuple(" ".join((_OBJECT, _PATIENT, _DEVICE, _PIXELS, _HISTORY)).split())
 
+NESTED = {
+    "AnatomicRegionSequence": ("AnatomicRegionModifierSequence",),
+    "ContrastBolusAgentSequence": ("ContrastBolusAdministrationRouteSequence",),
+    "DetectorInformationSequence": ("ViewCodeSequence",),
+    "RadiopharmaceuticalInformationSequence": (
+        "Radiopharmaceutical",
+        "RadiopharmaceuticalCodeSequence",
+        "RadionuclideCodeSequence",
+        "RadionuclideTotalDose",
+        "RadionuclideHalfLife",
+    ),
+    "SequenceOfUltrasoundRegions": ("TransducerFrequency",),
+    "ViewCodeSequence": ("ViewModifierCodeSequence",),
+    "XRay3DAcquisitionSequence": (
+        "KVP",
+        "XRayTubeCurrentInmA",
+        "ExposureTimeInms",
+        "ExposureInmAs",
+        "BodyPartThickness",
+        "CompressionForce",
+    ),
+}
+"""Sequences at the top level, and the facts that live in their items."""
+
 SHARED, PER_FRAME = 0x52009229, 0x52009230
 CONTRIBUTING_EQUIPMENT, PURPOSE = 0x0018A001, 0x0040A170
-CODE_MEANING, MANUFACTURER, MODEL, SOFTWARE = 0x00080104, 0x00080070, 0x00081090, 0x00181020
+CODE_VALUES, CODING_SCHEME, CODE_MEANING = (0x00080100, 0x00080119, 0x00080120), 0x00080102, 0x00080104
+MANUFACTURER, MODEL, SOFTWARE = 0x00080070, 0x00081090, 0x00181020
 
 _BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
 _NO_VALUE = frozenset({"AT", "OB", "OD", "OF", "OL", "OV", "OW", "SQ", "UN"})
@@ -81,7 +112,7 @@ def facts(instance: Instance) -> Facts:
     """
     found: dict[str, str | int | float | bool | list[str] | list[float] | list[int] | None] = {}
     keywords = _keywords()
-    values = _functional_groups(instance)
+    values = _functional_groups(instance) | _nested(instance)
     # From the last to the first, so that of two elements with one tag the first counts.
     recorded = (e for e in reversed(instance.elements) if e.tag in keywords and e.start < e.stop)
     values |= {element.tag: _values(instance, element) for element in recorded}
@@ -105,9 +136,24 @@ def _keywords() -> dict[int, str]:
     return {tag: keyword for keyword in KEYWORDS if (tag := dicom.tag_of(keyword)) is not None}
 
 
+@lru_cache(maxsize=1)
+def _nested_tags() -> dict[int, frozenset[int]]:
+    known = _keywords()
+    return {
+        tag: frozenset(inside for inside, keyword in known.items() if keyword in keywords)
+        for sequence, keywords in NESTED.items()
+        if (tag := dicom.tag_of(sequence)) is not None
+    }
+
+
 @lru_cache(maxsize=1024)
 def _is_single(tag: int) -> bool:
-    return bool(datadict.dictionary_VM(tag) == "1")
+    return bool(datadict.dictionary_VM(tag) == "1") and not _is_code(tag)
+
+
+def _is_code(tag: int) -> bool:
+    """Every sequence among the facts holds codes."""
+    return dicom.vr_of(tag) == "SQ"
 
 
 def _fact(tag: int, values: list[Value]) -> Value | list[str] | list[float] | list[int] | None:
@@ -125,6 +171,8 @@ def _fact(tag: int, values: list[Value]) -> Value | list[str] | list[float] | li
 def _values(instance: Instance, element: Element) -> list[Value]:
     """Its values; none at all if one of them is malformed. Empty texts in a list stay, in an empty list not."""
     values: list[Value | None]
+    if element.items is not None and _is_code(element.tag):
+        return [code for code in (_code(instance, item) for item in element.items) if code]
     if element.items is not None or element.vr in _NO_VALUE:
         return []
     if element.vr in _BINARY:
@@ -186,16 +234,30 @@ def _common(instance: Instance, groups: Iterable[Item]) -> dict[int, list[Value]
     wanted = _keywords()
     common: dict[int, list[Value]] | None = None
     for group in groups:
-        here: dict[int, list[Value]] = {}
         macros = (item for macro in group.elements for item in macro.items or ())
-        for element in (element for item in macros for element in item.elements if element.tag in wanted):
-            values = _values(instance, element)
-            if here.setdefault(element.tag, values) != values:
-                here[element.tag] = []
+        here = _agreed(instance, macros, wanted)
         common = here if common is None else {tag: v for tag, v in common.items() if here.get(tag) == v}
         if not common:
             break
     return {tag: values for tag, values in (common or {}).items() if values}
+
+
+def _nested(instance: Instance) -> dict[int, list[Value]]:
+    found: dict[int, list[Value]] = {}
+    for tag, wanted in _nested_tags().items():
+        sequence = instance.first(tag)
+        found |= _agreed(instance, (sequence.items if sequence is not None else None) or (), wanted)
+    return found
+
+
+def _agreed(instance: Instance, items: Iterable[Item], wanted: Container[int]) -> dict[int, list[Value]]:
+    """What `items` say, each value by its tag; empty where two of them contradict."""
+    found: dict[int, list[Value]] = {}
+    for element in (element for item in items for element in item.elements if element.tag in wanted):
+        values = _values(instance, element)
+        if values and found.setdefault(element.tag, values) != values:
+            found[element.tag] = []
+    return found
 
 
 def _equipment(instance: Instance) -> Iterator[str]:
@@ -206,6 +268,14 @@ def _equipment(instance: Instance) -> Iterator[str]:
         line = ": ".join(filter(None, (", ".join(filter(None, purposes)), device)))
         if line:
             yield line
+
+
+def _code(instance: Instance, item: Item) -> str:
+    """A coded entry (PS3.3, 8.8); what it does not have is left out."""
+    value = next(filter(None, (_text(instance, item, tag) for tag in CODE_VALUES)), "")
+    scheme, meaning = (_text(instance, item, tag) for tag in (CODING_SCHEME, CODE_MEANING))
+    parts = [part for part in (value, scheme, f'"{meaning}"' if meaning else "") if part]
+    return f"({', '.join(parts)})" if parts else ""
 
 
 def _items(item: Item, tag: int) -> tuple[Item, ...]:

@@ -8,12 +8,14 @@ from typing import Any
 import pydicom
 import pydicom.data
 import pytest
+from pydicom import datadict
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from governance import dicom, provenance, read
 from governance.datatypes import Facts
 from governance.errors import Refused
+from governance.provenance.facts import KEYWORDS, NESTED
 
 BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
 
@@ -220,6 +222,90 @@ def test_macros_that_contradict_say_nothing() -> None:
     )
 
     assert of(SharedFunctionalGroupsSequence=[shared]) == {}
+
+
+# ------------------------------------------------------------------ sequences
+
+CRANIO_CAUDAL = '(399162004, SCT, "cranio-caudal")'
+
+
+def code(value: str, meaning: str, **more: Any) -> Dataset:
+    return dataset(CodeValue=value, CodingSchemeDesignator="SCT", CodeMeaning=meaning, **more)
+
+
+def test_a_view_is_a_code_with_its_modifiers() -> None:
+    view = code("399162004", "cranio-caudal", ViewModifierCodeSequence=[code("399055006", "Magnification")])
+
+    assert of(ViewCodeSequence=[view]) == {
+        "ViewCodeSequence": [CRANIO_CAUDAL],
+        "ViewModifierCodeSequence": ['(399055006, SCT, "Magnification")'],
+    }
+
+
+@pytest.mark.parametrize(
+    ("entry", "fact"),
+    [
+        pytest.param({"CodeMeaning": "Brain"}, '("Brain")', id="a meaning alone"),
+        pytest.param({"LongCodeValue": "1" * 17, "CodingSchemeDesignator": "SCT"}, f"({'1' * 17}, SCT)", id="long"),
+        pytest.param({"URNCodeValue": "urn:oid:2.25.1"}, "(urn:oid:2.25.1)", id="a URN"),
+        pytest.param({"CodingSchemeVersion": "1"}, None, id="no code"),
+    ],
+)
+def test_a_code_shows_what_it_has(entry: dict[str, str], fact: str | None) -> None:
+    assert of(AnatomicRegionSequence=[dataset(**entry)]) == ({} if fact is None else {"AnatomicRegionSequence": [fact]})
+
+
+def test_a_radiopharmaceutical_is_told_without_its_times() -> None:
+    agent = dataset(
+        Radiopharmaceutical="FDG",
+        RadionuclideTotalDose="178340011.6",
+        RadionuclideHalfLife="6586.2",
+        RadionuclideCodeSequence=[code("77004003", "^18^Fluorine")],
+        RadiopharmaceuticalStartDateTime="20240301101500",
+        RadiopharmaceuticalStartTime="101500",
+    )
+
+    assert of(RadiopharmaceuticalInformationSequence=[agent]) == {
+        "Radiopharmaceutical": "FDG",
+        "RadionuclideCodeSequence": ['(77004003, SCT, "^18^Fluorine")'],
+        "RadionuclideHalfLife": 6586.2,
+        "RadionuclideTotalDose": 178340011.6,
+    }
+
+
+@pytest.mark.parametrize(
+    ("frequencies", "fact"),
+    [
+        pytest.param((5000, 5000), {"TransducerFrequency": 5000}, id="agree"),
+        pytest.param((5000, None), {"TransducerFrequency": 5000}, id="one says nothing"),
+        pytest.param((5000, 6154), {}, id="contradict"),
+        pytest.param((5000, 6154, 5000), {}, id="contradict once"),
+    ],
+)
+def test_items_of_a_sequence_count_if_they_do_not_contradict(
+    frequencies: tuple[int | None, ...], fact: dict[str, int]
+) -> None:
+    regions = [dataset() if one is None else dataset(TransducerFrequency=one) for one in frequencies]
+
+    assert of(SequenceOfUltrasoundRegions=regions) == fact
+
+
+def test_codes_of_functional_groups_count() -> None:
+    anatomy = dataset(FrameLaterality="L", AnatomicRegionSequence=[code("12738006", "Brain")])
+
+    assert of(SharedFunctionalGroupsSequence=[group(FrameAnatomySequence=anatomy)]) == {
+        "AnatomicRegionSequence": ['(12738006, SCT, "Brain")'],
+        "FrameLaterality": "L",
+    }
+
+
+def test_a_sequence_that_the_table_does_not_name_is_not_read() -> None:
+    assert of(ReferencedImageSequence=[dataset(KVP="120")]) == {}
+
+
+def test_every_path_leads_to_a_fact() -> None:
+    assert all(datadict.dictionary_VR(sequence) == "SQ" for sequence in NESTED)
+    assert {keyword for keywords in NESTED.values() for keyword in keywords} <= set(KEYWORDS)
 
 
 # ------------------------------------------------------------------ history, portable
