@@ -332,6 +332,9 @@ class Plan:
     filtered: str = ""
 
 
+EARLIER = "prior: "
+"""Begins each value of DeidentificationMethod that an earlier step claims; ours stand without it."""
+
 Facts = Mapping[str, str | int | float | bool | list[str] | list[float] | list[int] | None]
 
 

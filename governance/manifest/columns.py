@@ -42,6 +42,7 @@ OURS = (
     Column("portable", YES_NO, "Whether a mobile unit took the image; null if nothing says so."),
     Column("portable_from", TEXT, "The attribute that `portable` was concluded from."),
     Column("equipment_history", TEXTS, "Devices and programs that worked on the image, one each, in order."),
+    Column("earlier_deidentification", TEXTS, "What steps before this program claim to have done; not verified."),
 )
 
 DICOM = (

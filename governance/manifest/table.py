@@ -134,4 +134,5 @@ _OURS: dict[str, Callable[[Numbered], object]] = {
     "portable": lambda numbered: FITS[YES_NO](numbered[1].facts.get("portable")),
     "portable_from": lambda numbered: FITS[TEXT](numbered[1].facts.get("portable_from")),
     "equipment_history": lambda numbered: FITS[TEXTS](numbered[1].facts.get("equipment_history")),
+    "earlier_deidentification": lambda numbered: FITS[TEXTS](numbered[1].facts.get("earlier_deidentification")),
 }

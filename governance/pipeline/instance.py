@@ -120,6 +120,7 @@ class Worker(Confidential):
         added, appended = write.marks(
             sorted(codes),
             instance=instance,
+            edits=edits,
             policy=plan.policy,
             policy_digest=plan.policy_digest,
             dates=plan.dates,

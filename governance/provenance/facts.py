@@ -19,7 +19,7 @@ from functools import lru_cache
 from pydicom import datadict
 
 from governance import dicom
-from governance.datatypes import Element, Facts, Instance, Item
+from governance.datatypes import EARLIER, Element, Facts, Instance, Item
 from governance.provenance.portable import portable
 
 # What the object is
@@ -89,7 +89,7 @@ NESTED = {
 """Sequences at the top level, and the facts that live in their items."""
 
 SHARED, PER_FRAME = 0x52009229, 0x52009230
-CONTRIBUTING_EQUIPMENT, PURPOSE = 0x0018A001, 0x0040A170
+DEIDENTIFICATION_METHOD, CONTRIBUTING_EQUIPMENT, PURPOSE = 0x00120063, 0x0018A001, 0x0040A170
 CODE_VALUES, CODING_SCHEME, CODE_MEANING = (0x00080100, 0x00080119, 0x00080120), 0x00080102, 0x00080104
 MANUFACTURER, MODEL, SOFTWARE = 0x00080070, 0x00081090, 0x00181020
 
@@ -108,7 +108,8 @@ def facts(instance: Instance) -> Facts:
 
     Attributes that allow several values are lists. Besides DICOM keywords:
     `TransferSyntaxUID`; `portable` and `portable_from`; `equipment_history`, a line for each
-    device or program of ContributingEquipmentSequence, in file order.
+    device or program of ContributingEquipmentSequence, in file order; `earlier_deidentification`,
+    what steps before this program's claim to have done, which nobody here verified.
     """
     found: dict[str, str | int | float | bool | list[str] | list[float] | list[int] | None] = {}
     keywords = _keywords()
@@ -122,6 +123,9 @@ def facts(instance: Instance) -> Facts:
             found[keywords[tag]] = fact
     if instance.transfer_syntax:
         found["TransferSyntaxUID"] = instance.transfer_syntax
+    earlier = list(_earlier(instance))
+    if earlier:
+        found["earlier_deidentification"] = earlier
     history = list(_equipment(instance))
     if history:
         found["equipment_history"] = history
@@ -258,6 +262,12 @@ def _agreed(instance: Instance, items: Iterable[Item], wanted: Container[int]) -
         if values and found.setdefault(element.tag, values) != values:
             found[element.tag] = []
     return found
+
+
+def _earlier(instance: Instance) -> Iterator[str]:
+    element = instance.first(DEIDENTIFICATION_METHOD)
+    if element is not None and element.items is None:
+        yield from (v.removeprefix(EARLIER) for v in instance.decode(element) if v.startswith(EARLIER))
 
 
 def _equipment(instance: Instance) -> Iterator[str]:

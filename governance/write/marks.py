@@ -1,9 +1,17 @@
-"""What an instance says about its own de-identification (PS3.15, E.1.1 and E.3)."""
+"""What an instance says about its own de-identification (PS3.15, E.1.1 and E.3).
 
-from collections.abc import Sequence
+What an earlier step said of itself stays, marked as such, in DeidentificationMethod, which
+PS3.3, C.7.1.1 makes multi-valued for successive steps: E.1.1 adds to it, it does not replace.
+Its codes go there too, and not among ours in DeidentificationMethodCodeSequence, although
+C.7.1.1 would allow it. An item has no place to say whose it is; a reader would take a 113101
+of somebody else for our word that the pixels are clean, or see full and modified dates at once.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
 
 from governance import dicom
-from governance.datatypes import Added, Instance
+from governance.datatypes import EARLIER, Added, Edits, Element, Instance
 from governance.errors import Refused
 
 CODE_MEANINGS = {
@@ -25,13 +33,19 @@ CODE_MEANINGS = {
 
 CONTRIBUTING_EQUIPMENT = 0x0018A001
 _REMOVED, _METHOD, _METHOD_CODES, _DATES = 0x00120062, 0x00120063, 0x00120064, 0x00280303
+_CODE_VALUE, _CODING_SCHEME, _CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
 _MAX_LO = dicom.MAX_CHARACTERS["LO"]
+_MOST_EARLIER = 100
+"""Values of earlier steps that are kept: a hostile file has more than an explicit LO can hold."""
+
+_CODES = re.compile(rf"(?:{EARLIER})?(?:DCM[ :]*)?(1131\d\d(?:[/, ]+1131\d\d)*)", re.ASCII)
 
 
 def marks(
     plan_codes: Sequence[str],
     *,
     instance: Instance,
+    edits: Edits,
     policy: str,
     policy_digest: str,
     dates: str,
@@ -39,7 +53,8 @@ def marks(
 ) -> tuple[list[Added], dict[int, bytes]]:
     """Elements that replace the source's own, and items to append to its sequences, in its encoding.
 
-    plan_codes: codes of CID 7050 for what was done; dates: what (0028,0303) says.
+    plan_codes: codes of CID 7050 for what was done; edits: what the policy makes of the source,
+    also of what earlier steps wrote; dates: what (0028,0303) says.
 
     Raises:
         Refused: a code that CID 7050 does not have.
@@ -51,7 +66,7 @@ def marks(
     codes = b"".join(
         _item(_code(code, CODE_MEANINGS[code], explicit=explicit), explicit=explicit) for code in plan_codes
     )
-    methods = (f"governance {version}", f"policy {policy}", f"digest {policy_digest[:16]}")
+    methods = (*_earlier(instance, edits), f"governance {version}", f"policy {policy}", f"digest {policy_digest[:16]}")
     added = [
         Added(_REMOVED, "CS", b"YES"),
         Added(_METHOD, "LO", b"\\".join(_lo(method, instance) for method in methods)),
@@ -59,6 +74,46 @@ def marks(
         Added(_DATES, "CS", dates.encode("ascii")),
     ]
     return added, {CONTRIBUTING_EQUIPMENT: _equipment(version, instance)}
+
+
+def _earlier(instance: Instance, edits: Edits) -> list[str]:
+    """What earlier steps claim, in order.
+
+    Codes of CID 7050 are taken as they are, for they identify nobody; other words as `edits` leaves them.
+    """
+    claims: dict[str, None] = {}
+    for raw, left in (*_methods(instance, edits), *_coded(instance, edits)):
+        match = _CODES.fullmatch(raw)
+        codes = [code for code in re.findall(r"\d+", match[1]) if code in CODE_MEANINGS] if match else []
+        claims |= dict.fromkeys([f"DCM {code}" for code in codes] or [left.removeprefix(EARLIER)])
+    return [EARLIER + claim for claim in claims if claim][:_MOST_EARLIER]
+
+
+def _methods(instance: Instance, edits: Edits) -> Iterator[tuple[str, str]]:
+    """Each value of DeidentificationMethod: as it was, and as it is left."""
+    element = instance.first(_METHOD)
+    if element is not None and element.items is None:
+        yield from zip(instance.decode(element), _left(instance, edits, element), strict=False)
+
+
+def _coded(instance: Instance, edits: Edits) -> Iterator[tuple[str, str]]:
+    """Each code: its value if it is of DCM, and its meaning as it is left."""
+    sequence = instance.first(_METHOD_CODES)
+    if sequence is None or not edits.get(sequence, b"not edited"):
+        return
+    for item in sequence.items or ():
+        entry = {element.tag: element for element in item.elements if element.items is None}
+        value, scheme = (
+            " ".join(instance.decode(entry[tag])) if tag in entry else "" for tag in (_CODE_VALUE, _CODING_SCHEME)
+        )
+        meaning = _left(instance, edits, entry[_CODE_MEANING]) if _CODE_MEANING in entry else []
+        yield value if scheme == "DCM" else "", " ".join(meaning)
+
+
+def _left(instance: Instance, edits: Edits, element: Element) -> list[str]:
+    """The values that `edits` leaves of a text; none if it is removed."""
+    value = edits.get(element, instance.value(element))
+    return [] if value is None else [v.strip(" \0") for v in dicom.decode(value, instance.codecs).split("\\")]
 
 
 def _equipment(version: str, instance: Instance) -> bytes:

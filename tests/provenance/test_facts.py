@@ -324,6 +324,12 @@ def test_the_history_of_equipment_is_in_file_order() -> None:
     }
 
 
+def test_what_earlier_steps_claim_is_told_apart_from_what_was_done_here() -> None:
+    methods = ["prior: DCM 113100", "prior: CTP", "governance 0.1.0"]
+
+    assert of(DeidentificationMethod=methods) == {"earlier_deidentification": ["DCM 113100", "CTP"]}
+
+
 @pytest.mark.parametrize(
     ("attributes", "expected"),
     [

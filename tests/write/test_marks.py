@@ -2,15 +2,17 @@
 
 import subprocess
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as dictionary
 
 from governance import read, write
+from governance.datatypes import Edits, Instance
 from governance.errors import Refused
 from governance.write.marks import CODE_MEANINGS
 from tests.read.datasets import BUNDLED
@@ -26,6 +28,7 @@ def marked(path: Path, *, policy: str = "research", again: bool = False) -> byte
         added, appended = write.marks(
             CODES,
             instance=instance,
+            edits={},
             policy=policy,
             policy_digest="0123456789abcdef" * 4,
             dates="MODIFIED",
@@ -72,7 +75,9 @@ def test_meanings_are_those_of_the_standard() -> None:
 def test_code_of_another_context_group_is_refused() -> None:
     instance = read.parse((BUNDLED / "CT_small.dcm").read_bytes())
     with pytest.raises(Refused, match="not in CID 7050"):
-        write.marks(["109104"], instance=instance, policy="p", policy_digest="d", dates="REMOVED", version="0")
+        write.marks(
+            ["109104"], instance=instance, edits={}, policy="p", policy_digest="d", dates="REMOVED", version="0"
+        )
 
 
 def test_long_policy_names_still_fit() -> None:
@@ -111,7 +116,90 @@ def test_dciodvfy_finds_no_new_error(name: str, tmp_path: Path, program: Callabl
 
 def test_empty_code_list_still_replaces_what_the_source_claimed() -> None:
     instance = read.parse(marked(BUNDLED / "CT_small.dcm"))
-    added, _ = write.marks([], instance=instance, policy="p", policy_digest="d", dates="REMOVED", version="0")
+    added, _ = write.marks([], instance=instance, edits={}, policy="p", policy_digest="d", dates="REMOVED", version="0")
     output = pydicom.dcmread(BytesIO(b"".join(write.instance(instance, {}, added))))
 
     assert len(output.DeidentificationMethodCodeSequence) == 0
+
+
+# ------------------------------------------------------------------ earlier steps
+
+
+def earlier(
+    *methods: str, codes: Sequence[tuple[str, str, str]] = (), change: Callable[[Instance], Edits] = lambda _: {}
+) -> list[str]:
+    """What is written of earlier steps, when the source has these values and `change` is what the policy does."""
+    dataset = pydicom.dcmread(BUNDLED / "CT_small.dcm")
+    dataset.DeidentificationMethod = list(methods)
+    dataset.DeidentificationMethodCodeSequence = [Dataset() for _ in codes]
+    for item, (value, scheme, meaning) in zip(dataset.DeidentificationMethodCodeSequence, codes, strict=True):
+        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    file = BytesIO()
+    dataset.save_as(file)
+    instance = read.parse(file.getvalue())
+    added, _ = write.marks(
+        CODES,
+        instance=instance,
+        edits=change(instance),
+        policy="p",
+        policy_digest="d",
+        dates="REMOVED",
+        version="0",
+    )
+    output = pydicom.dcmread(BytesIO(b"".join(write.instance(instance, {}, added))))
+    assert [item.CodeValue for item in output.DeidentificationMethodCodeSequence] == list(CODES)
+    *before, _, _, _ = output.DeidentificationMethod
+    return before
+
+
+def test_what_earlier_steps_claim_stays_before_our_own_words_and_not_among_our_codes() -> None:
+    codes = [("113101", "DCM", "Clean Pixel Data Option"), ("reface", "mri_reface", "Replace face")]
+
+    assert earlier("CTP", "keep dates", codes=codes) == [
+        "prior: CTP",
+        "prior: keep dates",
+        "prior: DCM 113101",
+        "prior: Replace face",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        pytest.param("DCM:113100/113105", ["prior: DCM 113100", "prior: DCM 113105"], id="codes in a text"),
+        pytest.param("113100", ["prior: DCM 113100"], id="a code alone"),
+        pytest.param("prior: DCM 113100", ["prior: DCM 113100"], id="what this program wrote"),
+        pytest.param("prior: CTP", ["prior: CTP"], id="words that it wrote"),
+        pytest.param("113199", ["prior: 113199"], id="no code of CID 7050"),
+        pytest.param("by 113100", ["prior: by 113100"], id="a number in a sentence"),
+        pytest.param("", [], id="empty"),
+    ],
+)
+def test_a_claim_in_words_or_codes(method: str, expected: list[str]) -> None:
+    assert expected == earlier(method)
+
+
+def test_earlier_words_are_those_that_the_policy_leaves() -> None:
+    def clean(instance: Instance) -> Edits:
+        method = instance.first(0x00120063)
+        sequence = instance.first(0x00120064)
+        assert method is not None
+        assert sequence is not None
+        assert sequence.items is not None
+        meaning = next(element for element in sequence.items[0].elements if element.tag == 0x00080104)
+        return {method: b"by [NAME]\\[ID]", meaning: b"for [NAME]"}
+
+    written = earlier("by Quillfeather", "DCM:113100", codes=[("1", "99X", "for Quillfeather")], change=clean)
+
+    assert written == ["prior: by [NAME]", "prior: DCM 113100", "prior: for [NAME]"]
+
+
+def test_nothing_stays_of_what_the_policy_removes() -> None:
+    def remove(instance: Instance) -> Edits:
+        return {element: None for element in instance.elements if element.tag in (0x00120063, 0x00120064)}
+
+    assert earlier("CTP", codes=[("113100", "DCM", "Basic")], change=remove) == []
+
+
+def test_the_claims_of_many_steps_still_fit() -> None:
+    assert len(earlier(*(f"{number} {'x' * 60}" for number in range(900)))) == 100
