@@ -14,11 +14,13 @@ from governance.provenance.batches import (
     sign_batch,
     verify_batch,
     verify_receipt,
+    verify_receipts,
 )
-from governance.provenance.facts import facts
+from governance.provenance.facts import UNITS, facts
 from governance.provenance.receipts import from_json, receipt_id, to_json
 
 __all__ = [
+    "UNITS",
     "Batch",
     "batch_from_json",
     "batch_to_json",
@@ -30,4 +32,5 @@ __all__ = [
     "to_json",
     "verify_batch",
     "verify_receipt",
+    "verify_receipts",
 ]

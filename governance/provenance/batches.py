@@ -97,6 +97,16 @@ def verify_receipt(body: bytes, index: int, proof: Sequence[bytes], batch: Batch
         raise Tampered("a receipt is not in its batch")
 
 
+def verify_receipts(bodies: Sequence[bytes], batch: Batch) -> None:
+    """Check that these are the receipts of a batch that was verified: all of them, in this order.
+
+    Raises:
+        Tampered: no.
+    """
+    if len(bodies) != batch.size or merkle.root([merkle.leaf_hash(body) for body in bodies]).hex() != batch.root:
+        raise Tampered("the receipts of a batch are not those that were signed")
+
+
 def batch_to_json(batch: Batch) -> bytes:
     """Canonical JSON."""
     return rfc8785.dumps(asdict(batch))

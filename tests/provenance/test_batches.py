@@ -42,6 +42,20 @@ def test_another_receipt_is_not_in_the_batch(receipts: list[bytes], data: st.Dat
         provenance.verify_receipt(receipts[index], len(receipts), proof, batch(receipts))
 
 
+@given(receipts=bodies, data=st.data())
+def test_only_all_receipts_in_their_order_are_the_receipts_of_the_batch(
+    receipts: list[bytes], data: st.DataObject
+) -> None:
+    signed = batch(receipts)
+    provenance.verify_receipts(receipts, signed)
+    index = data.draw(st.integers(0, len(receipts) - 1))
+
+    others = [receipts[:index], receipts[:-1], [*receipts, b"one more"], [*receipts[:index], b"x" * 21]]
+    for other in (other for other in others if other != receipts):
+        with pytest.raises(Tampered):
+            provenance.verify_receipts(other, signed)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -308,6 +308,13 @@ def test_every_path_leads_to_a_fact() -> None:
     assert {keyword for keywords in NESTED.values() for keyword in keywords} <= set(KEYWORDS)
 
 
+def test_units_are_those_of_facts_that_are_numbers() -> None:
+    numbers = {"DS", "FD", "FL", "IS", "SL", "SS", "UL", "US"}
+
+    assert set(provenance.UNITS) <= set(KEYWORDS)
+    assert {datadict.dictionary_VR(keyword) for keyword in provenance.UNITS} <= numbers
+
+
 # ------------------------------------------------------------------ history, portable
 
 
