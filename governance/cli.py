@@ -138,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         "Where an output came from, and where it went.",
         "governance trace LUNG-GJR79RNTVT80BT87X -w /data/research",
     )
-    trace.add_argument("id", metavar="ID", help="pseudonymous id, receipt id, digest, or an output file")
+    trace.add_argument("id", metavar="ID", help="pseudonym, UID, receipt id, digest, NAME@vN, file or its path")
     in_workspace(trace)
 
     verify = command(
@@ -241,7 +241,7 @@ def _run(args: argparse.Namespace) -> int:
 def _plan(args: argparse.Namespace) -> int:
     planned = pipeline.plan(args.file, policy_name=args.policy)
     for line in planned.lines:
-        _print(args, line, f"{line.action} {line.method:<18} {line.path:<58} {line.rule}  {line.because}".rstrip())
+        _print(args, line, line.text())
     if not args.json:
         _say(planned.summary)
     return 0

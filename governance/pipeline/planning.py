@@ -1,12 +1,16 @@
 """Every decision on one file, with the rule behind it. Writes nothing and prints no value."""
 
-from collections.abc import Iterator
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from governance import ingest, policy, read
 from governance.datatypes import Plan, Source
 from governance.errors import Misconfigured
+
+WIDTH = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,10 @@ class PlanLine:
     rule: str
     because: str
 
+    def text(self) -> str:
+        """Aligned; the path comes last, because it alone can be long. The summary has the reasons."""
+        return f"{self.action}  {self.method:<19}  {self.rule:<38}  {self.path}"
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -27,6 +35,7 @@ class Planned:
 
     lines: list[PlanLine]
     summary: str
+    """What it comes to, and each rule once: how often it decided, and why."""
 
 
 def plan(file: Path, *, policy_name: str) -> Planned:
@@ -55,7 +64,7 @@ def plan(file: Path, *, policy_name: str) -> Planned:
         )
         for decision in decided.decisions
     ]
-    return Planned(lines, _summary(decided))
+    return Planned(lines, "\n".join([*_rules(lines), *_summary(decided)]))
 
 
 def _two(entries: Iterator[object]) -> Iterator[object]:
@@ -66,11 +75,30 @@ def _two(entries: Iterator[object]) -> Iterator[object]:
             return
 
 
-def _summary(decided: Plan) -> str:
+def _rules(lines: Iterable[PlanLine]) -> list[str]:
+    """Each rule on a line, by name; a reason that is too long goes on under its beginning."""
+    counts = Counter((line.rule, line.because) for line in lines)
+    return [
+        line
+        for (rule, because), count in sorted(counts.items())
+        for line in textwrap.wrap(
+            because, WIDTH, initial_indent=f"{count:>5}  {rule:<38}  ", subsequent_indent=" " * 47
+        )
+        or [f"{count:>5}  {rule}"]
+    ]
+
+
+def _summary(decided: Plan) -> list[str]:
     if decided.filtered:
-        return f"filtered by {decided.filtered}: this file would not be published"
+        return [f"filtered by {decided.filtered}: this file would not be published"]
     pixels = {
         (True, True): "burned-in text is likely and will be looked for",
         (True, False): "burned-in text is likely and this policy does not look for it: quarantine",
     }.get((decided.likely_burned_in, decided.detect_pixels), "burned-in text is not likely; pixels stay as they are")
-    return f"{len(decided.decisions)} decisions under {decided.policy}; codes {' '.join(decided.codes)}; {pixels}"
+    return [
+        f"policy     {decided.policy}, digest {decided.policy_digest}",
+        f"decisions  {len(decided.decisions)}",
+        f"codes      {' '.join(decided.codes)}",
+        f"dates      {decided.dates}",
+        f"pixels     {pixels}",
+    ]
