@@ -278,7 +278,7 @@ class Method(StrEnum):
     ACCESSION = "accession pseudonym"
     UID = "keyed uid"
     SHIFT = "shift date"
-    SHIFT_OR_DUMMY = "shift date, or dummy value"
+    SHIFT_OR_DUMMY = "shift date or dummy"
     TEXT = "clean text"
     MACHINE = "clean machine text"
     CODE = "clean code"

@@ -29,7 +29,6 @@ from governance.detect import burned_in, devices, identifiers, text
 from governance.errors import GovernanceError, Leak, Refused, Unreadable
 from governance.keys import ProjectKeys
 from governance.pipeline.context import where
-from governance.policy.schema import Option
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.pseudonymise.attributes import Replaced
 from governance.scrub import containers, encode, icc, regions
@@ -106,12 +105,12 @@ class Worker(Confidential):
             return Processed(source.name, Outcome.FILTERED, DIRECTORY, source_digest)
         found = identifiers.collect(instance)
         # (2) decide
-        plan = policy.plan(instance, self._rules)
+        plan = policy.plan(instance, self._rules, device=devices.known(instance))
         if plan.filtered:
             return Processed(source.name, Outcome.FILTERED, f"filter {plan.filtered}", source_digest)
         subject = self._pseudonymiser.subject(instance)
         # (3) act
-        pixels = scrub_pixels(instance, plan, look=Option.CLEAN_PIXEL_DATA in self._rules.options)
+        pixels = scrub_pixels(instance, plan)
         replaced = self._pseudonymiser.attributes(instance, plan, subject)
         edits = scrub_attributes(instance, plan, clean=cleaners(found, dummy=self._pseudonymiser.consistent))
         edits |= replaced.edits
@@ -196,10 +195,8 @@ def cleaners(found: Identifiers, *, dummy: Callable[[str], str]) -> dict[Method,
     }
 
 
-def scrub_pixels(instance: Instance, plan: Plan, *, look: bool) -> Pixels:
+def scrub_pixels(instance: Instance, plan: Plan) -> Pixels:
     """Look for burned-in text where it is likely, mask it, and clean around the pixels.
-
-    look: whether the policy has the Clean Pixel Data option.
 
     Raises:
         Refused: burned-in text is likely and the policy does not look for it, or it cannot be masked.
@@ -218,9 +215,9 @@ def scrub_pixels(instance: Instance, plan: Plan, *, look: bool) -> Pixels:
         pixels.edits[element] = bytes(cleaned.value)
         pixels.added += cleaned.added
         pixels.steps += cleaned.steps
-    likely = plan.likely_burned_in or bool(devices.known(instance))
-    if likely and not look:
-        raise Refused("burned-in text is likely, and this policy does not look for it")
+    likely = plan.likely_burned_in
+    if likely and not plan.detect_pixels:
+        raise Refused("burned-in text is likely, and this policy does not look for it", hint="see clean_pixel_data")
     if likely and element.tag != dicom.PIXEL_DATA:
         raise Refused("burned-in text is likely, and nothing here can look for it in floating-point pixels")
     if likely:

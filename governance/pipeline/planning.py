@@ -1,5 +1,6 @@
 """Every decision on one file, with the rule behind it. Writes nothing and prints no value."""
 
+import os
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from governance import ingest, policy, read
 from governance.datatypes import Plan, Source
+from governance.detect import devices
 from governance.errors import Misconfigured
 
 WIDTH = 120
@@ -15,7 +17,7 @@ WIDTH = 120
 
 @dataclass(frozen=True, slots=True)
 class PlanLine:
-    """One decision as a person reads it; `row` is the Table E.1-1 entry behind it, where there is one."""
+    """One decision as a person reads it."""
 
     path: str
     vr: str
@@ -45,14 +47,16 @@ def plan(file: Path, *, policy_name: str) -> Planned:
         Misconfigured: the file does not exist or is an archive.
         Refused: the file would be quarantined before any decision; the message says why.
     """
-    if not file.is_file():
+    if os.path.isdir(file):
+        raise Misconfigured("plan takes one image file, not a folder")
+    if not os.path.isfile(file):
         raise Misconfigured("there is no such file")
     rules = policy.load(policy_name)
     sources = list(_two(ingest.sources([file])))
     if len(sources) != 1 or not isinstance(sources[0], Source):
         raise Misconfigured("plan takes one image file", hint="unpack the archive, or run it")
     instance = read.dicom(sources[0])
-    decided = policy.plan(instance, rules)
+    decided = policy.plan(instance, rules, device=devices.known(instance))
     lines = [
         PlanLine(
             decision.path,
@@ -95,10 +99,11 @@ def _summary(decided: Plan) -> list[str]:
         (True, True): "burned-in text is likely and will be looked for",
         (True, False): "burned-in text is likely and this policy does not look for it: quarantine",
     }.get((decided.likely_burned_in, decided.detect_pixels), "burned-in text is not likely; pixels stay as they are")
+    codes = (*decided.codes, "113101") if decided.detect_pixels else decided.codes
     return [
         f"policy     {decided.policy}, digest {decided.policy_digest}",
         f"decisions  {len(decided.decisions)}",
-        f"codes      {' '.join(decided.codes)}",
+        f"codes      {' '.join(codes)}, once carried out and verified",
         f"dates      {decided.dates}",
         f"pixels     {pixels}",
     ]

@@ -21,10 +21,11 @@ _STAYS = Verdict(Action.KEEP, Method.KEEP, "private-creator")
 _GOES = Verdict(Action.REMOVE, Method.REMOVE, "private-creator")
 
 
-def plan(instance: Instance, rules: Rules) -> Plan:
+def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
     """Decide on every element of `instance`.
 
     An instance that a filter keeps out gets no decisions: nothing of it is written.
+    device: what the instance is known by as of a device that burns text in, or empty.
 
     Raises:
         Undecided: the policy does not cover the instance, or its nesting has no end.
@@ -37,7 +38,7 @@ def plan(instance: Instance, rules: Rules) -> Plan:
         walk = _Walk(instance, rules, iod)
         walk.elements(instance.elements, "", Place(iod, "", ""), 0)
         decisions = tuple(walk.decisions)
-    likely = classes.text_is_likely(instance, iod)
+    likely = bool(device) or classes.text_is_likely(instance, iod)
     return Plan(
         policy=rules.name,
         policy_digest=rules.digest,

@@ -18,7 +18,7 @@ def test_likely_text_in_floating_point_pixels_is_refused(look: bool) -> None:
     instance = floating(PIXELS.astype("<f4").tobytes())
 
     with pytest.raises(Refused, match="burned-in text is likely"):
-        scrub_pixels(instance, replace(PLAN, likely_burned_in=True), look=look)
+        scrub_pixels(instance, replace(PLAN, likely_burned_in=True, detect_pixels=look))
 
 
 def test_floating_point_pixels_without_likely_text_lose_what_follows_them() -> None:
@@ -26,7 +26,7 @@ def test_floating_point_pixels_without_likely_text_lose_what_follows_them() -> N
     instance = floating(value + MARKER)
     element = instance.first(0x7FE00008)
 
-    pixels = scrub_pixels(instance, replace(PLAN, likely_burned_in=False), look=True)
+    pixels = scrub_pixels(instance, replace(PLAN, likely_burned_in=False))
 
     assert {element: value} == pixels.edits
     assert not pixels.looked
