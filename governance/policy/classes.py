@@ -2,6 +2,8 @@
 
 import re
 
+from pydicom.uid import UID_dictionary
+
 from governance import dicom
 from governance.datatypes import Instance
 from governance.errors import Undecided
@@ -46,6 +48,12 @@ def iod_of(instance: Instance) -> str:
     return standard.iods().get(instance.text("SOPClassUID"), "")
 
 
+def class_name(instance: Instance) -> str:
+    """What the standard calls the instance's SOP class; its UID is quoted only where the standard has a name for it."""
+    name, kind, *_ = UID_dictionary.get(instance.text("SOPClassUID"), ("", ""))
+    return str(name) if kind == "SOP Class" else "a SOP class that the standard does not know"
+
+
 def refuse_uncovered(instance: Instance, iod: str, rules: Rules) -> None:
     """Let pass what the policy was written for.
 
@@ -55,7 +63,7 @@ def refuse_uncovered(instance: Instance, iod: str, rules: Rules) -> None:
     if not instance.text("SOPClassUID"):
         raise Undecided("SOPClassUID is missing or empty")
     if standard.groups().get(iod, "") not in rules.groups:
-        raise Undecided("SOP class is not covered by this policy", hint="see covers in the policy")
+        raise Undecided(f"{class_name(instance)} is not covered by this policy", hint="see covers in the policy")
     for syntax in (instance.transfer_syntax, instance.source_syntax):
         if _VIDEO.fullmatch(syntax):
             raise Undecided("video is not covered by this policy", hint="every frame would have to be looked at")

@@ -1,4 +1,4 @@
-"""The demo archive: real files with invented patients, in a folder, a zip and a tar.gz.
+"""The demo archive: real files with invented patients, in a folder, a disc with its DICOMDIR, a zip and a tar.gz.
 
     python -m tests.phantoms.archive OUT
 
@@ -14,9 +14,10 @@ import zipfile
 from pathlib import Path
 
 from pydicom.dataset import Dataset
+from pydicom.fileset import FileSet
 from pydicom.sequence import Sequence
 
-from tests.phantoms.bundled import Person, capture, identify, load, plant, save, uid, unchecked
+from tests.phantoms.bundled import Person, capture, draw, identify, load, plant, save, uid, unchecked
 
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 
@@ -113,6 +114,7 @@ def build(out: Path) -> int:
     partial.mkdir(parents=True)
     with unchecked():
         count = _folder(partial / "radiology")
+        count += _disc(partial / "disc")
         count += _zip(partial / "captures.zip", _captures(partial / "work"))
         count += _tar(partial / "transfer.tar.gz", _transfer(partial / "work"))
     shutil.rmtree(partial / "work")
@@ -153,9 +155,26 @@ def _folder(folder: Path) -> int:
     for name in ("rtplan", "rtdose", "rtstruct"):
         save(_planted(f"{name}.dcm", casimir, 1), folder / "rt" / f"{name}.dcm")
 
+    seen = _planted("examples_rgb_color.dcm", mirabel, 1)
+    draw(seen, mirabel.caption, at=(4, 4), size=14)
+    save(seen, folder / "us" / "named.dcm")
+    save(_planted("examples_jpeg2k.dcm", tobias, 1), folder / "us" / "jpeg2000.dcm")
+
     save(_report(odile), folder / "reports" / "report.dcm")
     save(_pdf(odile), folder / "reports" / "letter.dcm")
     (folder / "readme.txt").write_text(NOTE)
+    return sum(1 for path in folder.rglob("*") if path.is_file())
+
+
+def _disc(folder: Path) -> int:
+    """A disc as a patient carries it home: a DICOMDIR that names him, and what it lists."""
+    _, tobias, _, _, _, _ = PEOPLE
+    folder.mkdir()
+    disc = FileSet()
+    disc.ID, disc.UID = "TO TAKE HOME", uid("disc")
+    for number in (11, 12):
+        disc.add(_planted("MR_small.dcm", tobias, number, study="3"))
+    disc.write(folder)
     return sum(1 for path in folder.rglob("*") if path.is_file())
 
 
