@@ -2,6 +2,7 @@
 
     folders.py    files of a folder in a fixed order; links, loops and devices are outcomes
     dicomdir.py   the files that a DICOMDIR lists
+    disk.py       what an entry of the disk is; what the system refuses is an outcome
     archives.py   what is an archive, by content; archives in each other; limits
     zips.py       members of a zip, by its central directory
     tars.py       members of a tar, front to back, also of a compressed one

@@ -9,9 +9,12 @@ import pydicom
 from pydicom.filereader import read_file_meta_info
 
 from governance.datatypes import SourceOutcome
+from governance.ingest import disk
 from governance.ingest.budget import unreadable
 
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
+
+OUTSIDE = "referenced by the DICOMDIR but outside of its folder"
 
 FileId = tuple[str, ...]
 
@@ -36,16 +39,23 @@ def files(path: Path) -> Iterator[Path | SourceOutcome]:
         yield unreadable(str(path), "damaged DICOMDIR: what it lists is not known")
         return
     yield path
-    root = path.parent.resolve()
     for file_id in listed:
-        name = "/".join((str(path.parent), *file_id))
-        target = _find(path.parent, file_id)
-        if not all(map(_is_plain, file_id)) or (target is not None and not target.resolve().is_relative_to(root)):
-            yield unreadable(name, "referenced by the DICOMDIR but outside of its folder")
-        elif target is None or not target.is_file():
-            yield unreadable(name, "referenced by the DICOMDIR but missing")
-        else:
-            yield target
+        yield _referenced(path.parent, file_id)
+
+
+def _referenced(folder: Path, file_id: FileId) -> Path | SourceOutcome:
+    name = "/".join((str(folder), *file_id))
+    if not all(map(_is_plain, file_id)):
+        return unreadable(name, OUTSIDE)
+    found = _find(folder, file_id)
+    if found is None:
+        return unreadable(name, "referenced by the DICOMDIR but missing")
+    target = disk.resolved(found)
+    if isinstance(target, SourceOutcome):
+        return target
+    if not target.is_relative_to(os.path.realpath(folder)):
+        return unreadable(name, OUTSIDE)
+    return disk.regular(found)
 
 
 def _listed(path: Path) -> list[FileId] | None:
@@ -72,10 +82,8 @@ def _find(folder: Path, file_id: FileId) -> Path | None:
     """The file of `file_id`; in any case where the exact one is missing: many media were copied in lower case."""
     place = folder
     for part in file_id:
-        if not _is_plain(part):
-            return None
         exact = place / part
-        if not exact.exists():
+        if not os.path.lexists(exact):
             try:
                 alike = sorted(name for name in os.listdir(place) if name.casefold() == part.casefold())
             except OSError:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from governance.datatypes import Outcome, SourceOutcome
 from governance.errors import Misconfigured
-from governance.ingest import dicomdir
+from governance.ingest import dicomdir, disk
 from governance.ingest.budget import printable, unreadable
 
 Entry = Path | SourceOutcome
@@ -46,60 +46,58 @@ def files(roots: Iterable[Path]) -> Iterator[Entry]:
 
 
 def _root(root: Path) -> Iterator[Entry]:
-    if root.is_dir():
+    if os.path.isdir(root):
         yield from _folder(root)
-    elif root.is_file() and dicomdir.is_directory(root):
+        return
+    entry = disk.regular(root)
+    if isinstance(entry, Path) and dicomdir.is_directory(root):
         yield from dicomdir.files(root)
-    elif root.is_symlink() and not root.exists():
-        yield unreadable(str(root), "broken symbolic link")
     else:
-        yield _file(root)
+        yield entry
 
 
 def _folder(root: Path) -> Iterator[Entry]:
-    within = root.resolve()
+    within = disk.resolved(root)
+    if not isinstance(within, Path):
+        yield within
+        return
     # A stack, not recursion: folders may lie deeper in each other than Python calls itself.
     stack: list[Iterator[Path]] = [iter([root])]
     while stack:
         path = next(stack[-1], None)
         if path is None:
             stack.pop()
-        elif path.is_symlink() and path != root:
+            continue
+        status = disk.status(path, follow=path == root)
+        if isinstance(status, SourceOutcome):
+            yield status
+        elif stat.S_ISLNK(status.st_mode):
             yield _link(path, within)
-        elif path.is_dir():
+        elif stat.S_ISDIR(status.st_mode):
             names = _names(path)
-            if names is None:
-                yield unreadable(str(path), "folder cannot be listed")
+            if isinstance(names, SourceOutcome):
+                yield names
             else:
                 stack.append(iter([path / name for name in names]))
         else:
-            yield _file(path)
+            yield path if stat.S_ISREG(status.st_mode) else unreadable(str(path), disk.NOT_REGULAR)
 
 
-def _names(folder: Path) -> Sequence[str] | None:
+def _names(folder: Path) -> Sequence[str] | SourceOutcome:
     try:
         return sorted(os.listdir(folder))
     except OSError:
-        return None
+        return unreadable(str(folder), "folder cannot be listed")
 
 
 def _link(path: Path, within: Path) -> Entry:
-    try:
-        target = path.resolve(strict=True)
-    except (OSError, RuntimeError):  # RuntimeError: links that lead to each other
-        return unreadable(str(path), "broken symbolic link")
+    target = disk.resolved(path)
+    if isinstance(target, SourceOutcome):
+        return target
     if not target.is_relative_to(within):
         return unreadable(str(path), "symbolic link leaves the source")
-    if not target.is_dir():
-        return _file(path)
-    if path.parent.resolve().is_relative_to(target):
+    if not os.path.isdir(target):
+        return disk.regular(path)
+    if Path(os.path.realpath(path.parent)).is_relative_to(target):
         return unreadable(str(path), "symbolic link loop")
     return SourceOutcome(printable(str(path)), Outcome.FILTERED, "symbolic link to a folder that is listed itself")
-
-
-def _file(path: Path) -> Entry:
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return unreadable(str(path), "file cannot be opened")
-    return path if stat.S_ISREG(mode) else unreadable(str(path), "not a regular file")

@@ -1,5 +1,6 @@
 """A DICOMDIR given as a source brings the files that it lists, and nothing from elsewhere."""
 
+import os
 import shutil
 import warnings
 from pathlib import Path
@@ -89,6 +90,27 @@ def test_a_listed_link_out_of_the_folder_is_refused(medium: Path) -> None:
     change(medium / "DICOMDIR", "LINK")
 
     assert reasons(medium / "DICOMDIR") == ["referenced by the DICOMDIR but outside of its folder"]
+
+
+def test_a_listed_name_longer_than_any_file_has_is_missing(medium: Path) -> None:
+    change(medium / "DICOMDIR", "B" * 300)
+
+    assert reasons(medium / "DICOMDIR") == ["referenced by the DICOMDIR but missing"]
+
+
+@pytest.mark.parametrize("target", ["LINK", "NOWHERE"])
+def test_a_listed_link_that_leads_nowhere_is_an_outcome(medium: Path, target: str) -> None:
+    (medium / "LINK").symlink_to(target)
+    change(medium / "DICOMDIR", "LINK")
+
+    assert reasons(medium / "DICOMDIR") == ["broken symbolic link"]
+
+
+def test_a_listed_entry_that_is_no_regular_file_is_an_outcome(medium: Path) -> None:
+    os.mkfifo(medium / "FIFO")
+    change(medium / "DICOMDIR", "FIFO")
+
+    assert reasons(medium / "DICOMDIR") == ["not a regular file"]
 
 
 def test_a_damaged_one_is_one_outcome(medium: Path) -> None:

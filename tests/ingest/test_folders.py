@@ -1,5 +1,6 @@
 """Every file under a root is listed once, in one order; what is no file is an outcome."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -124,6 +125,47 @@ def test_a_folder_that_cannot_be_listed_is_an_outcome(tmp_path: Path, monkeypatc
     monkeypatch.setattr(os, "listdir", refuse)
 
     assert reasons(tmp_path) == {"closed": "folder cannot be listed"}
+    assert [tmp_path / "file"] == listed(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        pytest.param(PermissionError(errno.EACCES, ""), "cannot be looked at: permission denied", id="not searchable"),
+        pytest.param(OSError(errno.EIO, ""), "cannot be looked at: input/output error", id="damaged disk"),
+        pytest.param(ValueError(), "cannot be looked at", id="no name for this system"),
+        pytest.param(RecursionError(), "cannot be looked at", id="links without end"),
+    ],
+)
+def test_what_the_system_refuses_to_look_at_is_an_outcome_and_the_others_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).touch()
+    real = os.stat
+
+    def refuse(path: Path, **options: bool) -> os.stat_result:
+        if Path(path) == tmp_path / "b":
+            raise error
+        return real(path, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+
+    assert reasons(tmp_path) == {"b": reason}
+    assert [tmp_path / "a", tmp_path / "c"] == listed(tmp_path)
+
+
+def test_a_path_longer_than_the_system_takes_is_an_outcome_and_the_others_are_listed(tmp_path: Path) -> None:
+    place = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(30):  # 6000 bytes, which only a program that goes step by step can make
+        os.mkdir("d" * 200, dir_fd=place)
+        inside = os.open("d" * 200, os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = inside
+    os.close(place)
+    (tmp_path / "file").touch()
+
+    assert list(reasons(tmp_path).values()) == ["cannot be looked at: file name too long"]
     assert [tmp_path / "file"] == listed(tmp_path)
 
 
