@@ -269,9 +269,13 @@ def _claim(path: Path) -> bool:
     return True
 
 
+def _at_once(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK)  # a pipe would wait for its other end
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_at_once) as file:
             mode = os.fstat(file.fileno()).st_mode
             data = file.read(1 << 16)
     except OSError as error:
@@ -280,7 +284,9 @@ def _read(path: Path) -> dict[str, Any]:
         problem = ""
     if problem:
         raise Misconfigured(f"the key file cannot be read ({problem})")
-    if not stat.S_ISREG(mode) or stat.S_IMODE(mode) & 0o077:
+    if not stat.S_ISREG(mode):
+        raise Misconfigured("the key file is not a regular file")
+    if stat.S_IMODE(mode) & 0o077:
         raise Misconfigured("others than its owner may read the key file", hint="chmod 600 inner/keys/root.json")
     try:
         body = json.loads(data)

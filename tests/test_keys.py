@@ -281,6 +281,13 @@ def test_a_missing_file_is_refused_without_its_path(tmp_path: Path) -> None:
     assert refusal.value.__context__ is None
 
 
+def test_a_pipe_in_the_place_of_the_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "root.json", mode=0o600)
+
+    with pytest.raises(Misconfigured, match=r"^the key file is not a regular file$"):
+        keys.load(tmp_path / "root.json", passphrase=None)
+
+
 # ------------------------------------------------------------------ passphrases
 
 

@@ -2,7 +2,7 @@
 
     folders.py    files of a folder in a fixed order; links, loops and devices are outcomes
     dicomdir.py   the files that a DICOMDIR lists
-    disk.py       what an entry of the disk is; what the system refuses is an outcome
+    disk.py       entries of the disk, looked at and read; what the system refuses is an outcome
     archives.py   what is an archive, by content; archives in each other; limits
     zips.py       members of a zip, by its central directory
     tars.py       members of a tar, front to back, also of a compressed one
@@ -14,6 +14,7 @@ not its name; whether it is an image is for the reader to say.
 
 from governance.ingest.archives import sources
 from governance.ingest.budget import Limits, printable
+from governance.ingest.disk import bytes_of
 from governance.ingest.folders import files
 
-__all__ = ["Limits", "files", "printable", "sources"]
+__all__ = ["Limits", "bytes_of", "files", "printable", "sources"]

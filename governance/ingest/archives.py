@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from governance.datatypes import Outcome, Source, SourceOutcome
-from governance.ingest import tars, zips
+from governance.ingest import disk, tars, zips
 from governance.ingest.budget import DEFAULT, TOO_LARGE, Budget, Limits, Stopped, TooLarge, printable, unreadable
 from governance.ingest.zips import Member
 
@@ -48,10 +48,9 @@ def sources(files: Iterable[Path], limits: Limits = DEFAULT) -> Iterator[Entry]:
 
 def _one(path: Path, limits: Limits) -> Iterator[Entry]:
     name = str(path)
-    try:
-        file = path.open("rb")
-    except OSError:
-        yield unreadable(name, "file cannot be opened")
+    file = disk.opened(path)
+    if isinstance(file, SourceOutcome):
+        yield file
         return
     with file:
         try:

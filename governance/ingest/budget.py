@@ -113,3 +113,4 @@ def escapes(member: str) -> bool:
 ESCAPES = "archive member path leaves the archive"
 NOT_A_FILE = "archive member is not a regular file"
 TOO_LARGE = "archive member is larger than the limits allow"
+NO_MEMORY = "larger than the memory that is left"

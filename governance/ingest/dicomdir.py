@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
-from pydicom.filereader import read_file_meta_info
+from pydicom.filereader import read_partial
 
 from governance.datatypes import SourceOutcome
 from governance.ingest import disk
@@ -21,13 +21,14 @@ FileId = tuple[str, ...]
 
 def is_directory(path: Path) -> bool:
     """Whether the content is a DICOMDIR, whatever its name."""
+    file = disk.opened(path)
+    if isinstance(file, SourceOutcome):
+        return False
     try:
-        with path.open("rb") as file:
-            if file.read(132)[128:] != b"DICM":
-                return False
-        with warnings.catch_warnings():
+        with file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return str(read_file_meta_info(path).get("MediaStorageSOPClassUID", "")) == MEDIA_STORAGE_DIRECTORY
+            head = read_partial(file, stop_when=lambda tag, _vr, _length: tag.group > 2)
+            return str(head.file_meta.get("MediaStorageSOPClassUID", "")) == MEDIA_STORAGE_DIRECTORY
     except Exception:  # whatever pydicom says of a file that is none
         return False
 
@@ -60,10 +61,13 @@ def _referenced(folder: Path, file_id: FileId) -> Path | SourceOutcome:
 
 def _listed(path: Path) -> list[FileId] | None:
     """Every ReferencedFileID, once, in order; None if the directory cannot be read."""
+    file = disk.opened(path)
+    if isinstance(file, SourceOutcome):
+        return None
     try:
-        with warnings.catch_warnings():
+        with file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            directory = pydicom.dcmread(path)
+            directory = pydicom.dcmread(file)
             found: dict[FileId, None] = {}
             for record in directory.DirectoryRecordSequence or []:
                 value = record.get("ReferencedFileID")

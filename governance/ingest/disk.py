@@ -1,15 +1,17 @@
-"""The disk, asked in such a way that no entry of it can stop a run.
+"""The disk, asked in such a way that no entry of it can stop a run, or hold it up.
 
 What the system refuses is the outcome of that entry: a path that is too long, a folder
-that may be listed and not searched, links that lead to each other.
+that may be listed and not searched, links that lead to each other. An entry may have
+become another one since it was listed.
 """
 
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
-from governance.datatypes import SourceOutcome
-from governance.ingest.budget import unreadable
+from governance.datatypes import Source, SourceOutcome
+from governance.ingest.budget import DEFAULT, NO_MEMORY, unreadable
 
 _REFUSALS = (OSError, ValueError, RuntimeError)  # RuntimeError: links that lead to each other, or on and on
 NOT_REGULAR = "not a regular file"
@@ -37,6 +39,41 @@ def regular(path: Path) -> Path | SourceOutcome:
     if isinstance(found, SourceOutcome):
         return found
     return path if stat.S_ISREG(found.st_mode) else unreadable(str(path), NOT_REGULAR)
+
+
+def opened(path: Path) -> BinaryIO | SourceOutcome:
+    """A regular file, open for reading."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for its other end
+    except _REFUSALS:
+        return unreadable(str(path), "file cannot be opened")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return unreadable(str(path), NOT_REGULAR)
+    return os.fdopen(descriptor, "rb")
+
+
+def bytes_of(source: Source) -> bytes | SourceOutcome:
+    """Everything in a source, as long as one member of an archive may be."""
+    if source.path is None:
+        return source.data or b""
+    file = opened(source.path)
+    if isinstance(file, SourceOutcome):
+        return file
+    try:
+        with file:
+            size = os.fstat(file.fileno()).st_size
+            if size > DEFAULT.max_member_bytes:
+                return unreadable(source.name, "file is larger than the limits allow")
+            return _read(file, size)
+    except OSError:
+        return unreadable(source.name, "file cannot be read")
+    except MemoryError:
+        return unreadable(source.name, NO_MEMORY)
+
+
+def _read(file: BinaryIO, size: int) -> bytes:
+    return file.read(size)
 
 
 def _refused(path: Path, error: Exception) -> SourceOutcome:

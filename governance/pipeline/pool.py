@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, select
 
-from governance import policy, provenance
+from governance import ingest, policy, provenance
 from governance.database import open_database, receipts
 from governance.datatypes import Confidential, Outcome, Source, SourceOutcome
 from governance.errors import Unavailable
@@ -65,10 +65,9 @@ class _Process(Confidential):
     def _one(self, entry: Entry) -> Processed:
         if isinstance(entry, SourceOutcome):
             return Processed(entry.source, entry.outcome, entry.reason)
-        try:
-            data = entry.data if entry.data is not None else _read(entry.path)
-        except OSError as error:
-            return Processed(entry.name, Outcome.UNREADABLE, f"cannot be opened ({type(error).__name__})")
+        data = ingest.bytes_of(entry)
+        if isinstance(data, SourceOutcome):
+            return Processed(entry.name, data.outcome, data.reason)
         digest = self.worker.source_digest(data)
         if self._known(digest):
             return Processed(entry.name, Outcome.DUPLICATE, "", digest)
@@ -93,11 +92,6 @@ def is_there(curated: Path, receipt: bytes) -> bool:
         return curated.stat().st_size == provenance.from_json(receipt).size
     except FileNotFoundError:
         return False
-
-
-def _read(path: Path | None) -> bytes:
-    assert path is not None
-    return path.read_bytes()
 
 
 _process: _Process | None = None

@@ -66,3 +66,8 @@ def overlapping(count: int, kernel: bytes) -> bytes:
     record = bytearray(archive[end:])
     struct.pack_into("<HHI", record, 8, count, count, len(entry) * count)
     return archive[:start] + entry * count + bytes(record)
+
+
+def no_memory(*_: object) -> bytes:
+    """Stands for any function, at a moment at which no memory is left."""
+    raise MemoryError

@@ -4,10 +4,12 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import random
 import stat
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from governance.datatypes import Outcome, Source, SourceOutcome
-from governance.ingest import Limits, sources
+from governance.ingest import Limits, bytes_of, disk, sources
 from tests.ingest import hostile
 
 SMALL = Limits(max_member_bytes=1 << 20, max_total_bytes=4 << 20, ratio_floor=1 << 16, max_members=50, max_depth=4)
@@ -375,3 +377,42 @@ def test_a_file_that_went_away_is_an_outcome(tmp_path: Path) -> None:
 
     assert isinstance(entry, SourceOutcome)
     assert entry.reason == "file cannot be opened"
+
+
+@pytest.mark.parametrize("read", [lambda path: next(sources([path])), lambda path: bytes_of(Source("", path=path))])
+def test_a_file_that_became_a_pipe_is_not_waited_for(read: Callable[[Path], object], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    found = read(tmp_path / "pipe")
+
+    assert isinstance(found, SourceOutcome)
+    assert found.reason == "not a regular file"
+
+
+def test_the_bytes_of_a_source_are_those_of_its_file_or_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"content")
+
+    assert bytes_of(Source("a", path=tmp_path / "a")) == b"content"
+    assert bytes_of(Source("a!b", data=b"member")) == b"member"
+
+
+def test_a_file_larger_than_the_limits_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("wb") as file:
+        file.truncate(Limits().max_member_bytes + 1)
+
+    found = bytes_of(Source("a", path=tmp_path / "a"))
+
+    assert isinstance(found, SourceOutcome)
+    assert found.reason == "file is larger than the limits allow"
+
+
+def test_a_file_larger_than_the_memory_that_is_left_is_an_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").touch()
+    monkeypatch.setattr(disk, "_read", hostile.no_memory)
+
+    found = bytes_of(Source("a", path=tmp_path / "a"))
+
+    assert isinstance(found, SourceOutcome)
+    assert found.reason == "larger than the memory that is left"

@@ -53,6 +53,17 @@ def test_only_the_source_that_kills_its_process_is_quarantined(
     assert not list(context.workspace.staging.iterdir())
 
 
+def test_a_file_that_no_memory_holds_is_unreadable_and_the_others_are_done(tmp_path: Path) -> None:
+    source = archive(tmp_path / "raw", "CT_small.dcm", "rtplan.dcm")
+    with (source / "all.raw").open("wb") as file:
+        file.truncate(4 << 40)
+    context = pipeline.create(tmp_path / "workspace", passphrase=None)
+
+    summary = pipeline.run(context, [source], project="demo", policy_name="research", processes=0)
+
+    assert summary.counts == {"published": 2, "unreadable": 1}
+
+
 def test_the_next_run_tries_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm")
     (source / "CT_small.dcm").rename(source / DEADLY)
