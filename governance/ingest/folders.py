@@ -5,12 +5,15 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from governance import storage
 from governance.datatypes import Outcome, SourceOutcome
 from governance.errors import Misconfigured
 from governance.ingest import dicomdir, disk
 from governance.ingest.budget import printable, unreadable
 
 Entry = Path | SourceOutcome
+
+_WORKSPACE = {storage.MARKER, "inner", "curated"}
 
 
 def files(roots: Iterable[Path]) -> Iterator[Entry]:
@@ -85,9 +88,12 @@ def _folder(root: Path) -> Iterator[Entry]:
 
 def _names(folder: Path) -> Sequence[str] | SourceOutcome:
     try:
-        return sorted(os.listdir(folder))
+        names = os.listdir(folder)
     except OSError:
         return unreadable(str(folder), "folder cannot be listed")
+    if _WORKSPACE.issubset(names):  # its outputs would be sources again, and the next run's outputs, too
+        return SourceOutcome(printable(str(folder)), Outcome.FILTERED, "a workspace of this program")
+    return sorted(names)
 
 
 def _link(path: Path, within: Path) -> Entry:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from governance.datatypes import Outcome, SourceOutcome
 from governance.errors import Misconfigured
 from governance.ingest import files
+from governance.storage import Workspace
 
 names = st.sampled_from(["a", "B", "c", "a.zip", "Ä", "z z"])
 trees = st.recursive(st.just(b""), lambda inner: st.dictionaries(names, inner, max_size=4), max_leaves=12)
@@ -126,6 +127,25 @@ def test_a_folder_that_cannot_be_listed_is_an_outcome(tmp_path: Path, monkeypatc
 
     assert reasons(tmp_path) == {"closed": "folder cannot be listed"}
     assert [tmp_path / "file"] == listed(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["", "deep/er/workspace"])
+def test_a_workspace_inside_a_source_is_left_out_whole(tmp_path: Path, place: str) -> None:
+    """Otherwise every run would take its own outputs for sources, and the key file for one, too."""
+    root = tmp_path / "root"
+    (root / place).parent.mkdir(parents=True, exist_ok=True)
+    Workspace.create(root / place, passphrase=None)
+
+    entries = list(files([root]))
+
+    assert [SourceOutcome(str(root / place), Outcome.FILTERED, "a workspace of this program")] == entries
+
+
+def test_a_folder_with_only_the_name_of_a_marker_in_it_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "workspace.yaml").touch()
+    (tmp_path / "inner").mkdir()
+
+    assert [tmp_path / "workspace.yaml"] == listed(tmp_path)
 
 
 @pytest.mark.parametrize(
