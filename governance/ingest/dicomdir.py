@@ -11,6 +11,7 @@ from pydicom.filereader import read_partial
 from governance.datatypes import SourceOutcome
 from governance.ingest import disk
 from governance.ingest.budget import unreadable
+from governance.ingest.disk import Found
 
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 
@@ -33,30 +34,30 @@ def is_directory(path: Path) -> bool:
         return False
 
 
-def files(path: Path) -> Iterator[Path | SourceOutcome]:
+def files(path: Path) -> Iterator[Found]:
     """The DICOMDIR at `path`, then each file that it lists, once, under its folder; what is missing is an outcome."""
     listed = _listed(path)
     if listed is None:
-        yield unreadable(str(path), "damaged DICOMDIR: what it lists is not known")
+        yield Found(path, unreadable(str(path), "damaged DICOMDIR: what it lists is not known"))
         return
-    yield path
+    yield Found(path, path)
     for file_id in listed:
         yield _referenced(path.parent, file_id)
 
 
-def _referenced(folder: Path, file_id: FileId) -> Path | SourceOutcome:
+def _referenced(folder: Path, file_id: FileId) -> Found:
     name = "/".join((str(folder), *file_id))
     if not all(map(_is_plain, file_id)):
-        return unreadable(name, OUTSIDE)
+        return Found(None, unreadable(name, OUTSIDE))
     found = _find(folder, file_id)
     if found is None:
-        return unreadable(name, "referenced by the DICOMDIR but missing")
+        return Found(None, unreadable(name, "referenced by the DICOMDIR but missing"))
     target = disk.resolved(found)
     if isinstance(target, SourceOutcome):
-        return target
+        return Found(found, target)
     if not target.is_relative_to(os.path.realpath(folder)):
-        return unreadable(name, OUTSIDE)
-    return disk.regular(found)
+        return Found(found, unreadable(name, OUTSIDE))
+    return Found(found, disk.regular(found))
 
 
 def _listed(path: Path) -> list[FileId] | None:

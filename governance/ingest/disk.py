@@ -8,13 +8,22 @@ become another one since it was listed.
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from governance.datatypes import Source, SourceOutcome
 from governance.ingest.budget import DEFAULT, NO_MEMORY, unreadable
 
+Entry = Path | SourceOutcome
+
 _REFUSALS = (OSError, ValueError, RuntimeError)  # RuntimeError: links that lead to each other, or on and on
 NOT_REGULAR = "not a regular file"
+
+
+class Found(NamedTuple):
+    """A source or why it is none, and where it lies; no path where it is only spoken of."""
+
+    path: Path | None
+    entry: Entry
 
 
 def status(path: Path, *, follow: bool = True) -> os.stat_result | SourceOutcome:
@@ -25,7 +34,7 @@ def status(path: Path, *, follow: bool = True) -> os.stat_result | SourceOutcome
         return _refused(path, error)
 
 
-def resolved(path: Path) -> Path | SourceOutcome:
+def resolved(path: Path) -> Entry:
     """Where `path` leads to, which exists."""
     try:
         return path.resolve(strict=True)
@@ -33,7 +42,7 @@ def resolved(path: Path) -> Path | SourceOutcome:
         return _refused(path, error)
 
 
-def regular(path: Path) -> Path | SourceOutcome:
+def regular(path: Path) -> Entry:
     """`path`, if it is a regular file or a link to one."""
     found = status(path)
     if isinstance(found, SourceOutcome):

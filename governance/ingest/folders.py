@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from governance import storage
@@ -10,14 +10,13 @@ from governance.datatypes import Outcome, SourceOutcome
 from governance.errors import Misconfigured
 from governance.ingest import dicomdir, disk
 from governance.ingest.budget import printable, unreadable
-
-Entry = Path | SourceOutcome
+from governance.ingest.disk import Entry, Found
 
 _WORKSPACE = {storage.MARKER, "inner", "curated"}
 
 
 def files(roots: Iterable[Path]) -> Iterator[Entry]:
-    """Every disk file under `roots`, in a fixed order, each once even where roots overlap.
+    """Every disk file under `roots`, in a fixed order, and what is none; each once even where roots overlap.
 
     A root that is a DICOMDIR brings the files that it lists. Links to files are followed
     inside their root; links to folders never: what lies inside is listed in its own place.
@@ -29,26 +28,34 @@ def files(roots: Iterable[Path]) -> Iterator[Entry]:
     for root in given:
         if not os.path.lexists(root):
             raise Misconfigured("source does not exist", hint="check the paths before the options")
+    places: dict[str, Path] = {}
+    for root in given:
+        places.setdefault(_place(root), root)
     walked: list[str] = []
     single: set[str] = set()
-    for root in given:
-        place = os.path.realpath(root)
-        for entry in _root(root):
-            if not isinstance(entry, Path):
-                yield entry
-                continue
-            # The root's links are resolved, a link at the end is not: it is a source of its own.
-            there = os.path.normpath(os.path.join(place, os.path.relpath(entry, root))) if entry != root else place
-            if there in single or any(there.startswith(folder) for folder in walked):
-                continue
-            if not os.path.isdir(place):
-                single.add(there)
-            yield entry
-        if os.path.isdir(place):
+    for place, root in places.items():
+        folder = os.path.isdir(root)
+        start, base = (root, place) if folder else (root.parent, os.path.dirname(place))
+        for found in _root(root):
+            if found.path is not None:
+                there = os.path.normpath(os.path.join(base, os.path.relpath(found.path, start)))
+                if there in single or os.path.join(there, "").startswith(tuple(walked)):
+                    continue
+                if not folder:
+                    single.add(there)
+            yield found.entry
+        if folder:
             walked.append(os.path.join(place, ""))
 
 
-def _root(root: Path) -> Iterator[Entry]:
+def _place(root: Path) -> str:
+    """Where a root lies. A link to a file is a source of its own, as it is inside of a folder."""
+    if os.path.isdir(root):
+        return os.path.realpath(root)
+    return os.path.join(os.path.realpath(root.parent), root.name)
+
+
+def _root(root: Path) -> Iterator[Found]:
     if os.path.isdir(root):
         yield from _folder(root)
         return
@@ -56,13 +63,13 @@ def _root(root: Path) -> Iterator[Entry]:
     if isinstance(entry, Path) and dicomdir.is_directory(root):
         yield from dicomdir.files(root)
     else:
-        yield entry
+        yield Found(root, entry)
 
 
-def _folder(root: Path) -> Iterator[Entry]:
+def _folder(root: Path) -> Iterator[Found]:
     within = disk.resolved(root)
-    if not isinstance(within, Path):
-        yield within
+    if isinstance(within, SourceOutcome):
+        yield Found(root, within)
         return
     # A stack, not recursion: folders may lie deeper in each other than Python calls itself.
     stack: list[Iterator[Path]] = [iter([root])]
@@ -71,22 +78,26 @@ def _folder(root: Path) -> Iterator[Entry]:
         if path is None:
             stack.pop()
             continue
-        status = disk.status(path, follow=path == root)
-        if isinstance(status, SourceOutcome):
-            yield status
-        elif stat.S_ISLNK(status.st_mode):
-            yield _link(path, within)
-        elif stat.S_ISDIR(status.st_mode):
-            names = _names(path)
-            if isinstance(names, SourceOutcome):
-                yield names
-            else:
-                stack.append(iter([path / name for name in names]))
+        entry = _entry(path, within, follow=path == root)
+        if isinstance(entry, list):
+            stack.append(iter([path / name for name in entry]))
         else:
-            yield path if stat.S_ISREG(status.st_mode) else unreadable(str(path), disk.NOT_REGULAR)
+            yield Found(path, entry)
 
 
-def _names(folder: Path) -> Sequence[str] | SourceOutcome:
+def _entry(path: Path, within: Path, *, follow: bool) -> Entry | list[str]:
+    """A source, or why it is none; of a folder, the names in it."""
+    status = disk.status(path, follow=follow)
+    if isinstance(status, SourceOutcome):
+        return status
+    if stat.S_ISLNK(status.st_mode):
+        return _link(path, within)
+    if stat.S_ISDIR(status.st_mode):
+        return _names(path)
+    return path if stat.S_ISREG(status.st_mode) else unreadable(str(path), disk.NOT_REGULAR)
+
+
+def _names(folder: Path) -> list[str] | SourceOutcome:
     try:
         names = os.listdir(folder)
     except OSError:

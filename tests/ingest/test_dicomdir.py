@@ -55,6 +55,39 @@ def test_its_files_are_not_listed_again_with_their_folder(medium: Path) -> None:
     assert 32 == len(list(files([medium / "DICOMDIR", medium]))) == len(list(files([medium, medium / "DICOMDIR"])))
 
 
+def test_what_it_lists_and_is_no_file_is_counted_once(medium: Path) -> None:
+    os.mkfifo(medium / "FIFO")
+    change(medium / "DICOMDIR", "FIFO")
+
+    for roots in ([medium, medium / "DICOMDIR"], [medium / "DICOMDIR", medium], [medium / "DICOMDIR"] * 2):
+        assert [entry.reason for entry in files(roots) if isinstance(entry, SourceOutcome)] == ["not a regular file"]
+
+
+def test_what_it_misses_is_told_once_also_where_its_folder_is_listed(medium: Path) -> None:
+    change(medium / "DICOMDIR", "MISSING")
+
+    for roots in ([medium, medium / "DICOMDIR"], [medium / "DICOMDIR", medium], [medium / "DICOMDIR"] * 2):
+        told = [entry.reason for entry in files(roots) if isinstance(entry, SourceOutcome)]
+        assert told == ["referenced by the DICOMDIR but missing"]
+
+
+def test_it_keeps_no_file_outside_of_its_folder_from_being_listed(medium: Path) -> None:
+    (medium.parent / "OTHER").touch()
+    change(medium / "DICOMDIR", ["..", "OTHER"])
+
+    assert medium.parent / "OTHER" in list(files([medium / "DICOMDIR", medium.parent]))
+
+
+def test_its_files_lie_beside_the_link_that_leads_to_it(medium: Path) -> None:
+    (medium.parent / "copy").mkdir()
+    (medium.parent / "copy" / "DICOMDIR").symlink_to(medium / "DICOMDIR")
+    shutil.copytree(medium / "77654033", medium.parent / "copy" / "77654033")
+
+    found = [entry for entry in files([medium, medium.parent / "copy" / "DICOMDIR"]) if isinstance(entry, Path)]
+
+    assert len(found) == 32 + 8
+
+
 def test_in_a_folder_it_is_a_file_like_others(medium: Path) -> None:
     shutil.rmtree(medium / "77654033")
 

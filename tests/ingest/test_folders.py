@@ -35,6 +35,12 @@ def listed(*roots: Path) -> list[Path]:
     return [entry for entry in files(roots) if isinstance(entry, Path)]
 
 
+def every(*roots: Path) -> list[str]:
+    """Where every entry lies, source or not."""
+    names = (entry.source if isinstance(entry, SourceOutcome) else str(entry) for entry in files(roots))
+    return sorted(os.path.normpath(name) for name in names)
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=st.dictionaries(names, trees))
 def test_every_file_is_listed_once_and_always_in_one_order(tree: dict[str, object], tmp_path: Path) -> None:
@@ -48,6 +54,41 @@ def test_every_file_is_listed_once_and_always_in_one_order(tree: dict[str, objec
     assert found == listed(root)
     assert set(found) == set(listed(root / ".", *(path for path in root.rglob("*"))))
     assert len(found) == len(listed(*(path for path in root.rglob("*")), root))
+
+
+def plant_what_is_no_source(root: Path) -> None:
+    (root / "closed").mkdir(parents=True)
+    (root / "folder").mkdir()
+    os.mkfifo(root / "folder" / "fifo")
+    (root / "broken").symlink_to("missing")
+    (root / "link").symlink_to("file")
+    (root / "file").touch()
+    (root / "above").symlink_to("folder")
+    Workspace.create(root / "folder" / "workspace", passphrase=None)
+
+
+ROOTS = ("", ".", "folder", "folder/fifo", "folder/workspace", "broken", "link", "file", "folder/..")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(others=st.lists(st.sampled_from(ROOTS), max_size=4), at=st.integers(0, 4))
+def test_what_several_roots_hold_is_counted_once_source_or_not(others: list[str], at: int, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    if not root.exists():
+        plant_what_is_no_source(root)
+    roots = [root / other for other in others]
+    roots.insert(at, root)
+
+    assert every(root) == every(*roots)
+
+
+def test_a_folder_that_cannot_be_listed_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> list[str]:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "listdir", refuse)
+
+    assert len(every(tmp_path, tmp_path)) == 1
 
 
 def test_a_link_to_a_file_of_the_root_is_a_source(tmp_path: Path) -> None:
