@@ -6,6 +6,7 @@
     archives.py   what is an archive, by content; archives in each other; limits
     zips.py       members of a zip, by its central directory
     tars.py       members of a tar, front to back, also of a compressed one
+    compressed.py gzip, bzip2 and xz, whole
     budget.py     what the archives inside one file may use up, and have
 
 What cannot be opened is a SourceOutcome with a reason. Content decides what a file is,

@@ -4,40 +4,21 @@ Limits stop what would grow without end; what they stop is an outcome. A member 
 outcome or becomes one Source; an archive that is damaged, too large or empty adds one of its own.
 """
 
-import bz2
-import gzip
 import io
-import lzma
 import os
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from governance.datatypes import Outcome, Source, SourceOutcome
-from governance.ingest import disk, tars, zips
+from governance.ingest import compressed, disk, tars, zips
 from governance.ingest.budget import DEFAULT, TOO_LARGE, Budget, Limits, Stopped, TooLarge, printable, unreadable
 from governance.ingest.zips import Member
 
 Entry = Source | SourceOutcome
 
 _HEAD = 512
-_Opener = Callable[[IO[bytes]], IO[bytes]]
-
-
-def _gzip(file: IO[bytes]) -> IO[bytes]:
-    return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
-
-
-def _bz2(file: IO[bytes]) -> IO[bytes]:
-    return bz2.BZ2File(file)
-
-
-def _xz(file: IO[bytes]) -> IO[bytes]:
-    return lzma.LZMAFile(file)
-
-
-_COMPRESSED: dict[bytes, _Opener] = {b"\x1f\x8b": _gzip, b"BZh": _bz2, b"\xfd7zXZ\0": _xz}
 
 
 def sources(files: Iterable[Path], limits: Limits = DEFAULT) -> Iterator[Entry]:
@@ -75,7 +56,7 @@ def _kind(head: bytes) -> str | None:
         return "zip"
     if head[257:262] == b"ustar" or _is_old_tar(head):
         return "tar"
-    return "compressed" if _opener(head) else None
+    return "compressed" if compressed.opener(head) else None
 
 
 def _is_old_tar(head: bytes) -> bool:
@@ -86,10 +67,6 @@ def _is_old_tar(head: bytes) -> bool:
         return bool(tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape").name)
     except (tarfile.HeaderError, ValueError):
         return False
-
-
-def _opener(head: bytes) -> _Opener | None:
-    return next((opener for magic, opener in _COMPRESSED.items() if head.startswith(magic)), None)
 
 
 def _archive(name: str, kind: str, file: IO[bytes], budget: Budget, *, depth: int) -> Iterator[Entry]:
@@ -139,7 +116,7 @@ def _member(member: Member, budget: Budget, depth: int) -> Iterator[Entry]:
 
 def _compressed(name: str, file: IO[bytes], budget: Budget) -> Iterator[Member | SourceOutcome]:
     """A compressed file: the members of the tar that it holds, otherwise one member named as without its suffix."""
-    opener = _opener(file.read(6))
+    opener = compressed.opener(file.read(6))
     assert opener is not None
     file.seek(0)
     packed = file.seek(0, 2)
@@ -151,14 +128,18 @@ def _compressed(name: str, file: IO[bytes], budget: Budget) -> Iterator[Member |
         with opener(file) as stream:
             if is_tar:
                 yield from tars.members(name, stream, budget)
-                return
-            budget.admit()
-            member = f"{name}!{PurePosixPath(name.rpartition('!')[2]).stem}"
-            try:
-                yield Member(member, budget.read(stream, packed=packed))
-            except TooLarge:
-                yield unreadable(member, TOO_LARGE)
-        return
+            else:
+                budget.admit()
+                member = f"{name}!{PurePosixPath(name.rpartition('!')[2]).stem}"
+                try:
+                    yield Member(member, budget.read(stream, packed=packed))
+                except TooLarge:
+                    yield unreadable(member, TOO_LARGE)
+                    return
+        truncated = False
     except EOFError:
-        pass
-    raise tars.Damaged(tars.TRUNCATED)
+        truncated = True
+    if truncated:
+        raise tars.Damaged(tars.TRUNCATED)
+    if file.read(1):  # what follows is no part of the content
+        raise tars.Damaged(tars.DAMAGED)
