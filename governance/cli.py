@@ -11,6 +11,7 @@ import io
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from governance import __version__, keys, pipeline, policy
 from governance.datatypes import Outcome
 from governance.errors import GovernanceError, Misconfigured
+
+_HIDDEN = {"Cc", "Cf", "Zl", "Zp"}  # controls, what turns the direction of text, line and paragraph ends
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -175,6 +178,12 @@ def _print(args: argparse.Namespace, value: Any, text: str) -> None:
         print(text)
 
 
+def _shown(name: str) -> str:
+    """`name` on one line of a terminal: with a control character in it, it could pass for another line."""
+    hidden = {character for character in name if unicodedata.category(character) in _HIDDEN}
+    return name.translate({ord(character): character.encode("unicode_escape").decode() for character in hidden})
+
+
 def _open(args: argparse.Namespace) -> pipeline.Context:
     passphrase = keys.read_passphrase(os.environ)
     if passphrase is None and pipeline.needs_passphrase(args.workspace):
@@ -264,7 +273,7 @@ def _outcomes(args: argparse.Namespace) -> int:
             "output": outcome.output,
         }
         tail = "  ".join(part for part in (outcome.reason, outcome.output) if part)
-        _print(args, value, f"{outcome.outcome.value:<11} {outcome.source}  {tail}")
+        _print(args, value, f"{outcome.outcome.value:<11} {_shown(outcome.source)}  {tail}")
     return 0
 
 

@@ -70,6 +70,21 @@ def test_the_whole_story(tmp_path: Path) -> None:
     assert governance("verify", release).returncode == 3
 
 
+def test_the_name_of_a_source_forges_no_line_and_moves_no_cursor(tmp_path: Path) -> None:
+    name = "\u4e00 \u00e4\\n\n\r\x1b[2K\x9b\u2028\u202epublished   real.dcm"
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / name).touch()
+    governance("init", tmp_path / "w")
+    governance("run", tmp_path / "raw", "-w", tmp_path / "w", "-p", "demo", "--processes", "0")
+
+    text = governance("outcomes", "-w", tmp_path / "w").stdout
+    line = json.loads(governance("outcomes", "-w", tmp_path / "w", "--json").stdout)
+
+    shown = "\u4e00 \u00e4\\n\\n\\r\\x1b[2K\\x9b\\u2028\\u202epublished   real.dcm"
+    assert [f"unreadable  {tmp_path}/raw/{shown}  {line['reason']}"] == text.splitlines()
+    assert line["source"] == str(tmp_path / "raw" / name)
+
+
 def test_a_source_held_back_gives_exit_code_3(tmp_path: Path) -> None:
     (tmp_path / "raw.dcm").write_bytes(b"not an image")
     governance("init", tmp_path / "w")
