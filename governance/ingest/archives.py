@@ -13,7 +13,7 @@ from typing import IO
 
 from governance.datatypes import Outcome, Source, SourceOutcome
 from governance.ingest import compressed, disk, tars, zips
-from governance.ingest.budget import DEFAULT, TOO_LARGE, Budget, Limits, Stopped, TooLarge, printable, unreadable
+from governance.ingest.budget import DEFAULT, NO_MEMORY, Budget, Limits, Stopped, TooLarge, printable, unreadable
 from governance.ingest.zips import Member
 
 Entry = Source | SourceOutcome
@@ -88,6 +88,8 @@ def _archive(name: str, kind: str, file: IO[bytes], budget: Budget, *, depth: in
         problem = str(stopped)
     except tars.Damaged as damaged:
         problem = str(damaged)
+    except MemoryError:
+        problem = NO_MEMORY
     except Exception:  # parsers of hostile bytes raise whatever they like
         problem = tars.DAMAGED
     if problem:
@@ -133,8 +135,8 @@ def _compressed(name: str, file: IO[bytes], budget: Budget) -> Iterator[Member |
                 member = f"{name}!{PurePosixPath(name.rpartition('!')[2]).stem}"
                 try:
                     yield Member(member, budget.read(stream, packed=packed))
-                except TooLarge:
-                    yield unreadable(member, TOO_LARGE)
+                except TooLarge as reason:
+                    yield unreadable(member, str(reason))
                     return
         truncated = False
     except EOFError:

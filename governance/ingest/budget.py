@@ -1,6 +1,7 @@
 """How far an archive is believed: limits, and what the archives inside one disk file have used up."""
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import IO
 
 from governance.datatypes import Outcome, SourceOutcome
@@ -33,7 +34,7 @@ class Stopped(Exception):
 
 
 class TooLarge(Exception):
-    """This member is not read."""
+    """This member is not read; the text is the reason."""
 
 
 @dataclass(slots=True)
@@ -73,21 +74,29 @@ class Budget:
         """One member whole. `declared` and `packed` are its sizes as the archive tells them.
 
         Raises:
-            TooLarge: it is, or says that it is, larger than a member may be.
+            TooLarge: it is, or says that it is, larger than a member may be, or than memory.
             Stopped: with it, the archive is too large.
         """
         most = min(self.limits.max_member_bytes, self.believable(self.packed if packed is None else packed))
         if declared is not None and declared > most:
-            raise TooLarge
-        parts: list[bytes] = []
-        size = 0
-        while chunk := stream.read(_CHUNK):
-            size += len(chunk)
-            self.grow(len(chunk))
-            if size > most:
-                raise TooLarge
-            parts.append(chunk)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            raise TooLarge(TOO_LARGE)
+        data = self._whole(stream, most)
+        if data is None:  # raised here: the error of the system holds what has been read
+            raise TooLarge(NO_MEMORY)
+        return data
+
+    def _whole(self, stream: IO[bytes], most: int) -> bytes | None:
+        """Everything in `stream`; None if memory does not hold it."""
+        whole = BytesIO()  # it grows in place; parts to be joined would need the memory twice
+        try:
+            while chunk := stream.read(_CHUNK):
+                self.grow(len(chunk))
+                if whole.tell() + len(chunk) > most:
+                    raise TooLarge(TOO_LARGE)
+                whole.write(chunk)
+            return whole.getvalue()
+        except MemoryError:
+            return None
 
 
 def unreadable(name: str, reason: str) -> SourceOutcome:

@@ -8,7 +8,6 @@ from governance.datatypes import SourceOutcome
 from governance.ingest.budget import (
     ESCAPES,
     NOT_A_FILE,
-    TOO_LARGE,
     Budget,
     Stopped,
     TooLarge,
@@ -82,7 +81,7 @@ def members(name: str, file: IO[bytes], budget: Budget) -> Iterator[Member | Sou
     problem = ""
     try:
         yield from _members(name, stream, budget)
-    except (Stopped, Damaged):
+    except (Stopped, Damaged, MemoryError):
         raise
     except Exception:  # tarfile and the codecs raise whatever they like at hostile bytes
         problem = TRUNCATED if stream.ended else DAMAGED
@@ -116,8 +115,8 @@ def _read(archive: tarfile.TarFile, info: tarfile.TarInfo, member: str, budget: 
         return unreadable(member, NOT_A_FILE)
     try:
         data = budget.read(stream, declared=info.size)
-    except TooLarge:
-        return unreadable(member, TOO_LARGE)
+    except TooLarge as reason:
+        return unreadable(member, str(reason))
     if len(data) != info.size:
         raise Damaged(TRUNCATED)
     return Member(member, data)

@@ -10,7 +10,7 @@ from struct import unpack_from
 from typing import IO, NamedTuple
 
 from governance.datatypes import SourceOutcome
-from governance.ingest.budget import ESCAPES, NOT_A_FILE, TOO_LARGE, Budget, TooLarge, escapes, printable, unreadable
+from governance.ingest.budget import ESCAPES, NOT_A_FILE, Budget, TooLarge, escapes, printable, unreadable
 
 MAGIC = (b"PK\3\4", b"PK\5\6")
 
@@ -73,8 +73,8 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, member: str, budget: 
     try:
         with archive.open(info) as stream:
             data = budget.read(stream, declared=info.file_size, packed=info.compress_size)
-    except TooLarge:
-        return unreadable(member, TOO_LARGE)
+    except TooLarge as reason:
+        return unreadable(member, str(reason))
     except NotImplementedError:
         return unreadable(member, "archive member is compressed in an unknown way")
     except _DAMAGED:

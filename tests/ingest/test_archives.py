@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from governance.datatypes import Outcome, Source, SourceOutcome
-from governance.ingest import Limits, bytes_of, disk, sources
+from governance.ingest import Limits, budget, bytes_of, disk, sources
 from tests.ingest import hostile
 
 SMALL = Limits(max_member_bytes=1 << 20, max_total_bytes=4 << 20, ratio_floor=1 << 16, max_members=50, max_depth=4)
@@ -50,6 +50,10 @@ def contents(entries: list[Source | SourceOutcome]) -> dict[str, bytes | str]:
     }
 
 
+def told(entry: Source | SourceOutcome) -> tuple[str, bytes | str | None]:
+    return (entry.name, entry.data) if isinstance(entry, Source) else (entry.source, entry.reason)
+
+
 @st.composite
 def nests(draw: st.DrawFn, *, depth: int = 3) -> tuple[bytes, dict[str, bytes]]:
     """An archive with files and archives in it, and every file planted in it, by its name."""
@@ -75,6 +79,22 @@ def test_every_planted_file_comes_out_once_with_its_bytes(nest: tuple[bytes, dic
 
     assert len(entries) == len(planted)
     assert planted == contents(entries)
+
+
+@one_file
+@given(nest=nests(depth=2), seed=st.integers(0, 2**32))
+def test_the_same_bytes_give_the_same_entries_in_the_same_order(
+    nest: tuple[bytes, dict[str, bytes]], seed: int, tmp_path: Path
+) -> None:
+    """A run that was interrupted goes on by their positions."""
+    archive, _ = nest
+    chance = random.Random(seed)
+    damaged = bytearray(archive)
+    damaged[chance.randrange(len(damaged))] ^= chance.randrange(256)
+
+    for data in (archive, bytes(damaged)):
+        first, second = opened(tmp_path, data), opened(tmp_path, data)
+        assert list(map(told, first)) == list(map(told, second))
 
 
 @one_file
@@ -213,6 +233,23 @@ def test_a_bomb_that_lies_about_its_size_is_never_unpacked_beyond_what_it_says(t
     assert contents(opened(tmp_path, bytes(archive))) == {"bomb": "damaged archive member"}
 
 
+@pytest.mark.parametrize("pack", ["zip", "tar", "tar.xz"])
+def test_a_member_larger_than_memory_is_one_outcome_and_its_neighbours_are_read(
+    pack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.BytesIO):
+        def write(self, data: bytes) -> int:
+            return hostile.no_memory() if data.startswith(b"large") else super().write(data)
+
+    archive = PACKERS[pack]({"before": b"1", "large": b"large" * 100_000, "after": b"3"})
+    (tmp_path / "a").write_bytes(archive)
+    monkeypatch.setattr(budget, "BytesIO", Full)
+
+    found = contents(list(sources([tmp_path / "a"])))
+
+    assert found == {"before": b"1", "large": "larger than the memory that is left", "after": b"3"}
+
+
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress], ids=["gz", "bz2", "xz"])
 def test_a_compressed_bomb_is_one_outcome(compress: object, tmp_path: Path) -> None:
     bomb = compress(bytes(3 << 20))  # type: ignore[operator]
@@ -345,6 +382,7 @@ COMPRESSED = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
 @given(parts=st.lists(st.binary(max_size=3000), min_size=1, max_size=4), padding=st.integers(0, 3))
 def test_streams_behind_each_other_are_read_as_one(kind: str, parts: list[bytes], padding: int, tmp_path: Path) -> None:
     """As pbzip2 and xz write them; xz allows zeros behind each (The .xz File Format, 2.2)."""
+    parts[0] = b"." + parts[0]  # it is no archive again
     packed = (bytes(4 * padding) if kind != "gz" else b"").join(map(COMPRESSED[kind], parts)) + bytes(4 * padding)
 
     assert [b"".join(parts)] == list(contents(opened(tmp_path, packed)).values())
