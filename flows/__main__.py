@@ -23,6 +23,9 @@ def main() -> int:
         return int(args.act(args))
     except GovernanceError as error:
         return _failed(str(error), error.hint, error.exit_code)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Exception as error:
         if isinstance(error, FlowFailed):
             return _failed(error.message, error.hint, error.exit_code)

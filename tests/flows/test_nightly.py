@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from governance import pipeline
+from tests.house.programs import ROOT
 from tests.phantoms import archive
 from tests.pipeline.test_leaks import leaks
 
@@ -51,6 +52,13 @@ def test_the_night_ends_with_true_numbers_and_a_verified_release(ran: Ran) -> No
     assert {name: n for name, n in counts.items() if n} == Counter(outcome.outcome.value for outcome in ended)
     assert "release demo@v1: " in done.stdout
     assert pipeline.verify(workspace / "published" / "demo@v1", public_key=None).files >= len(ended) / 2
+
+
+def test_the_readme_shows_what_the_demo_prints(ran: Ran) -> None:
+    readme = (ROOT / "README.md").read_text()
+    shown = readme.split("The demo prints:\n\n```\n")[1].split("\n```")[0]
+
+    assert shown in ran[1].stdout
 
 
 def test_the_commands_to_try_next_work(ran: Ran) -> None:
