@@ -293,9 +293,10 @@ def _publish(args: argparse.Namespace) -> int:
 
 
 def _trace(args: argparse.Namespace) -> int:
-    for traced in pipeline.trace(_open(args), args.id):
+    traces = pipeline.trace(_open(args), args.id)
+    for traced in traces:
         _print(args, traced, traced.text())
-    return 0
+    return 3 if any("changed" in (t.curated, t.given) or t.curated == "missing" for t in traces) else 0
 
 
 def _verify(args: argparse.Namespace) -> int:

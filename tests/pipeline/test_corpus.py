@@ -49,6 +49,18 @@ def test_nothing_internal_goes_wrong(ran: Ran) -> None:
     assert [outcome.reason for outcome in ran[2] if "internal error" in outcome.reason] == []
 
 
+def test_another_toolkit_reads_what_is_published(ran: Ran, program: Callable[[str], str]) -> None:
+    dcmdump = program("dcmdump")
+    context, _summary, ended = ran
+    published = [o for o in ended if o.outcome is Outcome.PUBLISHED and o.output]
+    paths = [str(context.workspace.root / str(outcome.output)) for outcome in published]
+
+    done = subprocess.run([dcmdump, "--quiet", *paths], capture_output=True, check=False)
+
+    assert done.returncode == 0
+    assert done.stderr == b""
+
+
 def errors(dciodvfy: str, path: Path) -> set[str]:
     """The kinds of errors, without the values and numbers that the pipeline replaces on purpose."""
     done = subprocess.run([dciodvfy, str(path)], capture_output=True, check=False)
