@@ -4,12 +4,10 @@ import bz2
 import gzip
 import io
 import lzma
-import os
 import random
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from governance.datatypes import Outcome, Source, SourceOutcome
-from governance.ingest import Limits, budget, bytes_of, disk, sources
+from governance.ingest import Limits, budget, sources
 from tests.ingest import hostile
 
 SMALL = Limits(max_member_bytes=1 << 20, max_total_bytes=4 << 20, ratio_floor=1 << 16, max_members=50, max_depth=4)
@@ -374,45 +372,6 @@ def test_a_compressed_file_is_an_archive_of_one_member_named_without_its_suffix(
     assert (f"{path}!x.dcm", b"content") == (entry.name, entry.data)
 
 
-COMPRESSED = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
-
-
-@pytest.mark.parametrize("kind", COMPRESSED)
-@one_file
-@given(parts=st.lists(st.binary(max_size=3000), min_size=1, max_size=4), padding=st.integers(0, 3))
-def test_streams_behind_each_other_are_read_as_one(kind: str, parts: list[bytes], padding: int, tmp_path: Path) -> None:
-    """As pbzip2 and xz write them; xz allows zeros behind each (The .xz File Format, 2.2)."""
-    parts[0] = b"." + parts[0]  # it is no archive again
-    packed = (bytes(4 * padding) if kind != "gz" else b"").join(map(COMPRESSED[kind], parts)) + bytes(4 * padding)
-
-    assert [b"".join(parts)] == list(contents(opened(tmp_path, packed)).values())
-
-
-@pytest.mark.parametrize("behind", [b"B", b"JUNK", gzip.compress(b"2"), bytes(9) + b"\1", b"x" * 100_000])
-@pytest.mark.parametrize("kind", ["bz2", "xz"])
-@pytest.mark.parametrize("tar", [True, False], ids=["tar", "file"])
-def test_what_follows_a_compressed_stream_is_not_lost_in_silence(
-    tar: bool, kind: str, behind: bytes, tmp_path: Path
-) -> None:
-    first = hostile.tarred({"first": b"1" * 3000}) if tar else b"1" * 3000
-
-    entries = opened(tmp_path, COMPRESSED[kind](first) + behind)
-
-    assert list(contents(entries).values()) == [b"1" * 3000, "damaged archive"]
-
-
-@pytest.mark.parametrize("kind", COMPRESSED)
-def test_a_second_stream_that_is_cut_or_damaged_is_seen(kind: str, tmp_path: Path) -> None:
-    compress = COMPRESSED[kind]
-    second = compress(random.Random(1).randbytes(3000))
-    tar = hostile.tarred({"first": b"1"})
-
-    for rest in (second[:-1], second[:20], second[:1000] + bytes(8) + second[1008:]):
-        entries = opened(tmp_path, compress(tar) + rest)
-        assert [entry.data for entry in entries if isinstance(entry, Source)] == [b"1"]
-        assert contents(entries)[""] in ("damaged archive", "truncated archive")
-
-
 def test_undecodable_names_are_spelled_out(tmp_path: Path) -> None:
     archive = bytearray(hostile.tarred({"name": b"1"}))
     archive[0:4] = b"n\xffm\xfe"
@@ -453,42 +412,3 @@ def test_a_file_that_went_away_is_an_outcome(tmp_path: Path) -> None:
 
     assert isinstance(entry, SourceOutcome)
     assert entry.reason == "file cannot be opened"
-
-
-@pytest.mark.parametrize("read", [lambda path: next(sources([path])), lambda path: bytes_of(Source("", path=path))])
-def test_a_file_that_became_a_pipe_is_not_waited_for(read: Callable[[Path], object], tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-
-    found = read(tmp_path / "pipe")
-
-    assert isinstance(found, SourceOutcome)
-    assert found.reason == "not a regular file"
-
-
-def test_the_bytes_of_a_source_are_those_of_its_file_or_its_own(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"content")
-
-    assert bytes_of(Source("a", path=tmp_path / "a")) == b"content"
-    assert bytes_of(Source("a!b", data=b"member")) == b"member"
-
-
-def test_a_file_larger_than_the_limits_is_not_read(tmp_path: Path) -> None:
-    with (tmp_path / "a").open("wb") as file:
-        file.truncate(Limits().max_member_bytes + 1)
-
-    found = bytes_of(Source("a", path=tmp_path / "a"))
-
-    assert isinstance(found, SourceOutcome)
-    assert found.reason == "file is larger than the limits allow"
-
-
-def test_a_file_larger_than_the_memory_that_is_left_is_an_outcome(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "a").touch()
-    monkeypatch.setattr(disk, "_read", hostile.no_memory)
-
-    found = bytes_of(Source("a", path=tmp_path / "a"))
-
-    assert isinstance(found, SourceOutcome)
-    assert found.reason == "larger than the memory that is left"
