@@ -165,6 +165,13 @@ class Instance(Confidential):
         element = None if tag is None else self.first(tag)
         return "" if element is None else self.decode(element)[0]
 
+    def number(self, tag: int, default: int = 0) -> int:
+        """The first value of a top-level US or SS element, as an unsigned number."""
+        element = self.first(tag)
+        if element is None or element.stop - element.start < 2:
+            return default
+        return int.from_bytes(self.buffer[element.start : element.start + 2], "little")
+
     def walk(self) -> Iterator[Element]:
         """Every element at every depth, in file order, parents first."""
         stack = [iter(self.elements)]

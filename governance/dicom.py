@@ -12,6 +12,9 @@ from struct import pack
 from pydicom import charset, datadict
 from pydicom.uid import UID_dictionary
 
+MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
+"""SOP class of a DICOMDIR (PS3.10, 8.6)."""
+
 PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_PIXEL_DATA = 0x7FE00010, 0x7FE00008, 0x7FE00009
 PIXELS = (PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_PIXEL_DATA)
 """Where the pixels of an image are: in one of these."""

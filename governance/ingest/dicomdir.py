@@ -8,12 +8,11 @@ from pathlib import Path
 import pydicom
 from pydicom.filereader import read_partial
 
+from governance import dicom
 from governance.datatypes import SourceOutcome
 from governance.ingest import disk
 from governance.ingest.budget import unreadable
 from governance.ingest.disk import Found
-
-MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 
 OUTSIDE = "referenced by the DICOMDIR but outside of its folder"
 
@@ -29,7 +28,7 @@ def is_directory(path: Path) -> bool:
         with file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             head = read_partial(file, stop_when=lambda tag, _vr, _length: tag.group > 2)
-            return str(head.file_meta.get("MediaStorageSOPClassUID", "")) == MEDIA_STORAGE_DIRECTORY
+            return str(head.file_meta.get("MediaStorageSOPClassUID", "")) == dicom.MEDIA_STORAGE_DIRECTORY
     except Exception:  # whatever pydicom says of a file that is none
         return False
 

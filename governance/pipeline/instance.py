@@ -37,7 +37,6 @@ from governance.scrub.attributes import attributes as scrub_attributes
 from governance.scrub.text import replace as replace_text
 from governance.storage import Staged, stage
 
-MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 CLEAN_PIXEL_DATA = "113101"
 ICC_PROFILE, BURNED_IN_ANNOTATION = 0x00282000, 0x00280301
 DIRECTORY = "a DICOMDIR; the files that it lists are sources of their own"
@@ -95,6 +94,8 @@ class Worker(Confidential):
             return Processed(source.name, Outcome.QUARANTINED, reason(error), source_digest)
         except GovernanceError:
             raise
+        except MemoryError:
+            return Processed(source.name, Outcome.QUARANTINED, "larger than the memory that is left", source_digest)
         except Exception as error:  # our bug: this source is held back, the others go on
             return Processed(source.name, Outcome.QUARANTINED, f"internal error: {where(error)}", source_digest)
 
@@ -169,7 +170,7 @@ def reason(error: GovernanceError) -> str:
 def is_directory(instance: Instance) -> bool:
     """Whether this is a DICOMDIR (PS3.10, 8.6): a list of files, not an image."""
     return any(
-        element.tag == 0x00020002 and instance.value(element).strip(b"\0 ") == MEDIA_STORAGE_DIRECTORY.encode()
+        element.tag == 0x00020002 and instance.value(element).strip(b"\0 ") == dicom.MEDIA_STORAGE_DIRECTORY.encode()
         for element in instance.meta
     )
 

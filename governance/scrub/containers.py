@@ -90,14 +90,6 @@ def _version() -> str:
     return version("governance")
 
 
-def _number(instance: Instance, tag: int, default: int = 0) -> int:
-    """A US or SS value as an unsigned number."""
-    found = instance.first(tag)
-    if found is None or found.stop - found.start < 2:
-        return default
-    return int.from_bytes(instance.value(found)[:2], "little")
-
-
 def _frame_count(instance: Instance) -> int:
     count = instance.text("NumberOfFrames").strip() or "1"
     if not (count.isascii() and count.isdecimal() and len(count) <= 12 and int(count)):
@@ -130,9 +122,9 @@ def _native(instance: Instance, view: memoryview, count: int, dropped: Dropped) 
 
 def _native_bits(instance: Instance, length: int, count: int) -> int:
     """How many bits all samples of `count` frames take (PS3.5, 8.1.1; for 4:2:2, PS3.3, C.7.6.3.1.2)."""
-    pixels = _number(instance, _ROWS) * _number(instance, _COLUMNS) * count
-    samples = _number(instance, _SAMPLES, 1)
-    bits = pixels * samples * _number(instance, _ALLOCATED)
+    pixels = instance.number(_ROWS) * instance.number(_COLUMNS) * count
+    samples = instance.number(_SAMPLES, 1)
+    bits = pixels * samples * instance.number(_ALLOCATED)
     if not bits:
         raise Refused("pixel data without Rows, Columns or BitsAllocated")
     subsampled = instance.text("PhotometricInterpretation") in ("YBR_FULL_422", "YBR_PARTIAL_422")
@@ -145,7 +137,7 @@ def _native_bits(instance: Instance, length: int, count: int) -> int:
 
 def _floating(instance: Instance, element: Element, dropped: Dropped) -> memoryview:
     """Floating-point pixels without what follows them: never compressed, one sample (PS3.3, C.7.6.24 and C.7.6.25)."""
-    samples = _number(instance, _ROWS) * _number(instance, _COLUMNS) * _frame_count(instance)
+    samples = instance.number(_ROWS) * instance.number(_COLUMNS) * _frame_count(instance)
     expected = samples * (4 if element.tag == dicom.FLOAT_PIXEL_DATA else 8)
     view = memoryview(instance.buffer)[element.start : element.stop]
     if not expected:
@@ -161,7 +153,7 @@ def _floating(instance: Instance, element: Element, dropped: Dropped) -> memoryv
 
 def _unused_bits(instance: Instance, data: bytes | memoryview, expected: int) -> bytes | None:
     """`data` with the bits around the samples cleared, in signed data sign-extended; None if they are clean."""
-    allocated, window = _number(instance, _ALLOCATED), _window(instance)
+    allocated, window = instance.number(_ALLOCATED), _window(instance)
     every = (1 << allocated) - 1
     if window == every:
         return None
@@ -171,7 +163,7 @@ def _unused_bits(instance: Instance, data: bytes | memoryview, expected: int) ->
     pixels: Any = numpy.frombuffer(data, kind, count=expected // kind.itemsize)
     if not int(numpy.bitwise_or.reduce(pixels)) & ~window:  # clean, in signed data zero-filled
         return None
-    if _number(instance, _REPRESENTATION) & 1:
+    if instance.number(_REPRESENTATION) & 1:
         shift = allocated - window.bit_length()
         extended = ((pixels << shift).view(kind.str.replace("u", "i")) >> shift).view(kind)
         extended &= kind.type(every & -(window & -window))
@@ -185,9 +177,9 @@ def _unused_bits(instance: Instance, data: bytes | memoryview, expected: int) ->
 
 def _window(instance: Instance) -> int:
     """The bits of BitsAllocated that belong to the sample (PS3.5, 8.1.1)."""
-    allocated = _number(instance, _ALLOCATED)
-    stored = _number(instance, _STORED, allocated)
-    high = _number(instance, _HIGH, stored - 1)
+    allocated = instance.number(_ALLOCATED)
+    stored = instance.number(_STORED, allocated)
+    high = instance.number(_HIGH, stored - 1)
     if not 0 < stored <= allocated:
         raise Refused("BitsStored does not fit BitsAllocated")
     if not stored - 1 <= high < allocated:
@@ -199,7 +191,7 @@ def _has_embedded_overlay(instance: Instance) -> bool:
     """Whether an overlay says that its plane is in unused bits of PixelData (retired; PS3.3-2004, C.9.2)."""
     for group in range(0x6000, 0x6020, 2):
         base = group << 16
-        if _number(instance, base | 0x0100) > 1 or _number(instance, base | 0x0102) > 0:
+        if instance.number(base | 0x0100) > 1 or instance.number(base | 0x0102) > 0:
             return True
     return False
 
@@ -324,8 +316,8 @@ def _codec(instance: Instance) -> Codec:
     number = int(name) if name.isdecimal() else 0
     if syntax == "1.2.840.10008.1.2.5":
         # A segment holds one byte of each sample, of single bits eight samples a byte (PS3.5, G.2).
-        bits = _number(instance, _ROWS) * _number(instance, _COLUMNS) * min(_number(instance, _ALLOCATED), 8)
-        values = _byte_values(instance) * _number(instance, _SAMPLES, 1)
+        bits = instance.number(_ROWS) * instance.number(_COLUMNS) * min(instance.number(_ALLOCATED), 8)
+        values = _byte_values(instance) * instance.number(_SAMPLES, 1)
         return partial(codestreams.rle, size=(bits + 7) // 8, values=values)
     if syntax == "1.2.840.10008.1.2.1.98":
         return partial(_uncompressed, instance)
@@ -340,11 +332,11 @@ def _codec(instance: Instance) -> Codec:
 
 def _byte_values(instance: Instance) -> list[bytes]:
     """What each byte of a sample can be, the highest first; the unused bits of signed samples may repeat the sign."""
-    allocated = _number(instance, _ALLOCATED)
+    allocated = instance.number(_ALLOCATED)
     if allocated % 8:
         return [bytes(range(256))] * ((allocated + 7) // 8)
     unused = ((1 << allocated) - 1 & ~_window(instance)).to_bytes(allocated // 8)
-    signed = _number(instance, _REPRESENTATION) & 1
+    signed = instance.number(_REPRESENTATION) & 1
     return [bytes(value for value in range(256) if value & part in ((0, part) if signed else (0,))) for part in unused]
 
 

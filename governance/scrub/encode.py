@@ -87,18 +87,13 @@ def _step(syntax: str, frames: int) -> Step:
     return Step("mask", "governance", version("governance"), {"frames": frames, "encoder": syntax})
 
 
-def _number(instance: Instance, tag: int, default: int) -> int:
-    element = instance.first(tag)
-    return default if element is None else int.from_bytes(instance.value(element)[:2], "little")
-
-
 # ---------------------------------------------------------------------- native
 
 
 def _native(instance: Instance, data: bytearray, frames: Sequence[Frame], changed: Mapping[int, Frame]) -> bytes:
     """`data` with the pixels that differ written in place, at their own depth and plane order."""
-    bits, stored = _number(instance, 0x00280100, 16), _number(instance, 0x00280101, 16)
-    if bits not in (8, 16, 32) or _number(instance, 0x00280102, stored - 1) != stored - 1:
+    bits, stored = instance.number(0x00280100, 16), instance.number(0x00280101, 16)
+    if bits not in (8, 16, 32) or instance.number(0x00280102, stored - 1) != stored - 1:
         raise Refused("pixels of this depth cannot be masked yet")
     rows, columns = frames[0].shape[:2]
     halved = instance.text("PhotometricInterpretation").endswith("_422")
@@ -117,7 +112,7 @@ def _native(instance: Instance, data: bytearray, frames: Sequence[Frame], change
         painted = frame != frames[number]
         if halved:
             _paint_halved(view.reshape(rows, columns // 2, 4), frame, painted.any(axis=2))
-        elif frame.ndim == 3 and _number(instance, _PLANES, 0) == 1:
+        elif frame.ndim == 3 and instance.number(_PLANES, 0) == 1:
             planes = view.reshape(frame.shape[2], rows, columns)
             moved = painted.transpose(2, 0, 1)
             planes[moved] = frame.transpose(2, 0, 1)[moved]
@@ -168,7 +163,7 @@ Encode = Callable[[int, Frame], bytes | None]
 
 def _encoder(instance: Instance, streams: Sequence[bytes]) -> Encode | None:
     syntax, photometric = instance.transfer_syntax, instance.text("PhotometricInterpretation")
-    samples = _number(instance, 0x00280002, 1)
+    samples = instance.number(0x00280002, 1)
     if syntax == JPEG_BASELINE and (
         photometric.startswith("MONOCHROME") or photometric in ("YBR_FULL", "YBR_FULL_422")
     ):
@@ -210,9 +205,9 @@ def _lossless(instance: Instance, frame: Frame, *, target: str, samples: int, ph
         "columns": frame.shape[1],
         "number_of_frames": 1,
         "samples_per_pixel": samples,
-        "bits_allocated": _number(instance, 0x00280100, 16),
-        "bits_stored": _number(instance, 0x00280101, 16),
-        "pixel_representation": _number(instance, 0x00280103, 0),
+        "bits_allocated": instance.number(0x00280100, 16),
+        "bits_stored": instance.number(0x00280101, 16),
+        "pixel_representation": instance.number(0x00280103, 0),
         "photometric_interpretation": photometric,
         "planar_configuration": 0,
     }
@@ -263,7 +258,7 @@ def _decoded(
         raise Refused("a masked image with an Extended Offset Table cannot be written in this encoding")
     stored = [changed.get(number, frame) for number, frame in enumerate(frames)]
     data = b"".join(frame.astype(frame.dtype.newbyteorder("<")).tobytes() for frame in stored)
-    bits = _number(instance, 0x00280100, 16)
+    bits = instance.number(0x00280100, 16)
     if len(data) != sum(frame.size for frame in stored) * bits // 8:
         raise Refused("pixels of this depth cannot be masked yet")
     vr = "OB" if bits == 8 else "OW"

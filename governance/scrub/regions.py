@@ -23,7 +23,7 @@ def mask(instance: Instance, frame: Frame, regions: Iterable[Region]) -> Frame:
     Raises:
         Refused: black is not known in this colour space, or pixels are single bits.
     """
-    if _number(instance, 0x00280100, 16) == 1:
+    if instance.number(0x00280100, 16) == 1:
         raise Refused("pixels of one bit cannot be masked")
     masked = frame.copy()
     black = _black(instance, frame)
@@ -31,11 +31,6 @@ def mask(instance: Instance, frame: Frame, regions: Iterable[Region]) -> Frame:
         top, left = max(0, region.top), max(0, region.left)
         masked[top : max(0, region.bottom), left : max(0, region.right)] = black
     return masked
-
-
-def _number(instance: Instance, tag: int, default: int) -> int:
-    element = instance.first(tag)
-    return default if element is None else int.from_bytes(instance.value(element)[:2], "little")
 
 
 def _black(instance: Instance, frame: Frame) -> Any:
@@ -51,7 +46,7 @@ def _black(instance: Instance, frame: Frame) -> Any:
     elif photometric == "RGB" or photometric in _DECODED_TO_RGB:
         return 0
     elif photometric.startswith("YBR_"):
-        middle = 1 << (_number(instance, 0x00280101, 8) - 1)  # PS3.3, C.7.6.3.1.2: chroma is around the middle
+        middle = 1 << (instance.number(0x00280101, 8) - 1)  # PS3.3, C.7.6.3.1.2: chroma is around the middle
         floor = middle >> 3 if photometric.startswith("YBR_PARTIAL") else 0
         return np.array([floor, middle, middle], frame.dtype)
     raise Refused("PhotometricInterpretation: no known black")
