@@ -185,6 +185,7 @@ def search(
 
 
 _DIGITS = re.compile(rb"[0-9][0-9.]{4,}")
+_ZEROS = re.compile(rb"\.0*$")
 _DIGITS_ONLY = bytes(byte if byte in b"0123456789." else 0x20 for byte in range(256))
 _WORD_BYTES = bytes(
     byte
@@ -216,7 +217,12 @@ def _numeric_kinds(found: Iterable[bytes], *, uids: set[bytes], numbers: set[byt
     kinds = set()
     if not uids.isdisjoint(whole):
         kinds.add("uid")
-    if not numbers.isdisjoint(whole):
+    # Numbers are written with zeros before them and behind the point, and as parts of UIDs.
+    plain = {_ZEROS.sub(b"", run).lstrip(b"0") for run in whole}
+    plain |= {part.lstrip(b"0") for run in runs if run.count(b".") > 1 for part in run.split(b".")}
+    if not numbers.isdisjoint(whole) or not plain.isdisjoint(
+        significant for number in numbers if len(significant := number.lstrip(b"0")) >= SHORTEST_NUMBER
+    ):
         kinds.add("id")
     parts = {part[:8] for run in runs for part in run.split(b".") if 8 <= len(part) <= 15}
     parts |= {run[:10].replace(b".", b"") for run in runs if run[4:5] == b"." == run[7:8]}  # ACR-NEMA: 1996.06.11

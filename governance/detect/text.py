@@ -43,6 +43,8 @@ ALL = frozenset(_KINDS)
 OF_MACHINE_TEXT = frozenset({"NAME", "DATE", "CONTACT"})
 """What is looked for where no person types: versions look like ids, and model names are in no vocabulary."""
 
+_TITLES = frozenset({"NAME"})
+
 _WORD = re.compile(r"[^\W_]+")
 _LETTER = r"[^\W\d_]"
 # Three single letters and more with the same between all of them: "M U E L L E R", "M.u.e.l.l.e.r".
@@ -73,8 +75,8 @@ def find(text: str, identifiers: Identifiers, *, kinds: frozenset[str] = ALL) ->
 
 
 def find_own(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
-    """Spans of `text` that hold this study's own identifiers, and nothing else; whole words."""
-    return tuple(_merge(text, [*_own(*_sets(identifiers)).find(text)]))
+    """Spans that hold this study's own identifiers, a name after a title, or what is not readable; whole words."""
+    return find(text, identifiers, kinds=_TITLES)
 
 
 def _sets(identifiers: Identifiers) -> tuple[frozenset[str], ...]:

@@ -155,7 +155,7 @@ class Worker(Confidential):
             policy_digest=plan.policy_digest,
             codes=tuple(sorted(codes)),
             decisions=count_rules(plan),
-            steps=tuple(_steps(instance, plan, pixels, replaced)),
+            steps=tuple(_steps(instance, plan, pixels, replaced.emptied + _emptied(plan, edits))),
             facts=provenance.facts(written),
             masked_regions=len(pixels.regions),
         )
@@ -300,14 +300,19 @@ def native_pixels(instance: Instance) -> tuple[tuple[int, int], ...]:
     return () if element is None or instance.fragments else ((element.start, element.stop),)
 
 
-def _steps(instance: Instance, plan: Plan, pixels: Pixels, replaced: Replaced) -> Sequence[Step]:
+def _emptied(plan: Plan, edits: Edits) -> int:
+    """How many values that the plan keeps were none of their VR."""
+    return sum(decision.method is Method.KEEP and edits.get(decision.where) == b"" for decision in plan.decisions)
+
+
+def _steps(instance: Instance, plan: Plan, pixels: Pixels, emptied: int) -> Sequence[Step]:
     version = governance.__version__
     reading = {"transfer_syntax": instance.source_syntax} | (
         {"repaired": instance.repaired} if instance.repaired else {}
     )
     return [
         Step("read", "governance", version, reading),
-        Step("header", "governance", version, {"decisions": len(plan.decisions), "emptied": replaced.emptied}),
+        Step("header", "governance", version, {"decisions": len(plan.decisions), "emptied": emptied}),
         *pixels.steps,
         Step("inspect", "governance", version, {"pixels_looked_at_again": bool(pixels.regions)}),
     ]

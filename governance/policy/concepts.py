@@ -128,11 +128,11 @@ def said(instance: Instance, elements: Iterable[Element], creators: frozenset[st
 
 def _fixed(instance: Instance, found: Mapping[int, Element]) -> set[int]:
     """Of a known scheme: its designator, a plain version, and a value that has the form of its codes."""
-    form = SCHEMES.get(_text(instance, found.get(SCHEME)))
+    form = SCHEMES.get(_only(instance, found.get(SCHEME)))
     if form is None:
         return set()
     forms = {_VALUE: form, _LONG_VALUE: form, _VERSION: _VERSION_FORM}
-    return {SCHEME} | {tag for tag in forms.keys() & found.keys() if forms[tag].fullmatch(_text(instance, found[tag]))}
+    return {SCHEME} | {tag for tag in forms.keys() & found.keys() if forms[tag].fullmatch(_only(instance, found[tag]))}
 
 
 def _withheld(instance: Instance, elements: Iterable[Element], concept: Element) -> frozenset[int]:
@@ -163,6 +163,12 @@ def _code(instance: Instance, sequence: Element) -> tuple[str, str]:
     first = next((item.elements for item in sequence.items or ()), ())
     found = {element.tag: element for element in first}
     return _text(instance, found.get(SCHEME)), _text(instance, found.get(_VALUE))
+
+
+def _only(instance: Instance, element: Element | None) -> str:
+    """The value of an element that has one; what stands behind it would be kept with it."""
+    values = [] if element is None else instance.decode(element)
+    return values[0].strip() if len(values) == 1 else ""
 
 
 def _text(instance: Instance, element: Element | None) -> str:

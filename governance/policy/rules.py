@@ -18,8 +18,8 @@ from governance.policy import verdicts as v
 from governance.policy.schema import Option, Origin, Policy, RuleAction, SafeList
 from governance.policy.verdicts import Place, Verdict
 
-LOGIC = 2
-"""Raised whenever the same policy and tables lead to other decisions, so that digests differ too."""
+LOGIC = 3
+"""Raised whenever the same policy and tables lead to other outputs: digests differ, and objects are made again."""
 
 CODES = {
     Option.RETAIN_SAFE_PRIVATE: "113111",

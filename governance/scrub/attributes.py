@@ -20,7 +20,7 @@ from governance.datatypes import Edits, Element, Instance, Method, Plan
 from governance.scrub import binary
 
 LONGEST_ABBREVIATION = 3
-"""Vendors write many; a stranger's name so short, alone, names nobody."""
+"""Vendors write many; a stranger's name of so few Latin letters, alone, names nobody."""
 
 _CODE_ITEMS = range(0x00080100, 0x00080120)
 """Code values, meanings and schemes. Kept ones are those of published schemes: `HU` is a unit here, not a name."""
@@ -118,7 +118,9 @@ def _is_code(value: str, tag: int, *, clean: Clean, own: Clean) -> bool:
         return True
     if "�" in value:
         return False
-    return clean(value, None) == value or (len(value) <= LONGEST_ABBREVIATION and own(value, None) == value)
+    return clean(value, None) == value or (
+        value.isascii() and len(value) <= LONGEST_ABBREVIATION and own(value, None) == value
+    )
 
 
 @cache

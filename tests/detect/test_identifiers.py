@@ -294,3 +294,21 @@ def test_class_uids_are_told_by_their_keyword() -> None:
 
     assert all(identifiers._is_class_uid(dicom.tag_of(keyword) or 0) for keyword in kept)
     assert not identifiers._is_class_uid(dicom.tag_of("ReferencedSOPInstanceUID") or 0)
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [
+        pytest.param("7654321", b"0007654321", id="zeros before it"),
+        pytest.param("00076543", b"76543", id="its own zeros are gone"),
+        pytest.param("7654321", b"7654321.0", id="as a decimal"),
+        pytest.param("7654321", b"1.2.276.0.7654321.2", id="in a UID"),
+    ],
+)
+def test_finds_an_own_number_however_a_number_is_written(number: str, written: bytes) -> None:
+    assert search(b"\0" + written + b"\0", Identifiers(numbers=frozenset({number})), codecs=LATIN) == ("id",)
+
+
+@pytest.mark.parametrize("written", [b"0.76543", b"17654321", b"1.5.7"])
+def test_a_number_that_only_looks_like_it_is_no_identifier(written: bytes) -> None:
+    assert search(b"\0" + written + b"\0", Identifiers(numbers=frozenset({"76543"})), codecs=LATIN) == ()

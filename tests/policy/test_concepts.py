@@ -152,3 +152,13 @@ def test_other_numbers_above_89_stay() -> None:
 )
 def test_a_birth_date_in_a_report_is_not_shifted(concept: str, method: Method) -> None:
     assert method is decision(report(concept, "DCM", at("Date", "19270304")), CONTENT + "Date").method
+
+
+@pytest.mark.parametrize("keyword", ["CodeValue", "LongCodeValue", "CodingSchemeVersion"])
+def test_a_second_value_behind_a_code_is_not_kept_with_it(keyword: str) -> None:
+    values = {"CodeValue": "T-D4000", "LongCodeValue": "T-D4000", "CodingSchemeVersion": "1.0"}
+    specs = [at("CodingSchemeDesignator", "SRT"), at(keyword, f"{values[keyword]}\\Weberhof")]
+    plan = policy.plan(instance(at("ProcedureCodeSequence", [specs])), policy.load("research"))
+
+    (made,) = [decision for decision in plan.decisions if decision.path.endswith(keyword)]
+    assert made.method is not Method.KEEP

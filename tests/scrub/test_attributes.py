@@ -193,3 +193,14 @@ def test_a_text_that_nothing_is_taken_out_of_gets_no_edit(method: Method) -> Non
     made = instance(at("StudyDescription", "whatever"))
 
     assert attributes(made, planned(made, method), clean=dict.fromkeys(Method, lambda t, _limit: t)) == {}
+
+
+def test_a_short_name_of_another_script_is_no_abbreviation() -> None:
+    assert after("BodyPartExamined", "王伟".encode(), vr="CS") == b""
+
+
+def test_kept_text_loses_a_name_after_its_title() -> None:
+    written = after("CassetteID", "Dr. Weberhof 12")
+
+    assert written is not None
+    assert b"Weberhof" not in written
