@@ -5,8 +5,10 @@ its database in the workspace's inner zone.
 """
 
 import argparse
+import io
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -19,8 +21,15 @@ def main() -> int:
     """Run one flow; returns an exit code as the command line of the library does."""
     args = _parser().parse_args()
     _settle_prefect(args.workspace)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))  # so that Prefect's server ends with this process
     try:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        pipeline.check_processes(getattr(args, "processes", 0))
         return int(args.act(args))
+    except KeyboardInterrupt:
+        return _failed("interrupted", "governance run, or the same flow, goes on where it stopped", 75)
     except GovernanceError as error:
         return _failed(str(error), error.hint, error.exit_code)
     except BrokenPipeError:  # whoever read the output has seen enough

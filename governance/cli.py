@@ -23,6 +23,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from governance import __version__, keys, pipeline, policy
 from governance.datatypes import Outcome
 from governance.errors import GovernanceError, Misconfigured
+from governance.storage import FULL
 
 _HIDDEN = {"Cc", "Cf", "Zl", "Zp"}  # controls, what turns the direction of text, line and paragraph ends
 
@@ -36,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Misuse inside argparse exits with 2 by itself.
         args = _parser().parse_args(argv)
         act: Callable[[argparse.Namespace], int] = args.act
-        return act(args)
+        exit_code = act(args)
+        sys.stdout.flush()  # here, where a reader that has gone is no error
+        return exit_code
     except GovernanceError as error:
         _say(f"governance: error: {error}")
         if error.hint:
@@ -49,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            _say("governance: error: a disk is full")
+            return 75
         # A message or traceback may quote a value; the type and the place do not.
         _say(f"governance: error: internal error {pipeline.where(error)}")
         _say("governance: hint: this is our bug; nothing that was committed is lost")
@@ -173,7 +179,7 @@ def _print(args: argparse.Namespace, value: Any, text: str) -> None:
     """One result: as a JSON line, or as text."""
     if args.json:
         data = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-        print(json.dumps(data, default=str, ensure_ascii=False))
+        print(json.dumps(data, default=str, ensure_ascii=True))
     else:
         print(text)
 
@@ -218,8 +224,7 @@ def _init(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    if args.processes < 0:
-        raise Misconfigured("--processes must be at least 0", hint="0 works without worker processes")
+    pipeline.check_processes(args.processes)
     context = _open(args)
     console = Console(stderr=True)
     with Progress(

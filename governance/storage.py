@@ -232,7 +232,11 @@ class Workspace:
             self.replaced.mkdir(mode=0o700, exist_ok=True)
             kept = self._kept(relative)
             kept.unlink(missing_ok=True)
-            os.link(self._target(relative), kept)
+            try:
+                os.link(self._target(relative), kept)
+            except PermissionError:  # a file system without hard links
+                shutil.copyfile(self._target(relative), kept)
+                _sync(kept)
 
     def discard(self, staged: Path) -> None:
         """Forget a staged file."""

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -334,3 +335,20 @@ def test_only_staged_files_are_committed_or_discarded(workspace: Workspace) -> N
         workspace.discard(workspace.key_path)
 
     assert workspace.key_path.exists()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_a_commit_replaces_can_be_put_back(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", _refuse)
+    for content in (b"old", b"new"):
+        workspace.commit_all({"p/s/r/i.dcm": workspace.stage([content]).path})
+
+    assert workspace.restore("p/s/r/i.dcm", sha256(b"old").hexdigest())
+    assert (workspace.curated / "p/s/r/i.dcm").read_bytes() == b"old"
+
+
+def _refuse(*_: object) -> None:
+    raise PermissionError("as a file system without hard links")

@@ -14,6 +14,7 @@ planning.py    every decision on one file, nothing written
 
 from governance.pipeline.context import Context, create, needs_passphrase, open_context, where
 from governance.pipeline.planning import plan
+from governance.pipeline.pool import check_processes
 from governance.pipeline.publishing import publish, verify, verify_audit
 from governance.pipeline.runs import (
     Summary,
@@ -32,6 +33,7 @@ from governance.pipeline.tracing import trace
 __all__ = [
     "Context",
     "Summary",
+    "check_processes",
     "create",
     "deidentify",
     "finish",

@@ -71,18 +71,19 @@ class Pixels(Confidential):
     looked: bool = False
 
 
+def source_digest(keys: ProjectKeys, data: bytes | memoryview) -> str:
+    """Keyed, so that nobody without the key can test whether a file was a source."""
+    return hmac_digest(keys.digest, sha256(data).digest(), "sha256").hex()
+
+
 class Worker(Confidential):
     """Everything that a process needs to de-identify instances of one project under one policy."""
 
     def __init__(self, *, rules: policy.Rules, keys: ProjectKeys, staging: Path) -> None:
         self._rules = rules
-        self._keys = keys
+        self.keys = keys
         self._staging = staging
         self._pseudonymiser = Pseudonymiser(keys)
-
-    def source_digest(self, data: bytes | memoryview) -> str:
-        """Keyed, so that nobody without the key can test whether a file was a source."""
-        return hmac_digest(self._keys.digest, sha256(data).digest(), "sha256").hex()
 
     def process(self, source: Source, data: bytes, source_digest: str) -> Processed:
         """De-identify one source; what goes wrong becomes its outcome and reason."""
@@ -142,7 +143,7 @@ class Worker(Confidential):
             raise
         # (5) prove
         receipt = Receipt(
-            project=self._keys.project,
+            project=self.keys.project,
             patient=subject.patient,
             study=subject.study,
             series=subject.series,

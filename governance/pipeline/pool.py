@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,14 +23,17 @@ from sqlalchemy import Engine, select
 from governance import ingest, policy, provenance
 from governance.database import open_database, receipts
 from governance.datatypes import Confidential, Outcome, Source, SourceOutcome
-from governance.errors import Unavailable
+from governance.errors import Misconfigured, Unavailable
 from governance.keys import ProjectKeys
 from governance.pipeline.context import Context
-from governance.pipeline.instance import Processed, Worker
+from governance.pipeline.instance import Processed, Worker, source_digest
 
 CHUNK_FILES = 16
 CHUNK_BYTES = 64 << 20
 """A chunk of sources travels to a worker at once; archive members carry their bytes."""
+STARTS = 3
+"""How often a process is started before there seems to be no room for one."""
+MOST_PROCESSES = 256
 CRASHED = "the process that worked on it died; a codec may have crashed, or memory ran out"
 
 Entry = Source | SourceOutcome
@@ -68,7 +71,7 @@ class _Process(Confidential):
         data = ingest.bytes_of(entry)
         if isinstance(data, SourceOutcome):
             return Processed(entry.name, data.outcome, data.reason)
-        digest = self.worker.source_digest(data)
+        digest = source_digest(self.worker.keys, data)
         if self._known(digest):
             return Processed(entry.name, Outcome.DUPLICATE, "", digest)
         return self.worker.process(entry, data, digest)
@@ -121,6 +124,14 @@ def _make(job: Job) -> _Process:
 def _run(chunk: Chunk) -> list[Processed]:
     assert _process is not None
     return _process.run(chunk)
+
+
+def check_processes(processes: int) -> None:
+    """Raise Misconfigured where a number of worker processes is none."""
+    if not 0 <= processes <= MOST_PROCESSES:
+        raise Misconfigured(
+            f"the number of processes is between 0 and {MOST_PROCESSES}", hint="0 works without worker processes"
+        )
 
 
 def process_all(
@@ -192,33 +203,39 @@ class _Pool(Confidential):
         self._executor = self._new(self._processes)
 
     def _alone(self, chunk: Chunk) -> Iterator[Processed]:
-        executor = None
-        try:
-            for entry in chunk:
-                if executor is None:
-                    executor = self._new(1)
-                    if _result(executor, []) is None:
-                        raise Unavailable("a worker process cannot be started", hint="is there memory left?")
-                done = _result(executor, [entry])
-                if done is None:
-                    executor.shutdown()
-                    executor = None
-                yield done[0] if done else Processed(_name(entry), Outcome.QUARANTINED, CRASHED)
-        finally:
-            if executor is not None:
-                executor.shutdown(cancel_futures=True)
+        """One source at a time; the one on which its process died twice is to blame."""
+        self._executor = self._new(1)
+        for entry in chunk:
+            done = self._once(entry) or self._once(entry)
+            yield done or _crashed(entry, self._job.keys)
+        self.close()
 
-
-def _result(executor: ProcessPoolExecutor, chunk: Chunk) -> list[Processed] | None:
-    """What became of a chunk, None if its process died."""
-    try:
-        return executor.submit(_run, chunk).result()
-    except BrokenProcessPool:
+    def _once(self, entry: Entry) -> Processed | None:
+        """What became of one source, None if its process died: then there is a new one."""
+        for _ in range(STARTS):
+            with suppress(BrokenProcessPool):
+                self._executor.submit(_run, []).result()  # it has started, so what follows is the source's doing
+                break
+            self._renew()
+        else:
+            raise Unavailable("a worker process cannot be started", hint="is there memory left?")
+        with suppress(BrokenProcessPool):
+            return self._executor.submit(_run, [entry]).result()[0]
+        self._renew()
         return None
 
+    def _renew(self) -> None:
+        self.close()
+        self._executor = self._new(1)
 
-def _name(entry: Entry) -> str:
-    return entry.name if isinstance(entry, Source) else entry.source
+
+def _crashed(entry: Entry, keys: ProjectKeys) -> Processed:
+    """Held back, with its digest, so that what an older policy made of it is withdrawn."""
+    if isinstance(entry, SourceOutcome):
+        return Processed(entry.source, entry.outcome, entry.reason)
+    data = ingest.bytes_of(entry)
+    digest = "" if isinstance(data, SourceOutcome) else source_digest(keys, data)
+    return Processed(entry.name, Outcome.QUARANTINED, CRASHED, digest)
 
 
 def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:

@@ -64,8 +64,9 @@ class Request(Confidential):
 
     def as_given(self, name: str) -> str:
         """The name of a source as the run was asked for it: relative, if it was asked for so."""
-        absolute = tuple(source for source in self.sources if os.path.isabs(source))
-        if len(absolute) == len(self.sources) or name.startswith(absolute):
+        absolute = [ingest.printable(source) for source in self.sources if os.path.isabs(source)]
+        inside = tuple(source.rstrip(os.sep) + mark for source in absolute for mark in (os.sep, "!"))
+        if len(absolute) == len(self.sources) or name in absolute or name.startswith(inside):
             return name
         return name.removeprefix(ingest.printable(os.path.join(self.folder, "")))
 

@@ -172,7 +172,9 @@ def _or_nothing() -> Iterator[None]:
         said = str(error)
     else:
         return
-    raise Tampered(said, hint="nothing was published; restore the workspace from a backup, and publish")
+    raise Tampered(
+        said, hint="nothing was published; a lost object comes back when its source runs, the rest from a backup"
+    )
 
 
 def _sync(workspace: Workspace, folder: Path) -> None:

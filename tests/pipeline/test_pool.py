@@ -13,7 +13,7 @@ import pytest
 
 from governance import pipeline
 from governance.datatypes import Outcome, Source, SourceOutcome
-from governance.errors import Unavailable
+from governance.errors import Misconfigured, Unavailable
 from governance.pipeline import pool
 from governance.pipeline.instance import Processed
 from tests.pipeline.test_runs import archive, objects, slices
@@ -27,6 +27,17 @@ def work_or_die(chunk: Sequence[Source | SourceOutcome]) -> list[Processed]:
     """What a worker does, but for one source, on which it dies as of a crash in a codec."""
     if any(isinstance(entry, Source) and entry.name.endswith(DEADLY) for entry in chunk):
         os.kill(os.getpid(), signal.SIGKILL)
+    return work(chunk)
+
+
+def work_or_die_once(chunk: Sequence[Source | SourceOutcome]) -> list[Processed]:
+    """As if somebody else, or the system, had killed the process in the middle of an innocent source."""
+    for entry in chunk:
+        if isinstance(entry, Source) and entry.name.endswith(DEADLY) and entry.path is not None:
+            mark = entry.path.with_suffix(".died")
+            if not mark.exists():
+                mark.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
     return work(chunk)
 
 
@@ -76,6 +87,37 @@ def test_the_next_run_tries_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     assert first.counts == {"quarantined": 1}
     assert second.counts == {"published": 1}
+
+
+def test_a_source_whose_process_died_by_chance_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = archive(tmp_path / "raw", "CT_small.dcm")
+    deadly = (source / "CT_small.dcm").rename(source / DEADLY)
+    monkeypatch.setattr(pool, "_run", work_or_die_once)
+    context = pipeline.create(tmp_path / "workspace", passphrase=None)
+
+    summary = pipeline.run(context, [deadly], project="demo", policy_name="research", processes=1)
+
+    assert summary.counts == {"published": 1}
+
+
+def test_what_kills_its_process_under_a_later_policy_is_withdrawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = archive(tmp_path / "raw", "CT_small.dcm")
+    (source / "CT_small.dcm").rename(source / DEADLY)
+    context = pipeline.create(tmp_path / "workspace", passphrase=None)
+    pipeline.run(context, [source], project="demo", policy_name="research", processes=0)
+    monkeypatch.setattr(pool, "_run", work_or_die)
+
+    pipeline.run(context, [source], project="demo", policy_name="basic", processes=1)
+
+    assert objects(context.workspace.root) == {}
+
+
+@pytest.mark.parametrize("processes", [-1, 3_000_000_000])
+def test_an_odd_number_of_processes_is_misuse(processes: int) -> None:
+    with pytest.raises(Misconfigured):
+        pipeline.check_processes(processes)
 
 
 def test_processes_that_cannot_start_blame_no_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
