@@ -134,7 +134,7 @@ def _publish(args: argparse.Namespace) -> int:
 def _verify(args: argparse.Namespace) -> int:
     from flows.verify import verify
 
-    print(f"verified {args.release}: {verify(_workspace(args), args.release)} files, and the audit log")
+    print(f"verified {args.release}: {verify(_workspace(args), args.release)} instances, and the audit log")
     return 0
 
 
@@ -162,9 +162,9 @@ def _nightly(args: argparse.Namespace) -> int:
         print("\nnothing is curated, so there is nothing to publish")
         return exit_code
     release = publish(workspace, args.project, args.dataset)
-    files = verify(workspace, release)
+    instances = verify(workspace, release)
     shown = os.path.relpath(workspace)
-    print(f"\nrelease {release}: {files} files verified, signature and audit log included")
+    print(f"\nrelease {release}: {instances} instances verified, signature and audit log included")
     print("\nnext, try")
     print(f"  .venv/bin/governance outcomes -w {shown}")
     print(f"  .venv/bin/governance verify {shown}/published/{release}")

@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parser().parse_args(argv)
         act: Callable[[argparse.Namespace], int] = args.act
         exit_code = act(args)
-        sys.stdout.flush()  # here, where a reader that has gone is no error
+        _write("", flush=True)
         return exit_code
     except GovernanceError as error:
         _say(f"governance: error: {error}")
@@ -48,9 +48,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("governance: interrupted; the same command goes on where it stopped")
         return 75
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             _say("governance: error: a disk is full")
@@ -179,9 +176,17 @@ def _print(args: argparse.Namespace, value: Any, text: str) -> None:
     """One result: as a JSON line, or as text."""
     if args.json:
         data = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-        print(json.dumps(data, default=str, ensure_ascii=True))
+        _write(json.dumps(data, default=str) + "\n")
     else:
-        print(text)
+        _write(text + "\n")
+
+
+def _write(text: str, *, flush: bool = False) -> None:
+    """Print a result; a reader that has gone has seen enough, and the exit code stays what it is."""
+    try:
+        print(text, end="", flush=flush)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _shown(name: str) -> str:

@@ -62,11 +62,10 @@ Box = tuple[int, int, int, int, float]
 _seen: dict[bytes, tuple[Box, ...]] = {}
 
 
-def find(instance: Instance, frames: Iterable[Frame], *, threads: int = 1) -> tuple[Region, ...]:
+def find(instance: Instance, frames: Iterable[Frame]) -> tuple[Region, ...]:
     """Every text-like box of every frame; frames with the same content are looked at once.
 
     frames: stored values in the stored colour space, as the reader decodes them.
-    threads: of the engine; one, because images run in processes.
 
     Raises:
         Refused: a frame cannot be rendered, or the engine fails.
@@ -80,7 +79,7 @@ def find(instance: Instance, frames: Iterable[Frame], *, threads: int = 1) -> tu
         if key not in _seen:
             while len(_seen) >= REMEMBERED:
                 del _seen[next(iter(_seen))]
-            _seen[key] = _merged(box for picture in render(instance, frame) for box in _boxes(picture, threads))
+            _seen[key] = _merged(box for picture in render(instance, frame) for box in _boxes(picture))
         found += [Region(*box[:4], number, ENGINE, box[4]) for box in _seen[key]]
     return tuple(found)
 
@@ -195,22 +194,22 @@ def _context(instance: Instance) -> bytes:
 # --------------------------------------------------------------------- looking
 
 
-def _boxes(picture: Picture, threads: int) -> Iterator[Box]:
+def _boxes(picture: Picture) -> Iterator[Box]:
     height, width = picture.shape[:2]
     if max(height, width) > TILE:
-        yield from _scaled(picture, 0, 0, OVERVIEW / max(height, width), (height, width), threads)
+        yield from _scaled(picture, 0, 0, OVERVIEW / max(height, width), (height, width))
     for top in _starts(height):
         for left in _starts(width):
             tile = picture[top : top + TILE, left : left + TILE]
             factor = min(max(ENLARGED / min(height, width), 1.0), LARGEST_FACTOR, TILE / max(tile.shape[:2]))
-            yield from _scaled(tile, left, top, factor, (height, width), threads)
+            yield from _scaled(tile, left, top, factor, (height, width))
 
 
 def _starts(length: int) -> range:
     return range(0, max(1, length - OVERLAP), TILE - OVERLAP)
 
 
-def _scaled(tile: Picture, left: int, top: int, factor: float, limits: tuple[int, int], threads: int) -> Iterator[Box]:
+def _scaled(tile: Picture, left: int, top: int, factor: float, limits: tuple[int, int]) -> Iterator[Box]:
     """Boxes of one tile, looked at `factor` times larger, in the whole picture's coordinates."""
     import cv2
 
@@ -221,7 +220,7 @@ def _scaled(tile: Picture, left: int, top: int, factor: float, limits: tuple[int
         tile = np.asarray(
             cv2.resize(tile, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR), np.uint8
         )
-    for x0, y0, x1, y1, score in _detect(np.ascontiguousarray(tile), threads):
+    for x0, y0, x1, y1, score in _detect(np.ascontiguousarray(tile)):
         padding = max(PADDING, min(x1 - x0, y1 - y0) / factor / 8)
         yield (
             max(0, int(x0 / factor + left - padding)),
@@ -255,12 +254,12 @@ def _merged(boxes: Iterable[Box]) -> tuple[Box, ...]:
     return tuple(sorted(kept, key=lambda box: (box[1], box[0], box)))
 
 
-def _detect(picture: Picture, threads: int) -> list[tuple[float, float, float, float, float]]:
+def _detect(picture: Picture) -> list[tuple[float, float, float, float, float]]:
     """Boxes in the picture's own coordinates. Raises Refused if the engine fails or does not find the sample."""
     height, width = picture.shape[:2]
     failed, boxes, scores = "", np.empty((0, 4, 2), np.float32), []
     try:
-        result = _detector(threads)(_with_sample(picture), use_det=True, use_cls=False, use_rec=False)
+        result = _detector()(_with_sample(picture), use_det=True, use_cls=False, use_rec=False)
         if result.boxes is not None:
             boxes, scores = np.asarray(result.boxes, np.float32), list(result.scores)
     except Exception as error:  # whatever the engine raises, an image that was not looked at does not pass
@@ -270,7 +269,7 @@ def _detect(picture: Picture, threads: int) -> list[tuple[float, float, float, f
         (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
         if y0 >= height:
             sampled = True
-        elif x0 < width and (not _is_large(picture, x1 - x0, y1 - y0) or _reads(picture, (x0, y0, x1, y1), threads)):
+        elif x0 < width and (not _is_large(picture, x1 - x0, y1 - y0) or _reads(picture, (x0, y0, x1, y1))):
             found.append((x0, y0, x1, y1, round(float(score), 3)))
     if failed or not sampled:
         raise Refused(f"the text engine failed ({failed or 'it did not find its sample'})")
@@ -300,13 +299,13 @@ def _is_large(picture: Picture, width: float, height: float) -> bool:
     return bool(min(width, height) > max(LARGE, LARGE_SHARE * min(picture.shape[:2])))
 
 
-def _reads(picture: Picture, box: tuple[float, float, float, float], threads: int) -> bool:
+def _reads(picture: Picture, box: tuple[float, float, float, float]) -> bool:
     """Whether a large box holds letters: the recogniser must agree, since masking it would cost the image."""
     left, top, right, bottom = (max(0, int(edge)) for edge in box)
     part = np.ascontiguousarray(picture[top : bottom + 1, left : right + 1])
     failed, pairs = "", []
     try:
-        result = _detector(threads)(part, use_det=False, use_cls=False, use_rec=True)
+        result = _detector()(part, use_det=False, use_cls=False, use_rec=True)
         pairs = list(zip(result.txts or (), result.scores or (), strict=True))
     except Exception as error:
         failed = type(error).__name__
@@ -323,8 +322,8 @@ def _model() -> Path:
     return sorted((Path(rapidocr.__file__).parent / "models").glob("*det*.onnx"))[0]
 
 
-@lru_cache(maxsize=2)
-def _detector(threads: int) -> Any:
+@lru_cache(maxsize=1)
+def _detector() -> Any:
     """The engine, once a process: building it costs more than using it."""
     from rapidocr import RapidOCR
 
@@ -335,8 +334,8 @@ def _detector(threads: int) -> Any:
             "Det.model_path": str(_model()),
             "Det.limit_side_len": 32,  # pictures come in the size that they shall be looked at
             "Det.max_candidates": 100_000,  # what is beyond would be dropped in silence
-            "EngineConfig.onnxruntime.intra_op_num_threads": threads,
-            "EngineConfig.onnxruntime.inter_op_num_threads": threads,
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,  # images run in processes
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }
     )
     logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)

@@ -69,7 +69,7 @@ class Committer(Confidential):
             workspace.commit_all(staged)
         for entry in settled:
             if not entry.commit and entry.processed.staged is not None:
-                entry.processed.staged.path.unlink(missing_ok=True)
+                workspace.discard(entry.processed.staged.path)
         with writing(engine) as connection:
             self._record(connection, placed, withdrawn)
         workspace.forget_replaced()

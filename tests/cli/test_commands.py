@@ -1,6 +1,7 @@
 """The command line as a user meets it: exit codes, JSON lines, help with an example."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -129,3 +130,43 @@ def test_explain_names_the_row_of_the_table() -> None:
 
     assert done.returncode == 0
     assert "StudyDate" in done.stdout
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_gone_changes_no_exit_code(tmp_path: Path, unbuffered: str) -> None:
+    (tmp_path / "raw.dcm").write_bytes(b"not an image")
+    governance("init", tmp_path / "w")
+    words = ["run", tmp_path / "raw.dcm", "-w", tmp_path / "w", "-p", "demo", "--processes", "0"]
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "governance.cli", *map(str, words)],
+        stdin=subprocess.DEVNULL,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+    )
+    os.close(writer)
+
+    assert done.returncode == 3
+    assert "Broken" not in done.stderr
+
+
+def test_json_is_json_whatever_the_terminal_writes(tmp_path: Path) -> None:
+    source = tmp_path / "r\u00e4.dcm"
+    source.write_bytes(b"not an image")
+    governance("init", tmp_path / "w")
+    governance("run", source, "-w", tmp_path / "w", "-p", "demo", "--processes", "0")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "governance.cli", "outcomes", "-w", str(tmp_path / "w"), "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )
+
+    assert lines(done)[0]["source"] == str(source)

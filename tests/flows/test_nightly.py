@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from governance import pipeline
 from tests.house.programs import ROOT
 from tests.phantoms import archive
 from tests.pipeline.test_leaks import leaks
+from tests.pipeline.test_pool import children
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -133,3 +135,28 @@ def test_the_stages_one_by_one_do_the_same(tmp_path: Path) -> None:
     assert verified.returncode == 0
     manifest = json.loads((workspace / "published" / published / "manifest.json").read_text())
     assert manifest["name"] == "ct"
+
+
+def command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has ended
+        return b""
+
+
+def test_a_night_that_is_terminated_leaves_no_server_behind(tmp_path: Path) -> None:
+    archive.build(tmp_path / "raw")
+    pipeline.create(tmp_path / "w", passphrase=None)
+    words = ["nightly", str(tmp_path / "raw"), "-w", str(tmp_path / "w"), "-p", "demo", "--dataset", "demo"]
+    with subprocess.Popen([sys.executable, "-m", "flows", *words], stdin=subprocess.DEVNULL) as process:
+        database = tmp_path / "w" / "inner" / "prefect" / "prefect.db"
+        while not database.exists() and process.poll() is None:  # the server makes it
+            time.sleep(0.05)
+        server = [pid for pid in children(process.pid) if b"uvicorn" in command_line(pid)]
+        process.terminate()
+
+    until = time.monotonic() + 60
+    while Path(f"/proc/{server[0]}").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert process.returncode == 75
+    assert not Path(f"/proc/{server[0]}").exists()

@@ -137,20 +137,20 @@ def test_workers_end_with_the_run_that_is_killed(tmp_path: Path) -> None:
     pipeline.create(tmp_path / "w", passphrase=None)
     job = [sys.executable, "-m", "governance.cli", "run", str(source), "-w", str(tmp_path / "w"), "-p", "demo"]
     with subprocess.Popen([*job, "--processes", "2"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        children: set[int] = set()
-        while len(children) < 3 and process.poll() is None:  # two workers and the tracker of their resources
-            children = set(_children(process.pid))
+        workers: set[int] = set()
+        while len(workers) < 3 and process.poll() is None:  # two workers and the tracker of their resources
+            workers = set(children(process.pid))
         process.kill()
 
     until = time.monotonic() + 20
-    while any(Path(f"/proc/{child}").exists() for child in children) and time.monotonic() < until:
+    while any(Path(f"/proc/{child}").exists() for child in workers) and time.monotonic() < until:
         time.sleep(0.05)
 
-    assert len(children) >= 3
-    assert not [child for child in children if Path(f"/proc/{child}").exists()]
+    assert len(workers) >= 3
+    assert not [child for child in workers if Path(f"/proc/{child}").exists()]
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
     tasks = Path(f"/proc/{pid}/task")
     try:
         return [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]

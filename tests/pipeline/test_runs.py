@@ -373,3 +373,16 @@ def test_the_key_of_another_workspace_is_refused(context: pipeline.Context, tmp_
 
     with pytest.raises(Misconfigured, match="another workspace"):
         pipeline.open_context(context.workspace.root, passphrase=None)
+
+
+def test_sources_given_both_ways_keep_their_names(
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`a` is where `ab` begins, and only one of them is given with its whole path."""
+    archive(tmp_path / "a", "CT_small.dcm")
+    archive(tmp_path / "ab", "MR_small.dcm")
+    monkeypatch.chdir(tmp_path)
+
+    pipeline.run(context, [tmp_path / "a", Path("ab")], project="demo", policy_name="research", processes=0)
+
+    assert {o.source for o in pipeline.outcomes(context)} == {str(tmp_path / "a/CT_small.dcm"), "ab/MR_small.dcm"}
