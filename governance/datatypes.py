@@ -6,7 +6,7 @@ inspected, and proved by a Receipt. Types above the line are confidential: their
 repr shows the type and nothing else. Types below it may be published.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -174,15 +174,20 @@ class Instance(Confidential):
 
     def walk(self) -> Iterator[Element]:
         """Every element at every depth, in file order, parents first."""
-        stack = [iter(self.elements)]
-        while stack:
-            for element in stack[-1]:
-                yield element
-                if element.items:
-                    stack.append(nested for item in element.items for nested in item.elements)
-                    break
-            else:
-                stack.pop()
+        return within(self.elements)
+
+
+def within(elements: Iterable[Element]) -> Iterator[Element]:
+    """`elements` and every element inside them, in file order, parents first."""
+    stack = [iter(elements)]
+    while stack:
+        for element in stack[-1]:
+            yield element
+            if element.items:
+                stack.append(nested for item in element.items for nested in item.elements)
+                break
+        else:
+            stack.pop()
 
 
 class Added(NamedTuple):

@@ -46,6 +46,11 @@ def known(instance: Instance) -> str:
     return next((recipe.label for recipe in _fitting(_values(instance)) if recipe.boxes), "")
 
 
+def attributes() -> frozenset[int]:
+    """The attributes that decide which recipe fits."""
+    return frozenset(tag for tag in _recipes()[1] if tag is not None)
+
+
 def regions(instance: Instance) -> tuple[Region, ...]:
     """Where the recipes say that this device writes, and all that lies outside of declared ultrasound scans."""
     rows, columns = (int((_texts(instance, tag) or ("0",))[0]) for tag in (_ROWS, _COLUMNS))

@@ -18,10 +18,11 @@ Dates of devices (calibration, manufacture) and UIDs of devices and of classes a
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 from governance import dicom
-from governance.datatypes import Identifiers, Instance
+from governance.datatypes import Element, Identifiers, Instance
 from governance.detect import vocabulary
 from governance.detect.literals import SHORTEST_NAME, SHORTEST_NUMBER, digits_of, literals
 
@@ -71,27 +72,32 @@ _BETWEEN = re.compile(r"[\s,;()]+")
 
 def collect(instance: Instance) -> Identifiers:
     """The identifiers in `instance`, at every depth: of the patient, other persons, orders, objects and days."""
-    found = _values(instance)
+    found = collect_from(instance, (*instance.meta, *instance.walk()))
+    ages = (str(age) for age in _ages(instance, found.dates) if OLDEST_AGE < age < OLDEST_PERSON)
+    return replace(found, ages=frozenset(ages))
+
+
+def collect_from(instance: Instance, elements: Iterable[Element]) -> Identifiers:
+    """What some elements of `instance` hold, in themselves and not inside; ages, which take several, are left out."""
+    found = _values(instance, elements)
     names = {part for value in found["PN"] for part in _name_parts(value)}
     numbers = set(found["numbers"])
     for address in found["addresses"]:
         names.update(w for w in re.findall(r"[^\W\d_]{4,}", address) if not vocabulary.knows(w))
         numbers.update(re.findall(r"\d[\d ()/-]{3,}\d", address))
-    days = frozenset(_days(found["dates"]))
     return Identifiers(
         names=frozenset(names),
         numbers=frozenset(number for number in numbers if len(number) >= 2),
         uids=frozenset(uid for uid in found["UI"] if uid and not dicom.is_registered(uid)),
-        dates=days,
-        ages=frozenset(str(age) for age in _ages(instance, days) if OLDEST_AGE < age < OLDEST_PERSON),
+        dates=frozenset(_days(found["dates"])),
     )
 
 
-def _values(instance: Instance) -> dict[str, set[str]]:
+def _values(instance: Instance, elements: Iterable[Element]) -> dict[str, set[str]]:
     """The values that hold identifiers, each once: functional groups repeat them for every frame."""
     found: dict[str, set[str]] = {"PN": set(), "UI": set(), "dates": set(), "numbers": set(), "addresses": set()}
     seen: set[tuple[str, bytes, tuple[str, ...]]] = set()
-    for element in (*instance.meta, *instance.walk()):
+    for element in elements:
         tag, vr = element.tag, element.vr
         if vr == "UI":
             kind = "" if _is_class_uid(tag) else "UI"
@@ -184,6 +190,45 @@ def search(
     return tuple(sorted(found))
 
 
+_BARE = bytes(
+    {0xB2: 0x32, 0xB3: 0x33, 0xB9: 0x31}.get(byte, byte + 0x20 if 0x41 <= byte <= 0x5A else byte)  # also superscripts
+    for byte in range(256)
+)
+_NOT_BARE = bytes(byte for byte in range(256) if not chr(_BARE[byte]).isalnum() or _BARE[byte] >= 0x80)
+
+
+def bare(data: bytes) -> bytes:
+    """The letters and digits of `data` without all that can stand between them: a superset of what is written."""
+    return data.translate(_BARE, _NOT_BARE)
+
+
+def stands_in(number: str, data: bytes) -> bool:
+    """Whether any form of a number, as `search` and `text.find` know them, can be in `bare` bytes."""
+    return any(form in data for form in _bare_forms(number))
+
+
+def stands_alone(number: str, data: bytes) -> bool:
+    """Whether `bare` bytes hold a number once, in whatever form, so that no second place depends on it."""
+    forms = _bare_forms(number)
+    return all(len(form) >= SHORTEST_NAME and data.count(form) == 1 for form in forms)
+
+
+@lru_cache(maxsize=4096)
+def _bare_forms(number: str) -> tuple[bytes, ...]:
+    forms = {number.casefold(), *digits_of(number)}
+    return tuple({bare(form.encode("latin-1", "replace")).lstrip(b"0") for form in forms})
+
+
+def uids_looked_for(identifiers: Identifiers) -> set[bytes]:
+    """The UIDs that `search` looks for, as they are written."""
+    return {uid.encode() for uid in identifiers.uids if _is_long(uid)}
+
+
+def uids_in(data: bytes) -> set[bytes]:
+    """Everything in `data` that `search` would take for one of them."""
+    return _whole(_DIGITS.findall(_words(data)))
+
+
 _DIGITS = re.compile(rb"[0-9][0-9.]{4,}")
 _ZEROS = re.compile(rb"\.0*$")
 _DIGITS_ONLY = bytes(byte if byte in b"0123456789." else 0x20 for byte in range(256))
@@ -212,8 +257,7 @@ def _words(data: bytes) -> bytes:
 
 def _numeric_kinds(found: Iterable[bytes], *, uids: set[bytes], numbers: set[bytes], dates: set[bytes]) -> set[str]:
     runs = set(found)
-    # A value may be followed by a tag whose first byte looks like one more digit: (0032,xxxx).
-    whole = runs | {run[:-1] for run in runs} | {run.rstrip(b".") for run in runs}
+    whole = _whole(runs)
     kinds = set()
     if not uids.isdisjoint(whole):
         kinds.add("uid")
@@ -229,6 +273,11 @@ def _numeric_kinds(found: Iterable[bytes], *, uids: set[bytes], numbers: set[byt
     if not dates.isdisjoint(parts):
         kinds.add("date")
     return kinds
+
+
+def _whole(runs: Iterable[bytes]) -> set[bytes]:
+    # A value may be followed by a tag whose first byte looks like one more digit: (0032,xxxx).
+    return {form for run in runs for form in (run, run[:-1], run.rstrip(b"."))}
 
 
 def _is_long(uid: str) -> bool:

@@ -3,7 +3,7 @@
 Every source that enters `Worker.process` leaves as one `Processed`, whatever it holds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import digest as hmac_digest
@@ -15,9 +15,9 @@ from governance.datatypes import (
     Added,
     Confidential,
     Edits,
+    Facts,
     Identifiers,
     Instance,
-    Method,
     Outcome,
     Plan,
     Receipt,
@@ -25,16 +25,14 @@ from governance.datatypes import (
     Source,
     Step,
 )
-from governance.detect import burned_in, devices, identifiers, text
+from governance.detect import burned_in, devices, identifiers
 from governance.errors import GovernanceError, Leak, Refused, Unreadable
 from governance.keys import ProjectKeys
+from governance.pipeline.acting import act, count_rules
 from governance.pipeline.context import where
+from governance.pipeline.memo import Memo, Recalled
 from governance.pseudonymise import Pseudonymiser, Subject
-from governance.pseudonymise.attributes import Replaced
 from governance.scrub import containers, encode, icc, regions
-from governance.scrub.attributes import Clean
-from governance.scrub.attributes import attributes as scrub_attributes
-from governance.scrub.text import replace as replace_text
 from governance.storage import Staged, stage
 
 CLEAN_PIXEL_DATA = "113101"
@@ -84,6 +82,7 @@ class Worker(Confidential):
         self.keys = keys
         self._staging = staging
         self._pseudonymiser = Pseudonymiser(keys)
+        self._memo = Memo(rules, self._pseudonymiser)
 
     def process(self, source: Source, data: bytes, source_digest: str) -> Processed:
         """De-identify one source; what goes wrong becomes its outcome and reason."""
@@ -101,6 +100,9 @@ class Worker(Confidential):
             return Processed(source.name, Outcome.QUARANTINED, f"internal error: {where(error)}", source_digest)
 
     def _deidentify(self, source: Source, data: bytes, source_digest: str) -> Processed:
+        recalled = self._memo.recall(data)
+        if recalled is not None:
+            return self._copied(source, data, source_digest, recalled)
         # (1) read, and know whose it is
         instance = read.parse(data)
         if is_directory(instance):
@@ -113,9 +115,8 @@ class Worker(Confidential):
         subject = self._pseudonymiser.subject(instance)
         # (3) act
         pixels = scrub_pixels(instance, plan)
-        replaced = self._pseudonymiser.attributes(instance, plan, subject)
-        edits = scrub_attributes(instance, plan, clean=cleaners(found, dummy=self._pseudonymiser.consistent))
-        edits |= replaced.edits
+        acted = act(instance, plan.decisions, found=found, subject=subject, by=self._pseudonymiser)
+        edits = acted.edits
         edits |= {element: value for element, value in pixels.edits.items() if edits.get(element, b"") is not None}
         codes = (*plan.codes, CLEAN_PIXEL_DATA) if pixels.looked else plan.codes
         added, appended = write.marks(
@@ -137,12 +138,55 @@ class Worker(Confidential):
         staged = stage(self._staging, parts)
         # (4) inspect what was written, as it was written
         try:
-            written = inspect(staged, instance=instance, subject=subject, found=found, replaced=replaced, pixels=pixels)
+            written = inspect(staged, instance=instance, found=found, allowed=acted.shifted_dates, pixels=pixels)
         except BaseException:
             staged.path.unlink(missing_ok=True)
             raise
         # (5) prove
-        receipt = Receipt(
+        receipt = self._receipt(
+            subject,
+            plan,
+            source_digest=source_digest,
+            staged=staged,
+            codes=codes,
+            rules=count_rules(decision.rule for decision in plan.decisions),
+            steps=_steps(instance.source_syntax, instance.repaired, len(plan.decisions), acted.emptied, pixels),
+            facts=provenance.facts(written),
+            masked_regions=len(pixels.regions),
+        )
+        return Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged)
+
+    def _copied(self, source: Source, data: bytes, source_digest: str, recalled: Recalled) -> Processed:
+        """A header that the memo made and inspected, and behind it the source's own pixel data."""
+        staged = stage(self._staging, [recalled.header, memoryview(data)[recalled.pixels :]])
+        plan = recalled.plan
+        receipt = self._receipt(
+            recalled.subject,
+            plan,
+            source_digest=source_digest,
+            staged=staged,
+            codes=plan.codes,
+            rules=recalled.rules,
+            steps=_steps(recalled.source_syntax, "", sum(recalled.rules.values()), recalled.emptied, Pixels()),
+            facts=recalled.facts,
+            masked_regions=0,
+        )
+        return Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged)
+
+    def _receipt(
+        self,
+        subject: Subject,
+        plan: Plan,
+        *,
+        source_digest: str,
+        staged: Staged,
+        codes: Sequence[str],
+        rules: Mapping[str, int],
+        steps: tuple[Step, ...],
+        facts: Facts,
+        masked_regions: int,
+    ) -> Receipt:
+        return Receipt(
             project=self.keys.project,
             patient=subject.patient,
             study=subject.study,
@@ -155,12 +199,11 @@ class Worker(Confidential):
             policy=plan.policy,
             policy_digest=plan.policy_digest,
             codes=tuple(sorted(codes)),
-            decisions=count_rules(plan),
-            steps=tuple(_steps(instance, plan, pixels, replaced.emptied + _emptied(plan, edits))),
-            facts=provenance.facts(written),
-            masked_regions=len(pixels.regions),
+            decisions=rules,
+            steps=steps,
+            facts=facts,
+            masked_regions=masked_regions,
         )
-        return Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged)
 
 
 def reason(error: GovernanceError) -> str:
@@ -174,27 +217,6 @@ def is_directory(instance: Instance) -> bool:
         element.tag == 0x00020002 and instance.value(element).strip(b"\0 ") == dicom.MEDIA_STORAGE_DIRECTORY.encode()
         for element in instance.meta
     )
-
-
-def count_rules(plan: Plan) -> dict[str, int]:
-    """How many decisions each rule made, rules in order of name."""
-    counts: dict[str, int] = {}
-    for decision in plan.decisions:
-        counts[decision.rule] = counts.get(decision.rule, 0) + 1
-    return dict(sorted(counts.items()))
-
-
-def cleaners(found: Identifiers, *, dummy: Callable[[str], str]) -> dict[Method, Clean]:
-    """How text is cleaned, by the method that a decision asks for; `dummy` stands for a code that identifies."""
-    return {
-        Method.TEXT: lambda value, limit: replace_text(value, text.find(value, found), limit=limit),
-        Method.MACHINE: lambda value, limit: replace_text(
-            value, text.find(value, found, kinds=text.OF_MACHINE_TEXT), limit=limit
-        ),
-        Method.KEEP: lambda value, limit: replace_text(value, text.find_own(value, found), limit=limit),
-        # In part, local codes would become one: 99SMS_[TEXT].
-        Method.CODE: lambda value, _limit: dummy(value) if text.find(value, found) else value,
-    }
 
 
 def scrub_pixels(instance: Instance, plan: Plan) -> Pixels:
@@ -266,9 +288,8 @@ def inspect(
     staged: Staged,
     *,
     instance: Instance,
-    subject: Subject,
     found: Identifiers,
-    replaced: Replaced,
+    allowed: frozenset[str],
     pixels: Pixels,
 ) -> Instance:
     """Read the staged file back and look for what must not be there.
@@ -283,9 +304,7 @@ def inspect(
     if written.trailing or any(written.preamble or b""):
         raise Leak("bytes outside the data set survived")
     skip = native_pixels(written)
-    kinds = identifiers.search(
-        data, found, codecs=instance.all_codecs, skip=skip, allowed=frozenset(replaced.shifted_dates)
-    )
+    kinds = identifiers.search(data, found, codecs=instance.all_codecs, skip=skip, allowed=allowed)
     if kinds:
         raise Leak(f"still there after writing: {', '.join(kinds)}")
     if pixels.regions:
@@ -301,19 +320,12 @@ def native_pixels(instance: Instance) -> tuple[tuple[int, int], ...]:
     return () if element is None or instance.fragments else ((element.start, element.stop),)
 
 
-def _emptied(plan: Plan, edits: Edits) -> int:
-    """How many values that the plan keeps were none of their VR."""
-    return sum(decision.method is Method.KEEP and edits.get(decision.where) == b"" for decision in plan.decisions)
-
-
-def _steps(instance: Instance, plan: Plan, pixels: Pixels, emptied: int) -> Sequence[Step]:
+def _steps(source_syntax: str, repaired: str, decisions: int, emptied: int, pixels: Pixels) -> tuple[Step, ...]:
     version = governance.__version__
-    reading = {"transfer_syntax": instance.source_syntax} | (
-        {"repaired": instance.repaired} if instance.repaired else {}
-    )
-    return [
+    reading = {"transfer_syntax": source_syntax} | ({"repaired": repaired} if repaired else {})
+    return (
         Step("read", "governance", version, reading),
-        Step("header", "governance", version, {"decisions": len(plan.decisions), "emptied": emptied}),
+        Step("header", "governance", version, {"decisions": decisions, "emptied": emptied}),
         *pixels.steps,
         Step("inspect", "governance", version, {"pixels_looked_at_again": bool(pixels.regions)}),
-    ]
+    )

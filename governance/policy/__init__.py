@@ -12,7 +12,7 @@ explain     why, for a person
 """
 
 from governance.policy.explain import Explanation, explain
-from governance.policy.plan import plan
+from governance.policy.plan import decide, plan
 from governance.policy.rules import Rules, load, loads, profiles
 
-__all__ = ["Explanation", "Rules", "explain", "load", "loads", "plan", "profiles"]
+__all__ = ["Explanation", "Rules", "decide", "explain", "load", "loads", "plan", "profiles"]

@@ -81,6 +81,7 @@ class Rules(Confidential):
         self.safe_list = _safe_list(policy)
         self.digest = _digest(policy)
         self.groups = frozenset(str(group) for group in policy.covers.groups)
+        self.watched = _tags(policy)
         self._memo: dict[Place, dict[tuple[int, str, str | None], Verdict]] = {}
         self._remembered = 0
         self._by_tag: dict[int, int] = {}
@@ -289,6 +290,12 @@ def _digest(policy: Policy) -> str:
     resolved = policy.model_dump_json(by_alias=True)
     whole = {"policy": json.loads(resolved), "standard": standard.digest(), "logic": LOGIC}
     return sha256(rfc8785.dumps(whole)).hexdigest()
+
+
+def _tags(policy: Policy) -> frozenset[int]:
+    """Top-level attributes that decide about a whole instance."""
+    asked = ("Modality", "SOPClassUID", "ImageType") if policy.filters else ()
+    return frozenset(tag for keyword in asked if (tag := dicom.tag_of(keyword)) is not None)
 
 
 def _letter(action: RuleAction) -> str:

@@ -16,19 +16,34 @@ from governance.provenance.batches import (
     verify_receipt,
     verify_receipts,
 )
-from governance.provenance.facts import UNITS, facts
+from governance.provenance.facts import (
+    TAKEN_TOGETHER,
+    UNITS,
+    Recorded,
+    combined,
+    facts,
+    may_record,
+    recorded,
+    taken_together,
+)
 from governance.provenance.receipts import from_json, receipt_id, to_json
 
 __all__ = [
+    "TAKEN_TOGETHER",
     "UNITS",
     "Batch",
+    "Recorded",
     "batch_from_json",
     "batch_to_json",
+    "combined",
     "facts",
     "from_json",
+    "may_record",
     "prove",
     "receipt_id",
+    "recorded",
     "sign_batch",
+    "taken_together",
     "to_json",
     "verify_batch",
     "verify_receipt",

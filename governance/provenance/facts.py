@@ -13,14 +13,16 @@ notation of PS3.16: `(399162004, SCT, "cranio-caudal")`.
 import math
 import re
 import struct
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
 
 from pydicom import datadict
 
 from governance import dicom
 from governance.datatypes import EARLIER, Element, Facts, Instance, Item
-from governance.provenance.portable import portable
+from governance.provenance.portable import MODALITY, PLACES, portable
 
 # What the object is
 _OBJECT = """
@@ -141,9 +143,25 @@ _NO_VALUE = frozenset({"AT", "OB", "OD", "OF", "OL", "OV", "OW", "SQ", "UN"})
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[Ee][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,12}", re.ASCII)
 
+_BY_RANK = itemgetter(0)
+
 Value = str | int | float
 EXACT = 1 << 53
 """JSON numbers above this are not exact (RFC 8785, 3.2.2.3)."""
+
+
+Fact = str | int | float | bool | list[str] | list[float] | list[int] | None
+
+
+class Recorded(NamedTuple):
+    """One fact of one top-level element. Of several with a keyword the one with the highest rank counts."""
+
+    rank: int
+    keyword: str
+    fact: Fact
+
+
+_OF_FRAMES, _OF_ALL_FRAMES, _AT_THE_TOP = 0, 1, 100
 
 
 def facts(instance: Instance) -> Facts:
@@ -154,16 +172,46 @@ def facts(instance: Instance) -> Facts:
     device or program of ContributingEquipmentSequence, in file order; `earlier_deidentification`,
     what steps before this program's claim to have done, which nobody here verified.
     """
-    found: dict[str, str | int | float | bool | list[str] | list[float] | list[int] | None] = {}
-    keywords = _keywords()
-    values = _functional_groups(instance) | _nested(instance)
     # From the last to the first, so that of two elements with one tag the first counts.
-    recorded = (e for e in reversed(instance.elements) if e.tag in keywords and e.start < e.stop)
-    values |= {element.tag: _values(instance, element) for element in recorded}
-    for tag, several in values.items():
-        fact = _fact(tag, several)
-        if fact is not None:
-            found[keywords[tag]] = fact
+    found = [each for element in reversed(instance.elements) for each in recorded(instance, element)]
+    return combined(found, taken_together(instance))
+
+
+def recorded(instance: Instance, element: Element) -> list[Recorded]:
+    """What one top-level element says by itself."""
+    tag, found = element.tag, list[Recorded]()
+    if tag in (SHARED, PER_FRAME) and element.items:
+        rank = _OF_ALL_FRAMES if tag == SHARED else _OF_FRAMES
+        values = _common(instance, element.items[:1] if tag == SHARED else element.items)
+        found += _facts(rank, values)
+    place = _nested_places().get(tag)
+    if place is not None:
+        rank, wanted = place
+        found += _facts(rank, _agreed(instance, element.items or (), wanted))
+    if tag in _keywords() and element.start < element.stop:
+        found += _facts(_AT_THE_TOP, {tag: _values(instance, element)})
+    return found
+
+
+def combined(recorded: Iterable[Recorded], others: Facts) -> Facts:
+    """The facts of all elements, and `others`, in order of keyword."""
+    found: dict[str, Fact] = {keyword: fact for _, keyword, fact in sorted(recorded, key=_BY_RANK)}
+    found = {keyword: fact for keyword, fact in found.items() if fact is not None}
+    return dict(sorted({**found, **others}.items()))
+
+
+def may_record(tag: int) -> bool:
+    """Whether `recorded` finds anything in top-level elements with `tag`."""
+    return tag in _keywords() or tag in _nested_places() or tag in (SHARED, PER_FRAME)
+
+
+TAKEN_TOGETHER = PLACES | {MODALITY, DEIDENTIFICATION_METHOD, CONTRIBUTING_EQUIPMENT}
+"""Top-level elements of which `taken_together` makes facts."""
+
+
+def taken_together(instance: Instance) -> Facts:
+    """Facts that no DICOM keyword names, some of them from several elements."""
+    found: dict[str, Fact] = {}
     if instance.transfer_syntax:
         found["TransferSyntaxUID"] = instance.transfer_syntax
     earlier = list(_earlier(instance))
@@ -175,7 +223,12 @@ def facts(instance: Instance) -> Facts:
     mobile = portable(instance)
     if mobile is not None:
         found["portable"], found["portable_from"] = mobile
-    return dict(sorted(found.items()))
+    return found
+
+
+def _facts(rank: int, values: Mapping[int, list[Value]]) -> Iterator[Recorded]:
+    keywords = _keywords()
+    return (Recorded(rank, keywords[tag], _fact(tag, several)) for tag, several in values.items())
 
 
 @lru_cache(maxsize=1)
@@ -184,11 +237,12 @@ def _keywords() -> dict[int, str]:
 
 
 @lru_cache(maxsize=1)
-def _nested_tags() -> dict[int, frozenset[int]]:
+def _nested_places() -> dict[int, tuple[int, frozenset[int]]]:
+    """Sequences with facts inside: the rank of those, in the order of the table, and their tags."""
     known = _keywords()
     return {
-        tag: frozenset(inside for inside, keyword in known.items() if keyword in keywords)
-        for sequence, keywords in NESTED.items()
+        tag: (rank, frozenset(inside for inside, keyword in known.items() if keyword in keywords))
+        for rank, (sequence, keywords) in enumerate(NESTED.items(), _OF_ALL_FRAMES + 1)
         if (tag := dicom.tag_of(sequence)) is not None
     }
 
@@ -267,17 +321,8 @@ def _integer(text: str) -> int | None:
 _READ: dict[str, Callable[[str], Value | None]] = {"DS": _decimal, "IS": _integer}
 
 
-def _functional_groups(instance: Instance) -> dict[int, list[Value]]:
-    """Values that hold for every frame: from the shared groups, or the same in the groups of each frame."""
-    shared = instance.first(SHARED)
-    found = _common(instance, shared.items[:1] if shared is not None and shared.items else ())
-    per_frame = instance.first(PER_FRAME)
-    frames = per_frame.items if per_frame is not None and per_frame.items else ()
-    return _common(instance, frames) | found
-
-
 def _common(instance: Instance, groups: Iterable[Item]) -> dict[int, list[Value]]:
-    """What the macros of all `groups` agree on."""
+    """Values that hold for every frame: what the macros of all `groups` agree on."""
     wanted = _keywords()
     common: dict[int, list[Value]] | None = None
     for group in groups:
@@ -287,14 +332,6 @@ def _common(instance: Instance, groups: Iterable[Item]) -> dict[int, list[Value]
         if not common:
             break
     return {tag: values for tag, values in (common or {}).items() if values}
-
-
-def _nested(instance: Instance) -> dict[int, list[Value]]:
-    found: dict[int, list[Value]] = {}
-    for tag, wanted in _nested_tags().items():
-        sequence = instance.first(tag)
-        found |= _agreed(instance, (sequence.items if sequence is not None else None) or (), wanted)
-    return found
 
 
 def _agreed(instance: Instance, items: Iterable[Item], wanted: Container[int]) -> dict[int, list[Value]]:

@@ -25,7 +25,7 @@ from governance.datatypes import Element, Instance
 
 MODALITIES = frozenset({"CR", "DX", "RG", "PX"})
 
-PLACES = (
+_PLACES = (
     "PerformedProcedureStepDescription",
     "SeriesDescription",
     "StudyDescription",
@@ -39,6 +39,9 @@ PLACES = (
     "RequestAttributesSequence",
 )
 """Where it is looked for, in the order in which one is named as the source."""
+_KEYWORDS = {tag: keyword for keyword in _PLACES if (tag := dicom.tag_of(keyword)) is not None}
+MODALITY, PLACES = 0x00080060, frozenset(_KEYWORDS)
+"""What `portable` reads at the top level."""
 
 # What counts inside a sequence. Not the reason for a request, which is the patient's story, and
 # no context of a protocol, where the answer to a question is another element.
@@ -151,9 +154,8 @@ def _hedged(tokens: list[str], place: int) -> bool:
 
 
 def _texts(instance: Instance) -> Iterator[tuple[str, str]]:
-    for keyword in PLACES:
-        tag = dicom.tag_of(keyword)
-        element = None if tag is None else instance.first(tag)
+    for tag, keyword in _KEYWORDS.items():
+        element = instance.first(tag)
         if element is not None and element.items is None:
             yield keyword, " ".join(instance.decode(element))
         elif element is not None:

@@ -7,11 +7,11 @@ plan says so, and counted, never passed on.
 
 import hmac
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from governance import dicom
-from governance.datatypes import Confidential, Decision, Edits, Element, Instance, Method, Plan
+from governance.datatypes import Confidential, Decision, Edits, Element, Instance, Method
 from governance.errors import Refused, UnshiftableDate
 from governance.keys import ProjectKeys
 from governance.pseudonymise.dates import DateShift
@@ -102,11 +102,21 @@ class Pseudonymiser(Confidential):
         patient = patient_pseudonym(self._keys.patient, patient_id, project=self._keys.project)
         return Subject(patient_id, patient, study, series, sop)
 
-    def attributes(self, instance: Instance, plan: Plan, subject: Subject) -> Replaced:
+    def of_instance(self, subject: Subject, sop_instance_uid: str) -> Subject:
+        """The same patient, study and series, and another instance.
+
+        Raises:
+            Refused: the UID is missing.
+        """
+        if not sop_instance_uid:
+            raise Refused("SOPInstanceUID is missing or empty")
+        return replace(subject, instance=short_pseudonym(self._keys.study, "N" + sop_instance_uid, letter="N"))
+
+    def attributes(self, instance: Instance, decisions: Iterable[Decision], subject: Subject) -> Replaced:
         """Edits for every replacing decision; keeping and removing ones are not ours."""
         shift = DateShift.derive(self._keys.shift, patient_id=subject.patient_id)
         replaced = Replaced(edits={}, shifted_dates=set())
-        for decision in plan.decisions:
+        for decision in decisions:
             if decision.method is Method.DUMMY:
                 replaced.edits[decision.where] = self._dummy(instance, decision.where)
             elif decision.method in self._act:

@@ -3,10 +3,12 @@
 dicom.py      one DICOM file: head, encoding, data set
 elements.py   the walk over the bytes of a data set
 fallback.py   what is big endian or malformed, re-encoded
+units.py      the same for a series: what its files share is parsed once
 pixels.py     decoded frames, one at a time
 """
 
-from governance.read.dicom import dicom, parse
+from governance.read.dicom import Head, dicom, head, is_plain, parse
+from governance.read.elements import Fragments
 from governance.read.pixels import frames
 
-__all__ = ["dicom", "frames", "parse"]
+__all__ = ["Fragments", "Head", "dicom", "frames", "head", "is_plain", "parse"]

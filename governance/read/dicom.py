@@ -88,12 +88,12 @@ def parse(data: bytes | memoryview) -> Instance:
     Raises:
         Unreadable: not a DICOM file, or damaged; also what is only a guess away from it.
     """
-    head = _head(data)
-    if head.start >= len(data):
-        raise Unreadable("no data set" if head.marked or head.meta else _NOT_DICOM)
-    body = _body(data, head) if head.marked or head.meta else _guessed_body(data, head)
-    syntax = _syntax(head.syntax, body)
-    elements, meta = tuple(body.elements), head.meta
+    opening = head(data)
+    if opening.start >= len(data):
+        raise Unreadable("no data set" if opening.marked or opening.meta else _NOT_DICOM)
+    body = _body(data, opening) if opening.marked or opening.meta else _guessed_body(data, opening)
+    syntax = _syntax(opening.syntax, body)
+    elements, meta = tuple(body.elements), opening.meta
     if elements[0].tag < 0x00030000:
         meta += tuple(element for element in elements if element.tag < 0x00030000)
         elements = tuple(element for element in elements if element.tag >= 0x00030000)
@@ -105,8 +105,8 @@ def parse(data: bytes | memoryview) -> Instance:
         meta=meta,
         explicit=body.explicit,
         transfer_syntax=syntax,
-        source_syntax=head.syntax or (BIG_ENDIAN if body.repaired == "big endian" else syntax),
-        preamble=head.preamble,
+        source_syntax=opening.syntax or (BIG_ENDIAN if body.repaired == "big endian" else syntax),
+        preamble=opening.preamble,
         trailing=body.trailing,
         fragments=body.fragments,
         repaired=body.repaired,
@@ -115,7 +115,7 @@ def parse(data: bytes | memoryview) -> Instance:
     return instance
 
 
-def _head(data: bytes | memoryview) -> Head:
+def head(data: bytes | memoryview) -> Head:
     """Find preamble and file meta (PS3.10, 7.1); files without one or both are common."""
     preamble, start = None, 0
     if bytes(data[128:132]) == b"DICM":
@@ -166,6 +166,11 @@ def _guessed_body(data: bytes | memoryview, head: Head) -> _Body:
     if body is None or body.repaired == "malformed" or len(body.elements) < 2:
         raise Unreadable(_NOT_DICOM)
     return body
+
+
+def is_plain(syntax: str) -> bool:
+    """Whether a data set in this transfer syntax is little endian and lies as it is in the file."""
+    return _SYNTAXES.fullmatch(syntax) is not None and syntax not in INFLATED and syntax != BIG_ENDIAN
 
 
 def _body(data: bytes | memoryview, head: Head) -> _Body:

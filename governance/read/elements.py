@@ -123,6 +123,28 @@ class Walker(Confidential):
         self._buffer = buffer
         return elements, stop
 
+    def part(self, start: int, stop: int, *, explicit: bool) -> list[Element]:
+        """The top-level elements that lie from `start` to `stop`, neither more nor less.
+
+        Raises:
+            Misfit: not well formed.
+            Unreadable: too deep or too many elements.
+        """
+        elements: list[Element] = []
+        self._level(elements, start, stop, 0, explicit=explicit, delimited=False)
+        return elements
+
+    def end_of(self, pos: int, *, explicit: bool) -> int:
+        """Where the top-level sequence of undefined length at `pos` ends.
+
+        Raises:
+            Misfit: not well formed.
+            Unreadable: too deep or too many elements.
+        """
+        start = pos + 12 if explicit else pos + 8
+        inner = explicit and bytes(self._buffer[pos + 4 : pos + 6]) == b"SQ"
+        return self._items(start, len(self._buffer), 1, explicit=inner, delimited=True)[2]
+
     def _is_trailing(self, elements: list[Element], pos: int, *, explicit: bool) -> bool:
         """Whether what begins at `pos` is padding or a dump behind the data set, not damage inside it.
 

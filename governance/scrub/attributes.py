@@ -11,12 +11,12 @@ Kept text, such as a serial number, loses this study's own identifiers and nothi
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 
 from governance import dicom
-from governance.datatypes import Edits, Element, Instance, Method, Plan
+from governance.datatypes import Decision, Edits, Element, Instance, Method
 from governance.scrub import binary
 
 LONGEST_ABBREVIATION = 3
@@ -56,14 +56,14 @@ Clean = Callable[[str, int | None], str]
 """A text and the most characters its VR may hold -> the text without what identifies."""
 
 
-def attributes(instance: Instance, plan: Plan, *, clean: Mapping[Method, Clean]) -> Edits:
-    """Edits for every removing, emptying and cleaning decision of `plan`, and for kept values that may not stay.
+def attributes(instance: Instance, decisions: Iterable[Decision], *, clean: Mapping[Method, Clean]) -> Edits:
+    """Edits for every removing, emptying and cleaning decision, and for kept values that may not stay.
 
     A text that cleaning does not change gets no edit, so that its bytes stay what they were.
     clean: how each method cleans text; that of KEEP takes out nothing else than this study's own identifiers.
     """
     edits: Edits = {}
-    for decision in plan.decisions:
+    for decision in decisions:
         element, method = decision.where, decision.method
         if method is Method.REMOVE:
             edits[element] = None

@@ -55,6 +55,19 @@ def instance(
     return [_head(instance, edits, new, syntax), *data_set]
 
 
+def encoded(instance: Instance, edits: Edits, elements: Sequence[Element]) -> bytes:
+    """Some top-level elements of the data set, one after the other, as `instance` would write them."""
+    parts: list[Part] = []
+    _Writer(instance, edits, encapsulated=False).write(parts, _sorted(elements))
+    return b"".join(parts)
+
+
+def data_set(instance: Instance, edits: Edits, added: Sequence[Added], appended_items: Mapping[int, bytes]) -> bytes:
+    """The whole data set, as `instance` would write it behind its head."""
+    writer = _Writer(instance, edits, encapsulated=False)
+    return b"".join(writer.data_set({element.tag: element for element in added}, appended_items))
+
+
 def save(parts: Iterable[Part], path: Path) -> tuple[str, int]:
     """Write parts to a new file; returns the SHA-256 (hex) and the size of what was written."""
     digest, size = sha256(), 0
@@ -82,8 +95,7 @@ def _check_syntax(instance: Instance, edits: Edits, new: Mapping[int, Added], sy
 
 
 def _head(instance: Instance, edits: Edits, new: Mapping[int, Added], syntax: str) -> bytes:
-    """Preamble and file meta information (PS3.10, 7.1), with nothing of the source's."""
-    uids = []
+    values = []
     for tag in (_SOP_CLASS, _SOP_INSTANCE):
         source = instance.first(tag)
         if tag in new:
@@ -92,16 +104,25 @@ def _head(instance: Instance, edits: Edits, new: Mapping[int, Added], syntax: st
             value = edits[source]
         else:
             value = None if source is None else instance.value(source)
-        uid = (value or b"").strip(b"\0 ")
+        values.append((value or b"").strip(b"\0 "))
+    return head(values[0], values[1], syntax)
+
+
+def head(sop_class: bytes, sop_instance: bytes, syntax: str) -> bytes:
+    """Preamble and file meta information (PS3.10, 7.1), with nothing of the source's.
+
+    Raises:
+        Refused: one of the UIDs is empty.
+    """
+    for tag, uid in ((_SOP_CLASS, sop_class), (_SOP_INSTANCE, sop_instance)):
         if not uid:
             raise Refused(f"{dicom.keyword_of(tag)} is missing or empty")
-        uids.append(uid)
     meta = b"".join(
         _primitive(tag, vr, value, explicit=True)
         for tag, vr, value in (
             (0x00020001, "OB", b"\0\1"),
-            (0x00020002, "UI", uids[0]),
-            (0x00020003, "UI", uids[1]),
+            (0x00020002, "UI", sop_class),
+            (0x00020003, "UI", sop_instance),
             (0x00020010, "UI", syntax.encode()),
             (0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode()),
             (0x00020013, "SH", IMPLEMENTATION_VERSION_NAME.encode()),
@@ -134,7 +155,7 @@ class _Writer(Confidential):
         done = 0
         for tag in sorted({*new, *appended}):
             split = bisect_left(elements, tag, lo=done, key=lambda element: element.tag)
-            self._write(parts, elements[done:split])
+            self.write(parts, elements[done:split])
             own = elements[split] if split < len(elements) and elements[split].tag == tag else None
             done = split if own is None else split + 1
             if tag in appended:
@@ -142,7 +163,7 @@ class _Writer(Confidential):
                 parts.append(self._sequence(tag, value + appended[tag]))
             else:
                 parts.append(self._pixels_or_primitive(tag, new[tag].vr, new[tag].value))
-        self._write(parts, elements[done:])
+        self.write(parts, elements[done:])
         return parts
 
     def _kept_items(self, element: Element | None) -> bytes:
@@ -152,7 +173,7 @@ class _Writer(Confidential):
             return self._edits[element] or b""
         return self._items(element.items)
 
-    def _write(self, parts: list[Part], elements: Sequence[Element], *, explicit: bool | None = None) -> None:
+    def write(self, parts: list[Part], elements: Sequence[Element], *, explicit: bool | None = None) -> None:
         """Append `elements`, sorted and encoded like the data set; `explicit`: how they are encoded now."""
         buffer, edits = self._buffer, self._edits
         same = explicit is None or explicit == self._explicit
@@ -207,7 +228,7 @@ class _Writer(Confidential):
         parts: list[Part] = []
         for item in items:
             content: list[Part] = []
-            self._write(content, _sorted(item.elements), explicit=item.explicit)
+            self.write(content, _sorted(item.elements), explicit=item.explicit)
             parts.append(dicom.header(dicom.ITEM, "", sum(map(len, content)), explicit=True))
             parts += content
         return b"".join(parts)

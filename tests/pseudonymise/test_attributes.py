@@ -30,7 +30,7 @@ def replaced(keyword: str, value: str, method: Method) -> tuple[Replaced, bytes 
         detect_pixels=False,
         likely_burned_in=False,
     )
-    outcome = PSEUDONYMISER.attributes(made, plan, PSEUDONYMISER.subject(made))
+    outcome = PSEUDONYMISER.attributes(made, plan.decisions, PSEUDONYMISER.subject(made))
     edits: Edits = outcome.edits
     return outcome, edits.get(element)
 

@@ -183,7 +183,7 @@ def planned(made: Instance, method: Method) -> Plan:
 def test_a_decision_becomes_an_edit(method: Method, expected: bytes | None) -> None:
     made = instance(at("StudyDescription", "whatever"))
     clean = {Method.TEXT: lambda _text, _limit: "CLEANED", Method.KEEP: lambda _text, _limit: "OWN"}
-    edits = attributes(made, planned(made, method), clean=clean)
+    edits = attributes(made, planned(made, method).decisions, clean=clean)
 
     assert edits == {made.elements[1]: expected}
 
@@ -192,7 +192,7 @@ def test_a_decision_becomes_an_edit(method: Method, expected: bytes | None) -> N
 def test_a_text_that_nothing_is_taken_out_of_gets_no_edit(method: Method) -> None:
     made = instance(at("StudyDescription", "whatever"))
 
-    assert attributes(made, planned(made, method), clean=dict.fromkeys(Method, lambda t, _limit: t)) == {}
+    assert attributes(made, planned(made, method).decisions, clean=dict.fromkeys(Method, lambda t, _limit: t)) == {}
 
 
 def test_a_short_name_of_another_script_is_no_abbreviation() -> None:

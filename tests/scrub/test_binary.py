@@ -25,7 +25,7 @@ def scrubbed(value: bytes, vr: str, *, method: Method = Method.KEEP, read_as: st
     element = made.elements[-1]
     decision = Decision(element, "", Action.KEEP, method, "test", read_as)
     plan = Plan("test", "", (decision,), (), "", detect_pixels=False, likely_burned_in=False)
-    return attributes(made, plan, clean=CLEAN).get(element, made.value(element))
+    return attributes(made, plan.decisions, clean=CLEAN).get(element, made.value(element))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""Decisions carried out by the stages that replace and that remove: how they are put together."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from governance.datatypes import Confidential, Decision, Edits, Identifiers, Instance, Method
+from governance.detect import text
+from governance.pseudonymise import Pseudonymiser, Subject
+from governance.scrub.attributes import Clean
+from governance.scrub.attributes import attributes as scrub_attributes
+from governance.scrub.text import replace as replace_text
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Acted(Confidential):
+    """Edits, the dates that they may contain, and how many values had to be emptied."""
+
+    edits: Edits
+    shifted_dates: frozenset[str]
+    emptied: int
+
+
+def act(
+    instance: Instance, decisions: Sequence[Decision], *, found: Identifiers, subject: Subject, by: Pseudonymiser
+) -> Acted:
+    """Carry out decisions on elements of `instance`; a pure function of them, whatever else it holds."""
+    replaced = by.attributes(instance, decisions, subject)
+    edits = scrub_attributes(instance, decisions, clean=cleaners(found, dummy=by.consistent))
+    # What the plan keeps and is none of its VR.
+    kept = sum(decision.method is Method.KEEP and edits.get(decision.where) == b"" for decision in decisions)
+    edits |= replaced.edits
+    return Acted(edits, frozenset(replaced.shifted_dates), replaced.emptied + kept)
+
+
+def cleaners(found: Identifiers, *, dummy: Callable[[str], str]) -> dict[Method, Clean]:
+    """How text is cleaned, by the method that a decision asks for; `dummy` stands for a code that identifies."""
+    return {
+        Method.TEXT: lambda value, limit: replace_text(value, text.find(value, found), limit=limit),
+        Method.MACHINE: lambda value, limit: replace_text(
+            value, text.find(value, found, kinds=text.OF_MACHINE_TEXT), limit=limit
+        ),
+        Method.KEEP: lambda value, limit: replace_text(value, text.find_own(value, found), limit=limit),
+        # In part, local codes would become one: 99SMS_[TEXT].
+        Method.CODE: lambda value, _limit: dummy(value) if text.find(value, found) else value,
+    }
+
+
+def count_rules(rules: Iterable[str]) -> dict[str, int]:
+    """How many decisions each rule made, rules in order of name."""
+    counts: dict[str, int] = {}
+    for rule in rules:
+        counts[rule] = counts.get(rule, 0) + 1
+    return dict(sorted(counts.items()))

@@ -1,0 +1,427 @@
+"""What was decided, written and inspected for one part of a header, remembered for the next file.
+
+A file of a series differs from its neighbour in a few elements. What the plain way (`instance`)
+makes of an element is a function of the element's own bytes and of what its file says beside
+it: SOP class and character set (a `_Family`), and whose it is, of which day, what kind of image
+(a `_Scene`). So it is made once in each scene, by the same stages, and copied from then on. What
+no memo holds is made by those stages, and searched; where anything is out of the ordinary, the
+plain way does the whole file.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+import governance
+from governance import dicom, policy, provenance, read, write
+from governance.datatypes import Confidential, Element, Facts, Identifiers, Instance, Method, Plan, within
+from governance.detect import devices, identifiers
+from governance.errors import Refused, Unreadable
+from governance.pipeline.acting import act
+from governance.provenance import Recorded
+from governance.pseudonymise import Pseudonymiser, Subject
+from governance.read.elements import Walker
+from governance.read.units import Unit, Units
+from governance.scrub import containers
+
+MOST_SCENES = 256
+"""Patients' days and kinds of image that are remembered before all are forgotten."""
+BEGINNING = 1 << 18
+"""Bytes of a large file in which its header should end."""
+OPENING = 16
+"""Units in which character set and SOP Common UIDs stand."""
+
+_CHARACTER_SET, _SOP_CLASS, _SOP_INSTANCE, _ICC_PROFILE = 0x00080005, 0x00080016, 0x00080018, 0x00282000
+_EXPLICIT, _IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
+
+
+def _tags(keywords: str) -> frozenset[int]:
+    return frozenset(tag for keyword in keywords.split() if (tag := dicom.tag_of(keyword)) is not None)
+
+
+_AROUND_PIXELS = _tags(
+    "SamplesPerPixel PhotometricInterpretation NumberOfFrames Rows Columns BitsAllocated BitsStored HighBit"
+    " PixelRepresentation"
+)
+"""What the cleaning of pixel containers reads."""
+
+_OF_SCENE = _AROUND_PIXELS | _tags(
+    "StudyInstanceUID SeriesInstanceUID PatientID PatientBirthDate PatientAge Modality ImageType BurnedInAnnotation"
+    " ConversionType SeriesDescription"
+)
+"""What decides about an instance as a whole; the attributes that device recipes and filters ask for come on top."""
+
+_SINGLE_BYTES = dicom.encodings("ISO_IR 100")
+
+_MARKED = (0x00120062, 0x00120063, 0x00120064, 0x0018A001, 0x00280303)
+"""What `write.marks` writes, in order, whatever the source has there."""
+
+
+@dataclass(slots=True, repr=False, eq=False)
+class _Note(Confidential):
+    """What a unit says by itself, in one family."""
+
+    key: object = None
+    """What of it the scene depends on: the unit itself, the identifiers in it, or nothing."""
+    uids: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
+    """Those that it may hold alone: the scene depends on them only if other units hold them too."""
+    beside: bool = False
+    """Whether other parts of the work read it in each file."""
+    special: bool = False
+    """Whether marks are written in its place."""
+    together: bool = False
+    """Whether it makes facts together with others."""
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class _Part(Confidential):
+    """What a unit became in one scene."""
+
+    written: bytes
+    rules: tuple[str, ...]
+    emptied: int
+    facts: tuple[Recorded, ...]
+
+
+@dataclass(slots=True, repr=False, eq=False)
+class _Scene(Confidential):
+    """One patient, study, series and kind of image, and what units became in it."""
+
+    plan: Plan
+    found: Identifiers
+    subject: Subject
+    pixels: tuple[str, ...]
+    """The rules that keep PixelData."""
+    parts: dict[Unit, _Part] = field(default_factory=dict)
+    traces: set[bytes] = field(default_factory=set)
+    """What in all parts and marks reads like a UID."""
+    marks: dict[tuple[Unit, ...], dict[int, bytes]] = field(default_factory=dict)
+    facts: dict[tuple[tuple[Unit, ...], tuple[Unit, ...]], Facts] = field(default_factory=dict)
+
+
+@dataclass(slots=True, repr=False, eq=False)
+class _Family(Confidential):
+    """One SOP class in one character set."""
+
+    notes: dict[Unit, _Note | None] = field(default_factory=dict)
+    """None: files that hold this unit go the plain way."""
+    scenes: dict[tuple[object, ...], _Scene | None] = field(default_factory=dict)
+
+
+@dataclass(slots=True, repr=False)
+class Recalled(Confidential):
+    """A header made from memory, inspected, and what goes behind it unchanged."""
+
+    plan: Plan
+    subject: Subject
+    header: bytes
+    """Everything that is written before PixelData."""
+    pixels: int
+    """Where PixelData, with its own header, begins in the source; from there all is copied."""
+    rules: Mapping[str, int]
+    """How many decisions each rule made."""
+    emptied: int
+    source_syntax: str
+    facts: Facts
+
+
+class Memo(Confidential):
+    """The memory of one worker: one project, one policy."""
+
+    def __init__(self, rules: policy.Rules, pseudonymiser: Pseudonymiser) -> None:
+        self.rules = rules
+        self.pseudonymiser = pseudonymiser
+        self.watched = _OF_SCENE | devices.attributes() | rules.watched
+        self._forget()
+
+    def _forget(self) -> None:
+        self._units = {explicit: Units(explicit=explicit) for explicit in (True, False)}
+        self._families: dict[tuple[bool, str, Unit | None, Unit | None], _Family] = {}
+        self.scenes = 0
+
+    def recall(self, data: bytes | memoryview) -> Recalled | None:
+        """The de-identified header of one file; None if the plain way has to make it.
+
+        Nothing that the plain way would refuse is ever made here.
+        """
+        try:
+            return self._recall(data)
+        except (Refused, Unreadable):  # the plain way says why
+            return None
+
+    def _recall(self, data: bytes | memoryview) -> Recalled | None:
+        head = read.head(data)
+        explicit = head.syntax != _IMPLICIT
+        if not head.marked or not read.is_plain(head.syntax):
+            return None
+        units = self._units[explicit]
+        if units.is_full or self.scenes > MOST_SCENES:
+            self._forget()
+            units = self._units[explicit]
+        begin = data if isinstance(data, bytes) else bytes(data[: head.start + BEGINNING])
+        header = units.header(begin, head.start)
+        if header is None:
+            return None
+        return _File(self, units, data, head, *header).recalled()
+
+    def family(self, key: tuple[bool, str, Unit | None, Unit | None]) -> _Family:
+        """What is known of one encoding, transfer syntax, character set and SOP class."""
+        return self._families.setdefault(key, _Family())
+
+
+class _File(Confidential):
+    """One file on its way through the memo."""
+
+    def __init__(
+        self,
+        memo: Memo,
+        table: Units,
+        data: bytes | memoryview,
+        head: read.Head,
+        units: list[Unit],
+        starts: list[int],
+        pixels: int,
+    ) -> None:
+        self._memo, self._table, self._data, self._head = memo, table, data, head
+        self._units, self._starts, self._pixels = units, starts, pixels
+        opening = {unit.tag: unit for unit in units[:OPENING] if unit.tag in (_CHARACTER_SET, _SOP_CLASS)}
+        self._character_set = opening.get(_CHARACTER_SET)
+        self._sop_class = opening.get(_SOP_CLASS)
+        self._family = memo.family((table.explicit, head.syntax, self._character_set, self._sop_class))
+        self._fragmented = False
+        self._elements: dict[Unit, list[Element]] = {}
+        self._places = dict(zip(units, starts, strict=True))
+        # Enough to decode and to decide on any element of this file.
+        self._reader = self._instance(self._parsed(opening.values()))
+
+    def recalled(self) -> Recalled | None:
+        notes = self._notes()
+        pixels = self._table.pixels(self._data, self._pixels)
+        if notes is None or pixels is None:
+            return None
+        element, fragments = pixels
+        beside = self._parsed(unit for unit, note in zip(self._units, notes, strict=True) if note.beside)
+        instance = self._instance([*beside, element], fragments)
+        numbers = frozenset().union(*[note.numbers for note in notes if note.numbers])
+        alone = self._alone(numbers)
+        scene = self._scene((numbers - alone, *[note.key for note in notes if note.key is not None]), alone)
+        if scene is None or containers.clean(instance) is not None:
+            return None
+        uids = frozenset().union(*[note.uids for note in notes if note.uids])
+        found = replace(scene.found, uids=uids | identifiers.collect_from(instance, self._head.meta).uids)
+        self._fragmented = bool(fragments)
+        recalled = self._assembled(scene, found, notes)
+        if recalled is None or not alone:
+            return recalled
+        header = identifiers.bare(recalled.header)
+        return None if any(identifiers.stands_in(number, header) for number in alone) else recalled
+
+    def _instance(self, elements: Iterable[Element], fragments: read.Fragments = ()) -> Instance:
+        """Some elements of this file as an instance."""
+        syntax = self._head.syntax
+        return Instance(
+            self._data, tuple(elements), self._head.meta, self._table.explicit, syntax, syntax, fragments=fragments
+        )
+
+    def _parsed(self, units: Iterable[Unit]) -> list[Element]:
+        found: list[Element] = []
+        for unit in units:
+            elements = self._elements.get(unit)
+            if elements is None:
+                elements = self._table.elements(self._data, self._places[unit], unit)
+                self._elements[unit] = elements
+            found += elements
+        return found
+
+    # ------------------------------------------------------------------ what a unit says
+
+    def _notes(self) -> list[_Note] | None:
+        """What each unit says by itself; None if one is for the plain way."""
+        known = self._family.notes
+        for unit in self._units:
+            if unit not in known:
+                known[unit] = self._note(unit)
+        notes = [known[unit] for unit in self._units]
+        return None if None in notes else notes  # type: ignore[return-value]
+
+    def _note(self, unit: Unit) -> _Note | None:
+        inside = list(within(self._parsed([unit])))
+        tags = {element.tag for element in inside}
+        if _ICC_PROFILE in tags or (_CHARACTER_SET in tags and unit.tag != _CHARACTER_SET) or unit.tag >> 16 == 0x7FE0:
+            return None
+        found = identifiers.collect_from(self._reader, inside)
+        who = (found.names, found.numbers, found.dates)
+        tag, watched = unit.tag, unit.tag in self._memo.watched
+        alone = not watched and len(inside) == 1 and not found.names and not found.dates
+        return _Note(
+            key=unit if watched else who if any(who) and not alone else None,
+            uids=found.uids,
+            numbers=found.numbers if alone else frozenset(),
+            beside=tag in _AROUND_PIXELS or tag >> 24 == 0x60,
+            special=tag in _MARKED,
+            together=tag in provenance.TAKEN_TOGETHER,
+        )
+
+    def _alone(self, numbers: frozenset[str]) -> frozenset[str]:
+        """Of numbers that single elements hold, those that nothing else in the header holds in any form."""
+        if not numbers or self._reader.codecs != _SINGLE_BYTES:
+            return frozenset()
+        header = identifiers.bare(bytes(self._data[self._head.start : self._pixels]))
+        return frozenset(number for number in numbers if identifiers.stands_alone(number, header))
+
+    def _scene(self, key: tuple[object, ...], alone: frozenset[str]) -> _Scene | None:
+        """The scene of this file, made the plain way the first time; None if its files go that way whole.
+
+        alone: numbers that stand in one element each, so that nothing else depends on them.
+        """
+        scenes = self._family.scenes
+        if key not in scenes:
+            instance = read.parse(self._data)
+            plan = policy.plan(instance, self._memo.rules, device=devices.known(instance))
+            top = [decision for decision in plan.decisions if decision.where.tag == dicom.PIXEL_DATA]
+            plain = plan.filtered or plan.likely_burned_in or not all(each.method is Method.KEEP for each in top)
+            found = identifiers.collect(instance)
+            scenes[key] = (
+                None
+                if plain
+                else _Scene(
+                    replace(plan, decisions=()),
+                    replace(found, numbers=found.numbers - alone),
+                    self._memo.pseudonymiser.subject(instance),
+                    tuple(each.rule for each in top if not each.within),
+                )
+            )
+            self._memo.scenes += 1
+        return scenes[key]
+
+    # -------------------------------------------------------------- what becomes of it
+
+    def _assembled(self, scene: _Scene, found: Identifiers, notes: list[_Note]) -> Recalled | None:
+        units, known = self._units, scene.parts
+        special = tuple([unit for unit, note in zip(units, notes, strict=True) if note.special])
+        together = tuple([unit for unit, note in zip(units, notes, strict=True) if note.together])
+        new, shifted = self._new_parts(scene, [unit for unit in units if unit not in known], frozenset(special))
+        marks = scene.marks.get(special)
+        written = [part.written for part in new.values()]
+        if marks is None:
+            marks = self._new_marks(scene, special)
+            written += marks.values()
+        parts = [new[unit] if unit in new else known[unit] for unit in units]
+        head = self._written_head(parts)
+        if not self._is_clean(scene, found, [head, *written], shifted):
+            return None
+        # Only what was searched is remembered.
+        known |= new
+        scene.marks[special] = marks
+        facts = scene.facts.get((together, special))
+        if facts is None:
+            facts = self._facts_together(parts, together, marks)
+            scene.facts[together, special] = facts
+        counts = Counter(chain(scene.pixels, *[part.rules for part in parts]))
+        return Recalled(
+            plan=scene.plan,
+            subject=self._memo.pseudonymiser.of_instance(scene.subject, self._sop_instance()),
+            header=head + self._data_set(parts, marks),
+            pixels=self._pixels,
+            rules=dict(sorted(counts.items())),
+            emptied=sum(part.emptied for part in parts),
+            source_syntax=self._head.syntax,
+            facts=provenance.combined(chain.from_iterable(part.facts for part in parts), facts),
+        )
+
+    def _new_parts(
+        self, scene: _Scene, units: Sequence[Unit], special: frozenset[Unit]
+    ) -> tuple[dict[Unit, _Part], frozenset[str]]:
+        """What units become that this scene has not seen, and the dates that may stand in them."""
+        made: dict[Unit, tuple[bytes, tuple[str, ...], int]] = {}
+        shifted: set[str] = set()
+        for unit in units:
+            elements = self._parsed([unit])
+            decisions = policy.decide(self._reader, self._memo.rules, elements)
+            acted = act(self._reader, decisions, found=scene.found, subject=scene.subject, by=self._memo.pseudonymiser)
+            written = b"" if unit in special else write.encoded(self._reader, acted.edits, elements)
+            made[unit] = (written, tuple([decision.rule for decision in decisions]), acted.emptied)
+            shifted |= acted.shifted_dates
+        facts = self._recorded({unit: written for unit, (written, _, _) in made.items()})
+        return {unit: _Part(*made[unit], facts.get(unit, ())) for unit in units}, frozenset(shifted)
+
+    def _recorded(self, written: Mapping[Unit, bytes]) -> dict[Unit, tuple[Recorded, ...]]:
+        """The facts in what units became, each by itself."""
+        telling = {unit: data for unit, data in written.items() if data and provenance.may_record(unit.tag)}
+        instance = self._written_instance(telling.values())
+        elements = instance.elements[-len(telling) :] if telling else ()
+        return {
+            unit: tuple(provenance.recorded(instance, element)) for unit, element in zip(telling, elements, strict=True)
+        }
+
+    def _written_instance(self, parts: Iterable[bytes]) -> Instance:
+        """Some parts of what is written as an instance, behind the character set that they are in."""
+        declared = self._character_set.raw if self._character_set is not None else b""
+        data = declared + b"".join(parts)
+        elements = Walker(data).part(0, len(data), explicit=self._table.explicit)
+        syntax = self._head.syntax
+        return Instance(data, tuple(elements), (), self._table.explicit, syntax, syntax)
+
+    def _new_marks(self, scene: _Scene, special: tuple[Unit, ...]) -> dict[int, bytes]:
+        """The elements that say what was done, by tag."""
+        plan, elements = scene.plan, self._parsed(special)
+        instance = self._instance([*self._reader.elements, *elements])
+        decisions = policy.decide(instance, self._memo.rules, elements)
+        acted = act(instance, decisions, found=scene.found, subject=scene.subject, by=self._memo.pseudonymiser)
+        added, appended = write.marks(
+            sorted(plan.codes),
+            instance=instance,
+            edits=acted.edits,
+            policy=plan.policy,
+            policy_digest=plan.policy_digest,
+            dates=plan.dates,
+            version=governance.__version__,
+        )
+        return {
+            tag: write.data_set(
+                self._instance([element for element in elements if element.tag == tag]),
+                acted.edits,
+                [element for element in added if element.tag == tag],
+                {tag: appended[tag]} if tag in appended else {},
+            )
+            for tag in _MARKED
+        }
+
+    def _is_clean(self, scene: _Scene, found: Identifiers, written: Sequence[bytes], shifted: frozenset[str]) -> bool:
+        """Whether nothing in what is new identifies, and nothing in what is remembered is a UID of this file."""
+        if not scene.traces.isdisjoint(identifiers.uids_looked_for(found)):
+            return False
+        new = b"".join(written)
+        codecs = self._reader.codecs
+        if identifiers.search(new, found, codecs=codecs, allowed=shifted):
+            return False
+        scene.traces |= identifiers.uids_in(new)
+        pixels = self._data[self._pixels :] if self._fragmented else b""
+        return not (pixels and identifiers.search(pixels, found, codecs=codecs))
+
+    def _facts_together(self, parts: Sequence[_Part], together: Sequence[Unit], marks: Mapping[int, bytes]) -> Facts:
+        """Facts that several elements make, from those elements as they are written."""
+        chosen = frozenset(together)
+        written = {unit.tag: part.written for unit, part in zip(self._units, parts, strict=True) if unit in chosen}
+        written |= {tag: data for tag, data in marks.items() if tag in provenance.TAKEN_TOGETHER}
+        return provenance.taken_together(self._written_instance(data for _, data in sorted(written.items())))
+
+    def _written_head(self, parts: Sequence[_Part]) -> bytes:
+        opening = {unit.tag: part.written for unit, part in zip(self._units[:OPENING], parts, strict=False)}
+        sop_class, sop_instance = (opening.get(tag, b"")[8:].strip(b"\0 ") for tag in (_SOP_CLASS, _SOP_INSTANCE))
+        return write.head(sop_class, sop_instance, self._head.syntax)
+
+    def _sop_instance(self) -> str:
+        unit = next(unit for unit in self._units[:OPENING] if unit.tag == _SOP_INSTANCE)
+        return self._reader.decode(self._parsed([unit])[0])[0]
+
+    def _data_set(self, parts: Sequence[_Part], marks: Mapping[int, bytes]) -> bytes:
+        """The header's elements in the order of their tags."""
+        pieces = [part.written for part in parts]
+        tags = [unit.tag for unit in self._units]
+        for tag in reversed(_MARKED):  # from the last, so that places stay what they are
+            pieces.insert(bisect_left(tags, tag), marks[tag])
+        return b"".join(pieces)
