@@ -25,6 +25,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
+    Select,
     Table,
     Text,
     create_engine,
@@ -217,6 +218,32 @@ def writing(engine: Engine) -> Iterator[Connection]:
             raise
     if away is not None:
         raise away
+
+
+class Question:
+    """A statement that is asked again and again, each time of what is committed by then.
+
+    It goes to the driver as it was compiled once, which takes a tenth of the time; its own
+    connection ends with it.
+    """
+
+    def __init__(self, engine: Engine, statement: Select[Any]) -> None:
+        compiled = statement.compile(engine)
+        self._sql, self._names = str(compiled), tuple(compiled.positiontup or ())
+        self._fixed = compiled.params
+        self._connection = engine.raw_connection()
+        self._cursor = self._connection.cursor()
+
+    def first(self, **values: str | bytes) -> Any:
+        """The first row for these values of the statement's `bindparam`s, or None."""
+        parameters = self._fixed | values
+        self._cursor.execute(self._sql, tuple([parameters[name] for name in self._names]))
+        return self._cursor.fetchone()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._cursor.close()
+        self._connection.close()
 
 
 def _unavailable(error: OperationalError) -> Unavailable | None:

@@ -98,17 +98,7 @@ def _values(instance: Instance, elements: Iterable[Element]) -> dict[str, set[st
     found: dict[str, set[str]] = {"PN": set(), "UI": set(), "dates": set(), "numbers": set(), "addresses": set()}
     seen: set[tuple[str, bytes, tuple[str, ...]]] = set()
     for element in elements:
-        tag, vr = element.tag, element.vr
-        if vr == "UI":
-            kind = "" if _is_class_uid(tag) else "UI"
-        elif vr in ("DA", "DT"):
-            kind = "" if tag in _DEVICE_DATES else "dates"
-        elif vr == "PN":
-            kind = "PN"
-        elif tag in _NUMBERS:
-            kind = "numbers"
-        else:
-            kind = "addresses" if tag in _ADDRESSES else ""
+        kind = kind_of(element.tag, element.vr)
         if kind:
             each = kind, instance.value(element), instance.codecs_of(element)
             if each not in seen:
@@ -117,9 +107,18 @@ def _values(instance: Instance, elements: Iterable[Element]) -> dict[str, set[st
     return found
 
 
-@lru_cache(maxsize=4096)
-def _is_class_uid(tag: int) -> bool:
-    return _CLASS_UIDS.search(dicom.keyword_of(tag)) is not None
+@lru_cache(maxsize=65536)
+def kind_of(tag: int, vr: str) -> str:
+    """The kind of identifier that an element holds in itself, or the empty string."""
+    if vr == "UI":
+        return "" if _CLASS_UIDS.search(dicom.keyword_of(tag)) else "UI"
+    if vr in ("DA", "DT"):
+        return "" if tag in _DEVICE_DATES else "dates"
+    if vr == "PN":
+        return "PN"
+    if tag in _NUMBERS:
+        return "numbers"
+    return "addresses" if tag in _ADDRESSES else ""
 
 
 def _name_parts(value: str) -> Iterator[str]:

@@ -29,23 +29,20 @@ def sources(files: Iterable[Path], limits: Limits = DEFAULT) -> Iterator[Entry]:
 
 def _one(path: Path, limits: Limits) -> Iterator[Entry]:
     name = str(path)
+    head = disk.beginning(path, _HEAD)
+    if isinstance(head, SourceOutcome):
+        yield head
+        return
+    kind = _kind(head)
+    if kind is None:
+        yield Source(printable(name), path=path)
+        return
     file = disk.opened(path)
     if isinstance(file, SourceOutcome):
         yield file
         return
     with file:
-        try:
-            head = file.read(_HEAD)
-            kind = _kind(head)
-            size = os.fstat(file.fileno()).st_size
-            file.seek(0)
-        except OSError:
-            yield unreadable(name, "file cannot be read")
-            return
-        if kind is None:
-            yield Source(printable(name), path=path)
-        else:
-            yield from _archive(printable(name), kind, file, Budget(limits, size), depth=1)
+        yield from _archive(printable(name), kind, file, Budget(limits, os.fstat(file.fileno()).st_size), depth=1)
 
 
 def _kind(head: bytes) -> str | None:

@@ -10,13 +10,14 @@ import stat
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from governance.buffers import MAPPED, Data, mapped
 from governance.datatypes import Source, SourceOutcome
 from governance.ingest.budget import DEFAULT, NO_MEMORY, unreadable
 
 Entry = Path | SourceOutcome
 
 _REFUSALS = (OSError, ValueError, RuntimeError)  # RuntimeError: links that lead to each other, or on and on
-NOT_REGULAR = "not a regular file"
+NOT_REGULAR, NOT_READ = "not a regular file", "file cannot be read"
 
 
 class Found(NamedTuple):
@@ -52,6 +53,24 @@ def regular(path: Path) -> Entry:
 
 def opened(path: Path) -> BinaryIO | SourceOutcome:
     """A regular file, open for reading."""
+    descriptor = _descriptor(path)
+    return descriptor if isinstance(descriptor, SourceOutcome) else os.fdopen(descriptor, "rb")
+
+
+def beginning(path: Path, length: int) -> bytes | SourceOutcome:
+    """The first bytes of a regular file."""
+    descriptor = _descriptor(path)
+    if isinstance(descriptor, SourceOutcome):
+        return descriptor
+    try:
+        return os.read(descriptor, length)
+    except OSError:
+        return unreadable(str(path), NOT_READ)
+    finally:
+        os.close(descriptor)
+
+
+def _descriptor(path: Path) -> int | SourceOutcome:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for its other end
     except _REFUSALS:
@@ -59,30 +78,34 @@ def opened(path: Path) -> BinaryIO | SourceOutcome:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         return unreadable(str(path), NOT_REGULAR)
-    return os.fdopen(descriptor, "rb")
+    return descriptor
 
 
-def bytes_of(source: Source) -> bytes | SourceOutcome:
-    """Everything in a source, as long as one member of an archive may be."""
+def bytes_of(source: Source) -> Data | SourceOutcome:
+    """Everything in a source, as long as one member of an archive may be; large files are mapped."""
     if source.path is None:
         return source.data or b""
-    file = opened(source.path)
-    if isinstance(file, SourceOutcome):
-        return file
+    descriptor = _descriptor(source.path)
+    if isinstance(descriptor, SourceOutcome):
+        return descriptor
     try:
-        with file:
-            size = os.fstat(file.fileno()).st_size
-            if size > DEFAULT.max_member_bytes:
-                return unreadable(source.name, "file is larger than the limits allow")
-            return _read(file, size)
+        size = os.fstat(descriptor).st_size
+        if size > DEFAULT.max_member_bytes:
+            return unreadable(source.name, "file is larger than the limits allow")
+        return mapped(descriptor) if size >= MAPPED else _read(descriptor, size)
     except OSError:
-        return unreadable(source.name, "file cannot be read")
+        return unreadable(source.name, NOT_READ)
     except MemoryError:
         return unreadable(source.name, NO_MEMORY)
+    finally:
+        os.close(descriptor)
 
 
-def _read(file: BinaryIO, size: int) -> bytes:
-    return file.read(size)
+def _read(descriptor: int, size: int) -> bytes:
+    data = os.read(descriptor, size)
+    while len(data) < size and (more := os.read(descriptor, size - len(data))):  # a signal may cut a read short
+        data += more
+    return data
 
 
 def _refused(path: Path, error: Exception) -> SourceOutcome:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from governance.datatypes import Confidential, Decision, Edits, Identifiers, Instance, Method
+from governance.datatypes import Confidential, Decision, Edits, Element, Identifiers, Instance, Method
 from governance.detect import text
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.scrub.attributes import Clean
@@ -13,11 +13,11 @@ from governance.scrub.text import replace as replace_text
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Acted(Confidential):
-    """Edits, the dates that they may contain, and how many values had to be emptied."""
+    """Edits, the dates that they may contain, and the elements whose values had to be emptied."""
 
     edits: Edits
     shifted_dates: frozenset[str]
-    emptied: int
+    emptied: frozenset[Element]
 
 
 def act(
@@ -27,9 +27,9 @@ def act(
     replaced = by.attributes(instance, decisions, subject)
     edits = scrub_attributes(instance, decisions, clean=cleaners(found, dummy=by.consistent))
     # What the plan keeps and is none of its VR.
-    kept = sum(decision.method is Method.KEEP and edits.get(decision.where) == b"" for decision in decisions)
+    kept = {each.where for each in decisions if each.method is Method.KEEP and edits.get(each.where) == b""}
     edits |= replaced.edits
-    return Acted(edits, frozenset(replaced.shifted_dates), replaced.emptied + kept)
+    return Acted(edits, frozenset(replaced.shifted_dates), frozenset(kept | replaced.emptied))
 
 
 def cleaners(found: Identifiers, *, dummy: Callable[[str], str]) -> dict[Method, Clean]:

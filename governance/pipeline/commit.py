@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from governance import audit, provenance
-from governance.database import batches, outcomes, pending, receipts, writing
+from governance.database import Question, batches, outcomes, pending, receipts, writing
 from governance.datatypes import BATCH_EVENT, Confidential, Outcome, Receipt, SourceOutcome
 from governance.keys import Keyring
 from governance.pipeline.context import Context, event, now
@@ -47,6 +47,30 @@ class Committer(Confidential):
         self._run_id = run_id
         self._project = project
         self._policy_digest = policy_digest
+        current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
+        self._by_digest = Question(
+            context.engine, select(receipts.c.path).where(current & (receipts.c.source_digest == bindparam("digest")))
+        )
+        self._by_path = Question(
+            context.engine,
+            select(
+                receipts.c.source_digest, receipts.c.policy_digest, receipts.c.sha256, receipts.c.path, receipts.c.body
+            ).where(receipts.c.path == bindparam("path"), receipts.c.superseded.is_(False)),
+        )
+        self._before = Question(
+            context.engine,
+            select(outcomes.c.run_id).where(
+                outcomes.c.sealed_source == bindparam("sealed"),
+                outcomes.c.source_digest == bindparam("digest"),
+                outcomes.c.outcome == Outcome.PUBLISHED.value,
+                outcomes.c.run_id != run_id,
+            ),
+        )
+
+    def close(self) -> None:
+        """Give its connections back."""
+        for question in (self._by_digest, self._by_path, self._before):
+            question.close()
 
     def commit(self, batch: Sequence[tuple[int, Processed]]) -> None:
         """Settle, declare, rename, record. Everything or nothing is recorded.
@@ -54,8 +78,8 @@ class Committer(Confidential):
         batch: sources in their order, each with the position of its outcome.
         """
         workspace, engine = self._context.workspace, self._context.engine
+        settled = self._settle([processed for _, processed in batch])
         with engine.connect() as connection:
-            settled = self._settle(connection, [processed for _, processed in batch])
             withdrawn = self._withdrawn(connection, settled)
         placed = list(zip([position for position, _ in batch], settled, strict=True))
         staged = {
@@ -79,51 +103,35 @@ class Committer(Confidential):
             with writing(engine) as connection:
                 connection.execute(delete(pending).where(pending.c.path.in_(withdrawn)))
 
-    def _settle(self, connection: Connection, batch: Sequence[Processed]) -> list[Settled]:
+    def _settle(self, batch: Sequence[Processed]) -> list[Settled]:
         """Give every processed source its final outcome, knowing what is curated already."""
         settled: list[Settled] = []
         curated: dict[str, tuple[str, str, str]] = {}  # path -> source digest, policy digest, sha256
         for processed in batch:
             if processed.outcome is Outcome.DUPLICATE:
-                entry = self._known(connection, processed)
+                entry = self._known(processed)
             elif processed.outcome is Outcome.PUBLISHED:
-                entry = self._new(connection, processed, curated)
+                entry = self._new(processed, curated)
             else:
                 entry = Settled(processed, processed.outcome, processed.reason)
             settled.append(entry)
         return settled
 
-    def _known(self, connection: Connection, processed: Processed) -> Settled:
-        path = connection.execute(
-            select(receipts.c.path).where(
-                receipts.c.source_digest == processed.source_digest,
-                receipts.c.project == self._project,
-                receipts.c.superseded.is_(False),
-            )
-        ).scalar_one()
+    def _known(self, processed: Processed) -> Settled:
+        (path,) = self._by_digest.first(digest=processed.source_digest)
         sealed = seal_source(self._context.keyring, processed.source)
-        before = connection.execute(
-            select(outcomes.c.run_id).where(
-                outcomes.c.sealed_source == sealed,
-                outcomes.c.source_digest == processed.source_digest,
-                outcomes.c.outcome == Outcome.PUBLISHED.value,
-                outcomes.c.run_id != self._run_id,
-            )
-        ).first()
-        if before is not None:
+        if self._before.first(sealed=sealed, digest=processed.source_digest) is not None:
             return Settled(processed, Outcome.PUBLISHED, UNCHANGED, f"curated/{path}")
         return Settled(processed, Outcome.DUPLICATE, "the same bytes as another source", f"curated/{path}")
 
-    def _new(self, connection: Connection, processed: Processed, curated: dict[str, tuple[str, str, str]]) -> Settled:
+    def _new(self, processed: Processed, curated: dict[str, tuple[str, str, str]]) -> Settled:
         receipt = processed.receipt
         assert receipt is not None
         there = curated.get(receipt.path)
         if there is None:
-            row = connection.execute(
-                select(receipts).where(receipts.c.path == receipt.path, receipts.c.superseded.is_(False))
-            ).first()
-            if row is not None and is_there(self._context.workspace.curated / row.path, row.body):
-                there = (row.source_digest, row.policy_digest, row.sha256)
+            row = self._by_path.first(path=receipt.path)
+            if row is not None and is_there(self._context.workspace.curated / row[3], row[4]):
+                there = (row[0], row[1], row[2])
         output = f"curated/{receipt.path}"
         mine = (processed.source_digest, self._policy_digest, receipt.sha256)
         if there is not None and there[0] == mine[0] and there[1] == mine[1]:
@@ -192,7 +200,7 @@ class Committer(Confidential):
             [
                 {
                     **{name: getattr(receipt, name) for name in _COLUMNS},
-                    "receipt_id": provenance.receipt_id(receipt),
+                    "receipt_id": provenance.id_of(body),
                     "batch_id": batch.batch_id,
                     "batch_index": number,
                     "superseded": False,

@@ -6,11 +6,13 @@ Every source that enters `Worker.process` leaves as one `Processed`, whatever it
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from hmac import digest as hmac_digest
 from pathlib import Path
+
+from blake3 import blake3
 
 import governance
 from governance import dicom, policy, provenance, read, write
+from governance.buffers import Data, chunks
 from governance.datatypes import (
     Added,
     Confidential,
@@ -33,7 +35,7 @@ from governance.pipeline.context import where
 from governance.pipeline.memo import Memo, Recalled
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.scrub import containers, encode, icc, regions
-from governance.storage import Staged, stage
+from governance.storage import Staged, stage, stage_copy
 
 CLEAN_PIXEL_DATA = "113101"
 ICC_PROFILE, BURNED_IN_ANNOTATION = 0x00282000, 0x00280301
@@ -69,9 +71,12 @@ class Pixels(Confidential):
     looked: bool = False
 
 
-def source_digest(keys: ProjectKeys, data: bytes | memoryview) -> str:
-    """Keyed, so that nobody without the key can test whether a file was a source."""
-    return hmac_digest(keys.digest, sha256(data).digest(), "sha256").hex()
+def source_digest(keys: ProjectKeys, data: Data) -> str:
+    """Keyed BLAKE3, so that nobody without the key can test whether a file was a source."""
+    digest = blake3(key=keys.digest)
+    for piece in chunks(data):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 class Worker(Confidential):
@@ -84,7 +89,7 @@ class Worker(Confidential):
         self._pseudonymiser = Pseudonymiser(keys)
         self._memo = Memo(rules, self._pseudonymiser)
 
-    def process(self, source: Source, data: bytes, source_digest: str) -> Processed:
+    def process(self, source: Source, data: Data, source_digest: str) -> Processed:
         """De-identify one source; what goes wrong becomes its outcome and reason."""
         try:
             return self._deidentify(source, data, source_digest)
@@ -99,7 +104,7 @@ class Worker(Confidential):
         except Exception as error:  # our bug: this source is held back, the others go on
             return Processed(source.name, Outcome.QUARANTINED, f"internal error: {where(error)}", source_digest)
 
-    def _deidentify(self, source: Source, data: bytes, source_digest: str) -> Processed:
+    def _deidentify(self, source: Source, data: Data, source_digest: str) -> Processed:
         recalled = self._memo.recall(data)
         if recalled is not None:
             return self._copied(source, data, source_digest, recalled)
@@ -150,15 +155,15 @@ class Worker(Confidential):
             staged=staged,
             codes=codes,
             rules=count_rules(decision.rule for decision in plan.decisions),
-            steps=_steps(instance.source_syntax, instance.repaired, len(plan.decisions), acted.emptied, pixels),
+            steps=_steps(instance.source_syntax, instance.repaired, len(plan.decisions), len(acted.emptied), pixels),
             facts=provenance.facts(written),
             masked_regions=len(pixels.regions),
         )
         return Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged)
 
-    def _copied(self, source: Source, data: bytes, source_digest: str, recalled: Recalled) -> Processed:
+    def _copied(self, source: Source, data: Data, source_digest: str, recalled: Recalled) -> Processed:
         """A header that the memo made and inspected, and behind it the source's own pixel data."""
-        staged = stage(self._staging, [recalled.header, memoryview(data)[recalled.pixels :]])
+        staged = stage_copy(self._staging, recalled.header, data, recalled.pixels, source.path)
         plan = recalled.plan
         receipt = self._receipt(
             recalled.subject,

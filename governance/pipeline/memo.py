@@ -58,6 +58,8 @@ _SINGLE_BYTES = dicom.encodings("ISO_IR 100")
 _MARKED = (0x00120062, 0x00120063, 0x00120064, 0x0018A001, 0x00280303)
 """What `write.marks` writes, in order, whatever the source has there."""
 
+_READ_BESIDE = {_CHARACTER_SET, _ICC_PROFILE, *_AROUND_PIXELS, *_MARKED, *provenance.TAKEN_TOGETHER}
+
 
 @dataclass(slots=True, repr=False, eq=False)
 class _Note(Confidential):
@@ -74,6 +76,9 @@ class _Note(Confidential):
     """Whether marks are written in its place."""
     together: bool = False
     """Whether it makes facts together with others."""
+
+
+_SILENT = _Note()
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -248,7 +253,12 @@ class _File(Confidential):
         return None if None in notes else notes  # type: ignore[return-value]
 
     def _note(self, unit: Unit) -> _Note | None:
-        inside = list(within(self._parsed([unit])))
+        elements = self._parsed([unit])
+        only = elements[0]
+        read = unit.tag in _READ_BESIDE or unit.tag in self._memo.watched or unit.tag >> 24 in (0x60, 0x7F)
+        if not read and only.items is None and only.creator is None and not identifiers.kind_of(only.tag, only.vr):
+            return _SILENT
+        inside = list(within(elements))
         tags = {element.tag for element in inside}
         if _ICC_PROFILE in tags or (_CHARACTER_SET in tags and unit.tag != _CHARACTER_SET) or unit.tag >> 16 == 0x7FE0:
             return None
@@ -336,17 +346,24 @@ class _File(Confidential):
         self, scene: _Scene, units: Sequence[Unit], special: frozenset[Unit]
     ) -> tuple[dict[Unit, _Part], frozenset[str]]:
         """What units become that this scene has not seen, and the dates that may stand in them."""
-        made: dict[Unit, tuple[bytes, tuple[str, ...], int]] = {}
-        shifted: set[str] = set()
-        for unit in units:
-            elements = self._parsed([unit])
-            decisions = policy.decide(self._reader, self._memo.rules, elements)
-            acted = act(self._reader, decisions, found=scene.found, subject=scene.subject, by=self._memo.pseudonymiser)
-            written = b"" if unit in special else write.encoded(self._reader, acted.edits, elements)
-            made[unit] = (written, tuple([decision.rule for decision in decisions]), acted.emptied)
-            shifted |= acted.shifted_dates
-        facts = self._recorded({unit: written for unit, (written, _, _) in made.items()})
-        return {unit: _Part(*made[unit], facts.get(unit, ())) for unit in units}, frozenset(shifted)
+        decisions = policy.decide(self._reader, self._memo.rules, self._parsed(units))
+        acted = act(self._reader, decisions, found=scene.found, subject=scene.subject, by=self._memo.pseudonymiser)
+        rules: dict[Unit, list[str]] = {unit: [] for unit in units}
+        emptied = dict.fromkeys(units, 0)
+        owners = {element: unit for unit in units for element in self._parsed([unit])}
+        unit = None
+        for decision in decisions:
+            unit = owners.get(decision.where, unit)  # what lies inside comes behind it
+            assert unit is not None
+            rules[unit].append(decision.rule)
+            emptied[unit] += decision.where in acted.emptied
+        written = {
+            unit: b"" if unit in special else write.encoded(self._reader, acted.edits, self._parsed([unit]))
+            for unit in units
+        }
+        facts = self._recorded(written)
+        parts = {unit: _Part(written[unit], tuple(rules[unit]), emptied[unit], facts.get(unit, ())) for unit in units}
+        return parts, acted.shifted_dates
 
     def _recorded(self, written: Mapping[Unit, bytes]) -> dict[Unit, tuple[Recorded, ...]]:
         """The facts in what units became, each by itself."""
@@ -411,8 +428,13 @@ class _File(Confidential):
 
     def _written_head(self, parts: Sequence[_Part]) -> bytes:
         opening = {unit.tag: part.written for unit, part in zip(self._units[:OPENING], parts, strict=False)}
-        sop_class, sop_instance = (opening.get(tag, b"")[8:].strip(b"\0 ") for tag in (_SOP_CLASS, _SOP_INSTANCE))
+        sop_class, sop_instance = (self._value(opening.get(tag, b"")) for tag in (_SOP_CLASS, _SOP_INSTANCE))
         return write.head(sop_class, sop_instance, self._head.syntax)
+
+    def _value(self, written: bytes) -> bytes:
+        """The UID in one element as it is written."""
+        is_long = self._table.explicit and written[4:6].decode("latin-1") in dicom.LONG_VRS
+        return written[12 if is_long else 8 :].strip(b"\0 ")
 
     def _sop_instance(self) -> str:
         unit = next(unit for unit in self._units[:OPENING] if unit.tag == _SOP_INSTANCE)

@@ -5,6 +5,8 @@ not survive a fork. Keys reach them through the pipe that starts them, not throu
 arguments or the environment.
 """
 
+import gc
+import json
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -18,10 +20,10 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, select
+from sqlalchemy import bindparam, select
 
-from governance import ingest, policy, provenance
-from governance.database import open_database, receipts
+from governance import ingest, policy
+from governance.database import Question, open_database, receipts
 from governance.datatypes import Confidential, Outcome, Source, SourceOutcome
 from governance.errors import Misconfigured, Unavailable
 from governance.keys import ProjectKeys
@@ -57,13 +59,18 @@ class _Process(Confidential):
     """What one worker process holds."""
 
     worker: Worker
-    engine: Engine
-    policy_digest: str
-    project: str
+    known: Question
     curated: Path
+    settled: bool = False
 
     def run(self, chunk: Chunk) -> list[Processed]:
-        return [self._one(entry) for entry in chunk]
+        done = [self._one(entry) for entry in chunk]
+        if chunk and not self.settled:
+            # What is loaded by now stays; the collector need not look at it again and again.
+            gc.collect()
+            gc.freeze()
+            self.settled = True
+        return done
 
     def _one(self, entry: Entry) -> Processed:
         if isinstance(entry, SourceOutcome):
@@ -78,21 +85,14 @@ class _Process(Confidential):
 
     def _known(self, digest: str) -> bool:
         """Whether the same bytes are curated under the same policy already: nothing is done twice."""
-        with self.engine.connect() as connection:
-            known = select(receipts.c.path, receipts.c.body).where(
-                receipts.c.source_digest == digest,
-                receipts.c.project == self.project,
-                receipts.c.policy_digest == self.policy_digest,
-                receipts.c.superseded.is_(False),
-            )
-            row = connection.execute(known).first()
-        return row is not None and is_there(self.curated / row.path, row.body)
+        row = self.known.first(digest=digest)
+        return row is not None and is_there(self.curated / row[0], row[1])
 
 
 def is_there(curated: Path, receipt: bytes) -> bool:
     """Whether the object of a receipt is where it was put, as long as it was; one that is not is made again."""
     try:
-        return curated.stat().st_size == provenance.from_json(receipt).size
+        return bool(curated.stat().st_size == json.loads(receipt)["size"])
     except FileNotFoundError:
         return False
 
@@ -118,7 +118,13 @@ def _end_with_parent() -> None:
 
 def _make(job: Job) -> _Process:
     worker = Worker(rules=job.rules, keys=job.keys, staging=job.staging)
-    return _Process(worker, open_database(job.database), job.rules.digest, job.keys.project, job.curated)
+    known = select(receipts.c.path, receipts.c.body).where(
+        receipts.c.source_digest == bindparam("digest"),
+        receipts.c.project == job.keys.project,
+        receipts.c.policy_digest == job.rules.digest,
+        receipts.c.superseded.is_(False),
+    )
+    return _Process(worker, Question(open_database(job.database), known), job.curated)
 
 
 def _run(chunk: Chunk) -> list[Processed]:
@@ -149,8 +155,9 @@ def process_all(
     job = Job(workspace.database_path, workspace.staging, workspace.curated, rules, keys)
     if processes == 0:
         process = _make(job)
-        for chunk in _chunks(entries):
-            yield from process.run(chunk)
+        with closing(process.known):
+            for chunk in _chunks(entries):
+                yield from process.run(chunk)
         return
     with closing(_Pool(processes, job)) as pool:
         yield from pool.results(_chunks(entries))

@@ -9,6 +9,7 @@ import json
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -136,9 +137,10 @@ def process(context: Context, run_id: str, number: int, *, processes: int, on_pr
     keys = context.keyring.project(run.project)
     results = _counted(process_all(context, entries, rules=rules, keys=keys, processes=processes), on_progress)
     count = 0
-    while batch := list(islice(results, BATCH)):
-        committer.commit([(positions.popleft(), processed) for processed in batch])
-        count += len(batch)
+    with closing(committer):
+        while batch := list(islice(results, BATCH)):
+            committer.commit([(positions.popleft(), processed) for processed in batch])
+            count += len(batch)
     with writing(context.engine) as connection:
         mine = (shards.c.run_id == run_id) & (shards.c.number == number)
         connection.execute(update(shards).where(mine).values(done=True))

@@ -26,7 +26,7 @@ from governance.provenance.facts import (
     recorded,
     taken_together,
 )
-from governance.provenance.receipts import from_json, receipt_id, to_json
+from governance.provenance.receipts import from_json, id_of, receipt_id, to_json
 
 __all__ = [
     "TAKEN_TOGETHER",
@@ -38,6 +38,7 @@ __all__ = [
     "combined",
     "facts",
     "from_json",
+    "id_of",
     "may_record",
     "prove",
     "receipt_id",

@@ -64,7 +64,7 @@ class Replaced(Confidential):
 
     edits: Edits
     shifted_dates: set[str]
-    emptied: int = 0
+    emptied: set[Element]
 
 
 class Pseudonymiser(Confidential):
@@ -115,7 +115,7 @@ class Pseudonymiser(Confidential):
     def attributes(self, instance: Instance, decisions: Iterable[Decision], subject: Subject) -> Replaced:
         """Edits for every replacing decision; keeping and removing ones are not ours."""
         shift = DateShift.derive(self._keys.shift, patient_id=subject.patient_id)
-        replaced = Replaced(edits={}, shifted_dates=set())
+        replaced = Replaced(edits={}, shifted_dates=set(), emptied=set())
         for decision in decisions:
             if decision.method is Method.DUMMY:
                 replaced.edits[decision.where] = self._dummy(instance, decision.where)
@@ -131,7 +131,7 @@ class Pseudonymiser(Confidential):
         try:
             values = [act(value, element, subject, shift) for value in originals]
         except UnshiftableDate:
-            replaced.emptied += 1
+            replaced.emptied.add(element)
             needed = decision.method is Method.SHIFT_OR_DUMMY
             replaced.edits[element] = self._dummy(instance, element) if needed else b""
             return

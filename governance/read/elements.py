@@ -51,6 +51,13 @@ Nested = tuple[str, int, int, tuple[Item, ...] | None]
 """VR, end of value, end of element, items."""
 
 
+_STRUCTS = {
+    big_endian: (Struct(order + "HH2sH"), Struct(order + "HHI"), Struct(order + "I"))
+    for big_endian, order in ((False, "<"), (True, ">"))
+}
+"""Explicit header, implicit header, and a length alone, by byte order."""
+
+
 class Misfit(Unreadable):
     """The bytes do not follow the encoding; another way to read them may still fit."""
 
@@ -87,15 +94,12 @@ class Walker(Confidential):
     """
 
     def __init__(self, buffer: bytes | memoryview, *, big_endian: bool = False, lenient: bool = False) -> None:
-        order = ">" if big_endian else "<"
         self.fragments: Fragments = ()
         self._buffer = buffer
         self._big_endian = big_endian
         self._lenient = lenient
         self._budget = MAX_ELEMENTS
-        self._explicit_header = Struct(order + "HH2sH")
-        self._implicit_header = Struct(order + "HHI")
-        self._length = Struct(order + "I")
+        self._explicit_header, self._implicit_header, self._length = _STRUCTS[big_endian]
 
     def data_set(self, start: int, *, explicit: bool) -> tuple[list[Element], int]:
         """The elements from `start` on, and where the last one ends.
