@@ -65,28 +65,28 @@ def stage(staging: Path, parts: Iterable[Data]) -> Staged:
     return Staged(path, digest.hexdigest(), size)
 
 
-def stage_copy(staging: Path, head: bytes, data: Data, start: int, source: Path | None) -> Staged:
+def stage_copy(staging: Path, head: bytes, data: Data, start: int) -> Staged:
     """Write `head` and behind it `data` from `start` on, read it back, and hash what is there.
-
-    source: the file whose bytes `data` are; the system then copies them itself, which takes half the time.
 
     Raises:
         Leak: the file does not read back as it was written.
         Unavailable: the disk is full.
     """
-    rest = memoryview(data)[start:]
+    parts = (memoryview(head), memoryview(data)[start:])
+    digest, place = sha256(), 0
     with _new(staging) as (path, descriptor):
-        _write(descriptor, memoryview(head))
-        if source is None or not _copy(source, descriptor, start, len(rest)):
-            _write_from(descriptor, len(head), rest)
-        digest = _read_back(descriptor, head, rest)
-        if digest is None:  # the source has changed since it was read
-            _write_from(descriptor, len(head), rest)
-            digest = _read_back(descriptor, head, rest)
-        if digest is None:
-            raise Leak("the staged file does not read back as written")
+        for part in parts:
+            for piece in chunks(part):
+                _write(descriptor, piece)
+        for part in parts:
+            for piece in chunks(part):
+                found = os.pread(descriptor, len(piece), place)
+                if not (len(found) == len(piece) and found.startswith(piece)):
+                    raise Leak("the staged file does not read back as written")
+                digest.update(found)
+                place += len(found)
         os.fsync(descriptor)
-    return Staged(path, digest, len(head) + len(rest))
+    return Staged(path, digest.hexdigest(), place)
 
 
 @contextmanager
@@ -118,49 +118,6 @@ def _new(staging: Path) -> Iterator[tuple[Path, int]]:
 def _write(descriptor: int, data: memoryview) -> None:
     while data:
         data = data[os.write(descriptor, data) :]
-
-
-def _write_from(descriptor: int, place: int, data: memoryview) -> None:
-    """Write `data` at `place`, and nothing behind it."""
-    os.ftruncate(descriptor, place)
-    os.lseek(descriptor, place, os.SEEK_SET)
-    for piece in chunks(data):
-        _write(descriptor, piece)
-
-
-def _copy(source: Path, descriptor: int, start: int, size: int) -> bool:
-    """Whether the system copied `size` bytes of a file behind what is written."""
-    try:
-        origin = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        while size:
-            copied = os.copy_file_range(origin, descriptor, size, start)
-            if not copied:
-                return False
-            start, size = start + copied, size - copied
-    except OSError as error:
-        if error.errno in FULL:
-            raise
-        return False  # between file systems, or none that can
-    finally:
-        os.close(origin)
-    return True
-
-
-def _read_back(descriptor: int, head: bytes, rest: memoryview) -> str | None:
-    """The SHA-256 of the file, hexadecimal, if it holds these bytes and no more."""
-    if os.fstat(descriptor).st_size != len(head) + len(rest):
-        return None
-    digest, place = sha256(), 0
-    for expected in (memoryview(head), *chunks(rest)):
-        found = os.pread(descriptor, len(expected), place)
-        if len(found) != len(expected) or not found.startswith(expected):
-            return None
-        digest.update(found)
-        place += len(found)
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,7 +163,7 @@ class Worker(Confidential):
 
     def _copied(self, source: Source, data: Data, source_digest: str, recalled: Recalled) -> Processed:
         """A header that the memo made and inspected, and behind it the source's own pixel data."""
-        staged = stage_copy(self._staging, recalled.header, data, recalled.pixels, source.path)
+        staged = stage_copy(self._staging, recalled.header, data, recalled.pixels)
         plan = recalled.plan
         receipt = self._receipt(
             recalled.subject,
