@@ -100,6 +100,8 @@ class _Scene(Confidential):
     subject: Subject
     pixels: tuple[str, ...]
     """The rules that keep PixelData."""
+    frame: Instance
+    """The attributes around it, apart from any file."""
     parts: dict[Unit, _Part] = field(default_factory=dict)
     traces: set[bytes] = field(default_factory=set)
     """What in all parts and marks reads like a UID."""
@@ -111,6 +113,8 @@ class _Scene(Confidential):
 class _Family(Confidential):
     """One SOP class in one character set."""
 
+    codecs: tuple[str, ...]
+    iod: str
     notes: dict[Unit, _Note | None] = field(default_factory=dict)
     """None: files that hold this unit go the plain way."""
     scenes: dict[tuple[object, ...], _Scene | None] = field(default_factory=dict)
@@ -140,11 +144,12 @@ class Memo(Confidential):
         self.rules = rules
         self.pseudonymiser = pseudonymiser
         self.watched = _OF_SCENE | devices.attributes() | rules.watched
+        self.read_apart = self.watched | _READ_BESIDE
         self._forget()
 
     def _forget(self) -> None:
         self._units = {explicit: Units(explicit=explicit) for explicit in (True, False)}
-        self._families: dict[tuple[bool, str, Unit | None, Unit | None], _Family] = {}
+        self.families: dict[tuple[bool, str, Unit | None, Unit | None], _Family] = {}
         self.scenes = 0
 
     def recall(self, data: bytes | memoryview) -> Recalled | None:
@@ -172,10 +177,6 @@ class Memo(Confidential):
             return None
         return _File(self, units, data, head, *header).recalled()
 
-    def family(self, key: tuple[bool, str, Unit | None, Unit | None]) -> _Family:
-        """What is known of one encoding, transfer syntax, character set and SOP class."""
-        return self._families.setdefault(key, _Family())
-
 
 class _File(Confidential):
     """One file on its way through the memo."""
@@ -194,13 +195,18 @@ class _File(Confidential):
         self._units, self._starts, self._pixels = units, starts, pixels
         opening = {unit.tag: unit for unit in units[:OPENING] if unit.tag in (_CHARACTER_SET, _SOP_CLASS)}
         self._character_set = opening.get(_CHARACTER_SET)
-        self._sop_class = opening.get(_SOP_CLASS)
-        self._family = memo.family((table.explicit, head.syntax, self._character_set, self._sop_class))
+        key = (table.explicit, head.syntax, self._character_set, opening.get(_SOP_CLASS))
         self._fragmented = False
         self._elements: dict[Unit, list[Element]] = {}
         self._places = dict(zip(units, starts, strict=True))
+        family = memo.families.get(key)
+        if family is None:
+            said = self._instance(self._parsed(opening.values()))
+            family = memo.families[key] = _Family(said.codecs, policy.iod_of(said))
+        self._family = family
         # Enough to decode and to decide on any element of this file.
-        self._reader = self._instance(self._parsed(opening.values()))
+        self._reader = self._instance(())
+        self._reader.codecs = family.codecs
 
     def recalled(self) -> Recalled | None:
         notes = self._notes()
@@ -208,15 +214,19 @@ class _File(Confidential):
         if notes is None or pixels is None:
             return None
         element, fragments = pixels
-        beside = self._parsed(unit for unit, note in zip(self._units, notes, strict=True) if note.beside)
-        instance = self._instance([*beside, element], fragments)
         numbers = frozenset().union(*[note.numbers for note in notes if note.numbers])
         alone = self._alone(numbers)
         scene = self._scene((numbers - alone, *[note.key for note in notes if note.key is not None]), alone)
-        if scene is None or containers.clean(instance) is not None:
+        if scene is None:
+            return None
+        if fragments or element.tag != dicom.PIXEL_DATA or element.start == element.stop:
+            beside = self._parsed(unit for unit, note in zip(self._units, notes, strict=True) if note.beside)
+            if containers.clean(self._instance([*beside, element], fragments)) is not None:
+                return None
+        elif not containers.is_clean(scene.frame, memoryview(self._data)[element.start : element.stop]):
             return None
         uids = frozenset().union(*[note.uids for note in notes if note.uids])
-        found = replace(scene.found, uids=uids | identifiers.collect_from(instance, self._head.meta).uids)
+        found = replace(scene.found, uids=uids | identifiers.collect_from(self._reader, self._head.meta).uids)
         self._fragmented = bool(fragments)
         recalled = self._assembled(scene, found, notes)
         if recalled is None or not alone:
@@ -254,26 +264,33 @@ class _File(Confidential):
 
     def _note(self, unit: Unit) -> _Note | None:
         elements = self._parsed([unit])
-        only = elements[0]
-        read = unit.tag in _READ_BESIDE or unit.tag in self._memo.watched or unit.tag >> 24 in (0x60, 0x7F)
-        if not read and only.items is None and only.creator is None and not identifiers.kind_of(only.tag, only.vr):
+        only = elements[0] if len(elements) == 1 else None
+        watched = unit.tag in self._memo.watched
+        plain = (
+            only is not None and only.items is None and only.creator is None and unit.tag not in self._memo.read_apart
+        )
+        if plain and only is not None and unit.tag >> 24 < 0x60 and not identifiers.kind_of(only.tag, only.vr):
             return _SILENT
+        tags = {element.tag for element in elements}
         inside = list(within(elements))
-        tags = {element.tag for element in inside}
-        if _ICC_PROFILE in tags or (_CHARACTER_SET in tags and unit.tag != _CHARACTER_SET) or unit.tag >> 16 == 0x7FE0:
+        nested = {element.tag for element in inside} - (tags if unit is self._character_set else set())
+        if _ICC_PROFILE in nested or _CHARACTER_SET in nested or any(tag >> 16 == 0x7FE0 for tag in tags):
             return None
         found = identifiers.collect_from(self._reader, inside)
         who = (found.names, found.numbers, found.dates)
-        tag, watched = unit.tag, unit.tag in self._memo.watched
-        alone = not watched and len(inside) == 1 and not found.names and not found.dates
+        alone = plain and not found.names and not found.dates
         return _Note(
             key=unit if watched else who if any(who) and not alone else None,
             uids=found.uids,
             numbers=found.numbers if alone else frozenset(),
-            beside=tag in _AROUND_PIXELS or tag >> 24 == 0x60,
-            special=tag in _MARKED,
-            together=tag in provenance.TAKEN_TOGETHER,
+            beside=any(tag in _AROUND_PIXELS or tag >> 24 == 0x60 for tag in tags),
+            special=unit.tag in _MARKED,
+            together=unit.tag in provenance.TAKEN_TOGETHER,
         )
+
+    def _frame(self) -> Instance:
+        """The attributes around the pixels, which every file of a scene shares."""
+        return self._written_instance([unit.raw for unit in self._units if unit.tag in _AROUND_PIXELS])
 
     def _alone(self, numbers: frozenset[str]) -> frozenset[str]:
         """Of numbers that single elements hold, those that nothing else in the header holds in any form."""
@@ -302,6 +319,7 @@ class _File(Confidential):
                     replace(found, numbers=found.numbers - alone),
                     self._memo.pseudonymiser.subject(instance),
                     tuple(each.rule for each in top if not each.within),
+                    self._frame(),
                 )
             )
             self._memo.scenes += 1
@@ -346,7 +364,7 @@ class _File(Confidential):
         self, scene: _Scene, units: Sequence[Unit], special: frozenset[Unit]
     ) -> tuple[dict[Unit, _Part], frozenset[str]]:
         """What units become that this scene has not seen, and the dates that may stand in them."""
-        decisions = policy.decide(self._reader, self._memo.rules, self._parsed(units))
+        decisions = policy.decide(self._reader, self._memo.rules, self._parsed(units), iod=self._family.iod)
         acted = act(self._reader, decisions, found=scene.found, subject=scene.subject, by=self._memo.pseudonymiser)
         rules: dict[Unit, list[str]] = {unit: [] for unit in units}
         emptied = dict.fromkeys(units, 0)
@@ -376,17 +394,20 @@ class _File(Confidential):
 
     def _written_instance(self, parts: Iterable[bytes]) -> Instance:
         """Some parts of what is written as an instance, behind the character set that they are in."""
-        declared = self._character_set.raw if self._character_set is not None else b""
-        data = declared + b"".join(parts)
+        data = self._declared() + b"".join(parts)
         elements = Walker(data).part(0, len(data), explicit=self._table.explicit)
         syntax = self._head.syntax
         return Instance(data, tuple(elements), (), self._table.explicit, syntax, syntax)
 
+    def _declared(self) -> bytes:
+        return b"" if self._character_set is None else self._character_set.raw
+
     def _new_marks(self, scene: _Scene, special: tuple[Unit, ...]) -> dict[int, bytes]:
         """The elements that say what was done, by tag."""
         plan, elements = scene.plan, self._parsed(special)
-        instance = self._instance([*self._reader.elements, *elements])
-        decisions = policy.decide(instance, self._memo.rules, elements)
+        instance = self._instance(elements)
+        instance.codecs = self._family.codecs
+        decisions = policy.decide(instance, self._memo.rules, elements, iod=self._family.iod)
         acted = act(instance, decisions, found=scene.found, subject=scene.subject, by=self._memo.pseudonymiser)
         added, appended = write.marks(
             sorted(plan.codes),

@@ -11,8 +11,9 @@ plan        every element at every depth
 explain     why, for a person
 """
 
+from governance.policy.classes import iod_of
 from governance.policy.explain import Explanation, explain
 from governance.policy.plan import decide, plan
 from governance.policy.rules import Rules, load, loads, profiles
 
-__all__ = ["Explanation", "Rules", "decide", "explain", "load", "loads", "plan", "profiles"]
+__all__ = ["Explanation", "Rules", "decide", "explain", "iod_of", "load", "loads", "plan", "profiles"]

@@ -35,7 +35,7 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
     decisions: tuple[Decision, ...] = ()
     if not filtered:
         classes.refuse_uncovered(instance, iod, rules)
-        decisions = tuple(decide(instance, rules, instance.elements))
+        decisions = tuple(decide(instance, rules, instance.elements, iod=iod))
     likely = bool(device) or classes.text_is_likely(instance, iod)
     return Plan(
         policy=rules.name,
@@ -49,15 +49,15 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
     )
 
 
-def decide(instance: Instance, rules: Rules, elements: Sequence[Element]) -> list[Decision]:
+def decide(instance: Instance, rules: Rules, elements: Sequence[Element], *, iod: str) -> list[Decision]:
     """Decide on some of the top-level elements of an instance that the policy covers, and all that is in them.
 
-    Private elements of one group come together: the one that reserves a block stays only with what it holds.
+    iod: of the instance, as `iod_of` has it. Private elements of one group come together: the one
+    that reserves a block stays only with what it holds.
 
     Raises:
         Undecided: their nesting has no end.
     """
-    iod = classes.iod_of(instance)
     walk = _Walk(instance, rules, iod)
     walk.elements(elements, "", Place(iod, "", ""), 0)
     return walk.decisions

@@ -79,6 +79,17 @@ def clean(instance: Instance) -> Cleaned | None:
     return Cleaned(new, added, [Step("clean containers", "governance", _version(), {"dropped": labels})])
 
 
+def is_clean(instance: Instance, pixels: memoryview) -> bool:
+    """Whether `clean` would leave native pixel data as it is. instance: the attributes around it are enough.
+
+    Raises:
+        Refused: a header that contradicts the pixels.
+    """
+    dropped: Dropped = set()
+    _native(instance, pixels, _frame_count(instance), dropped)
+    return not dropped
+
+
 def stray_tables(instance: Instance) -> list[Element]:
     """Offset tables without frames to point at; and always the optional total length, which cleaning may change."""
     tags = (_TOTAL,) if instance.fragments else (_OFFSETS, _LENGTHS, _TOTAL)
