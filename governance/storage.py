@@ -15,7 +15,7 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,15 +54,17 @@ def stage(staging: Path, parts: Iterable[Data]) -> Staged:
     Raises:
         Unavailable: the disk is full.
     """
-    digest, size = sha256(), 0
-    with _new(staging) as (path, descriptor):
+
+    def write(descriptor: int) -> tuple[str, int]:
+        digest, size = sha256(), 0
         for part in parts:
             for piece in chunks(part):
                 digest.update(piece)
                 _write(descriptor, piece)
             size += len(part)
-        os.fsync(descriptor)
-    return Staged(path, digest.hexdigest(), size)
+        return digest.hexdigest(), size
+
+    return _staged(staging, write)
 
 
 def stage_copy(staging: Path, head: bytes, data: Data, start: int) -> Staged:
@@ -73,8 +75,9 @@ def stage_copy(staging: Path, head: bytes, data: Data, start: int) -> Staged:
         Unavailable: the disk is full.
     """
     parts = (memoryview(head), memoryview(data)[start:])
-    digest, place = sha256(), 0
-    with _new(staging) as (path, descriptor):
+
+    def write(descriptor: int) -> tuple[str, int]:
+        digest, place = sha256(), 0
         for part in parts:
             for piece in chunks(part):
                 _write(descriptor, piece)
@@ -85,22 +88,19 @@ def stage_copy(staging: Path, head: bytes, data: Data, start: int) -> Staged:
                     raise Leak("the staged file does not read back as written")
                 digest.update(found)
                 place += len(found)
-        os.fsync(descriptor)
-    return Staged(path, digest.hexdigest(), place)
+        return digest.hexdigest(), place
+
+    return _staged(staging, write)
 
 
-@contextmanager
-def _new(staging: Path) -> Iterator[tuple[Path, int]]:
-    """A new file, open to write and read; it is gone if anything goes wrong.
-
-    Raises:
-        Unavailable: the disk is full.
-    """
+def _staged(staging: Path, write: Callable[[int], tuple[str, int]]) -> Staged:
+    """A new file with what `write` writes to it, on the disk when this returns; gone if anything goes wrong."""
     path = staging / secrets.token_hex(16)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     full = False
     try:
-        yield path, descriptor
+        digest, size = write(descriptor)
+        os.fsync(descriptor)
     except OSError as error:
         path.unlink(missing_ok=True)
         full = error.errno in FULL
@@ -113,6 +113,7 @@ def _new(staging: Path) -> Iterator[tuple[Path, int]]:
         os.close(descriptor)
     if full:
         raise Unavailable("the disk of the workspace is full")
+    return Staged(path, digest, size)
 
 
 def _write(descriptor: int, data: memoryview) -> None:

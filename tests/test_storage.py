@@ -250,8 +250,8 @@ def test_a_source_that_breaks_off_leaves_nothing(workspace: Workspace) -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")
 def test_a_full_disk_is_for_later(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Path.open
-    monkeypatch.setattr(Path, "open", lambda path, mode, **options: real(Path("/dev/full"), "wb", **options))
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda _path, _flags, _mode: real("/dev/full", os.O_WRONLY))
 
     with pytest.raises(Unavailable, match="full") as refusal:
         workspace.stage([b"x"])

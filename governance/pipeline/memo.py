@@ -2,8 +2,8 @@
 
 A file of a series differs from its neighbour in a few elements. What the plain way (`instance`)
 makes of an element is a function of the element's own bytes and of what its file says beside
-it: SOP class and character set (a `_Family`), and whose it is, of which day, what kind of image
-(a `_Scene`). So it is made once in each scene, by the same stages, and copied from then on. What
+it: SOP class and character set (a `Family`), and whose it is, of which day, what kind of image
+(a `Scene`). So it is made once in each scene, by the same stages, and copied from then on. What
 no memo holds is made by those stages, and searched; where anything is out of the ordinary, the
 plain way does the whole file.
 """
@@ -11,7 +11,7 @@ plain way does the whole file.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import governance
@@ -20,6 +20,7 @@ from governance.datatypes import Confidential, Element, Facts, Identifiers, Inst
 from governance.detect import devices, identifiers
 from governance.errors import Refused, Unreadable
 from governance.pipeline.acting import act
+from governance.pipeline.scenes import SILENT, Family, Note, Part, Scene
 from governance.provenance import Recorded
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.read.elements import Walker
@@ -61,65 +62,6 @@ _MARKED = (0x00120062, 0x00120063, 0x00120064, 0x0018A001, 0x00280303)
 _READ_BESIDE = {_CHARACTER_SET, _ICC_PROFILE, *_AROUND_PIXELS, *_MARKED, *provenance.TAKEN_TOGETHER}
 
 
-@dataclass(slots=True, repr=False, eq=False)
-class _Note(Confidential):
-    """What a unit says by itself, in one family."""
-
-    key: object = None
-    """What of it the scene depends on: the unit itself, the identifiers in it, or nothing."""
-    uids: frozenset[str] = frozenset()
-    numbers: frozenset[str] = frozenset()
-    """Those that it may hold alone: the scene depends on them only if other units hold them too."""
-    beside: bool = False
-    """Whether other parts of the work read it in each file."""
-    special: bool = False
-    """Whether marks are written in its place."""
-    together: bool = False
-    """Whether it makes facts together with others."""
-
-
-_SILENT = _Note()
-
-
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
-class _Part(Confidential):
-    """What a unit became in one scene."""
-
-    written: bytes
-    rules: tuple[str, ...]
-    emptied: int
-    facts: tuple[Recorded, ...]
-
-
-@dataclass(slots=True, repr=False, eq=False)
-class _Scene(Confidential):
-    """One patient, study, series and kind of image, and what units became in it."""
-
-    plan: Plan
-    found: Identifiers
-    subject: Subject
-    pixels: tuple[str, ...]
-    """The rules that keep PixelData."""
-    frame: Instance
-    """The attributes around it, apart from any file."""
-    parts: dict[Unit, _Part] = field(default_factory=dict)
-    traces: set[bytes] = field(default_factory=set)
-    """What in all parts and marks reads like a UID."""
-    marks: dict[tuple[Unit, ...], dict[int, bytes]] = field(default_factory=dict)
-    facts: dict[tuple[tuple[Unit, ...], tuple[Unit, ...]], Facts] = field(default_factory=dict)
-
-
-@dataclass(slots=True, repr=False, eq=False)
-class _Family(Confidential):
-    """One SOP class in one character set."""
-
-    codecs: tuple[str, ...]
-    iod: str
-    notes: dict[Unit, _Note | None] = field(default_factory=dict)
-    """None: files that hold this unit go the plain way."""
-    scenes: dict[tuple[object, ...], _Scene | None] = field(default_factory=dict)
-
-
 @dataclass(slots=True, repr=False)
 class Recalled(Confidential):
     """A header made from memory, inspected, and what goes behind it unchanged."""
@@ -149,7 +91,7 @@ class Memo(Confidential):
 
     def _forget(self) -> None:
         self._units = {explicit: Units(explicit=explicit) for explicit in (True, False)}
-        self.families: dict[tuple[bool, str, Unit | None, Unit | None], _Family] = {}
+        self.families: dict[tuple[bool, str, Unit | None, Unit | None], Family] = {}
         self.scenes = 0
 
     def recall(self, data: bytes | memoryview) -> Recalled | None:
@@ -202,7 +144,7 @@ class _File(Confidential):
         family = memo.families.get(key)
         if family is None:
             said = self._instance(self._parsed(opening.values()))
-            family = memo.families[key] = _Family(said.codecs, policy.iod_of(said))
+            family = memo.families[key] = Family(said.codecs, policy.iod_of(said))
         self._family = family
         # Enough to decode and to decide on any element of this file.
         self._reader = self._instance(())
@@ -253,7 +195,7 @@ class _File(Confidential):
 
     # ------------------------------------------------------------------ what a unit says
 
-    def _notes(self) -> list[_Note] | None:
+    def _notes(self) -> list[Note] | None:
         """What each unit says by itself; None if one is for the plain way."""
         known = self._family.notes
         for unit in self._units:
@@ -262,7 +204,7 @@ class _File(Confidential):
         notes = [known[unit] for unit in self._units]
         return None if None in notes else notes  # type: ignore[return-value]
 
-    def _note(self, unit: Unit) -> _Note | None:
+    def _note(self, unit: Unit) -> Note | None:
         elements = self._parsed([unit])
         only = elements[0] if len(elements) == 1 else None
         watched = unit.tag in self._memo.watched
@@ -270,7 +212,7 @@ class _File(Confidential):
             only is not None and only.items is None and only.creator is None and unit.tag not in self._memo.read_apart
         )
         if plain and only is not None and unit.tag >> 24 < 0x60 and not identifiers.kind_of(only.tag, only.vr):
-            return _SILENT
+            return SILENT
         tags = {element.tag for element in elements}
         inside = list(within(elements))
         nested = {element.tag for element in inside} - (tags if unit is self._character_set else set())
@@ -279,7 +221,7 @@ class _File(Confidential):
         found = identifiers.collect_from(self._reader, inside)
         who = (found.names, found.numbers, found.dates)
         alone = plain and not found.names and not found.dates
-        return _Note(
+        return Note(
             key=unit if watched else who if any(who) and not alone else None,
             uids=found.uids,
             numbers=found.numbers if alone else frozenset(),
@@ -299,7 +241,7 @@ class _File(Confidential):
         header = identifiers.bare(bytes(self._data[self._head.start : self._pixels]))
         return frozenset(number for number in numbers if identifiers.stands_alone(number, header))
 
-    def _scene(self, key: tuple[object, ...], alone: frozenset[str]) -> _Scene | None:
+    def _scene(self, key: tuple[object, ...], alone: frozenset[str]) -> Scene | None:
         """The scene of this file, made the plain way the first time; None if its files go that way whole.
 
         alone: numbers that stand in one element each, so that nothing else depends on them.
@@ -314,7 +256,7 @@ class _File(Confidential):
             scenes[key] = (
                 None
                 if plain
-                else _Scene(
+                else Scene(
                     replace(plan, decisions=()),
                     replace(found, numbers=found.numbers - alone),
                     self._memo.pseudonymiser.subject(instance),
@@ -327,7 +269,7 @@ class _File(Confidential):
 
     # -------------------------------------------------------------- what becomes of it
 
-    def _assembled(self, scene: _Scene, found: Identifiers, notes: list[_Note]) -> Recalled | None:
+    def _assembled(self, scene: Scene, found: Identifiers, notes: list[Note]) -> Recalled | None:
         units, known = self._units, scene.parts
         special = tuple([unit for unit, note in zip(units, notes, strict=True) if note.special])
         together = tuple([unit for unit, note in zip(units, notes, strict=True) if note.together])
@@ -361,8 +303,8 @@ class _File(Confidential):
         )
 
     def _new_parts(
-        self, scene: _Scene, units: Sequence[Unit], special: frozenset[Unit]
-    ) -> tuple[dict[Unit, _Part], frozenset[str]]:
+        self, scene: Scene, units: Sequence[Unit], special: frozenset[Unit]
+    ) -> tuple[dict[Unit, Part], frozenset[str]]:
         """What units become that this scene has not seen, and the dates that may stand in them."""
         decisions = policy.decide(self._reader, self._memo.rules, self._parsed(units), iod=self._family.iod)
         acted = act(self._reader, decisions, found=scene.found, subject=scene.subject, by=self._memo.pseudonymiser)
@@ -380,7 +322,7 @@ class _File(Confidential):
             for unit in units
         }
         facts = self._recorded(written)
-        parts = {unit: _Part(written[unit], tuple(rules[unit]), emptied[unit], facts.get(unit, ())) for unit in units}
+        parts = {unit: Part(written[unit], tuple(rules[unit]), emptied[unit], facts.get(unit, ())) for unit in units}
         return parts, acted.shifted_dates
 
     def _recorded(self, written: Mapping[Unit, bytes]) -> dict[Unit, tuple[Recorded, ...]]:
@@ -402,7 +344,7 @@ class _File(Confidential):
     def _declared(self) -> bytes:
         return b"" if self._character_set is None else self._character_set.raw
 
-    def _new_marks(self, scene: _Scene, special: tuple[Unit, ...]) -> dict[int, bytes]:
+    def _new_marks(self, scene: Scene, special: tuple[Unit, ...]) -> dict[int, bytes]:
         """The elements that say what was done, by tag."""
         plan, elements = scene.plan, self._parsed(special)
         instance = self._instance(elements)
@@ -428,7 +370,7 @@ class _File(Confidential):
             for tag in _MARKED
         }
 
-    def _is_clean(self, scene: _Scene, found: Identifiers, written: Sequence[bytes], shifted: frozenset[str]) -> bool:
+    def _is_clean(self, scene: Scene, found: Identifiers, written: Sequence[bytes], shifted: frozenset[str]) -> bool:
         """Whether nothing in what is new identifies, and nothing in what is remembered is a UID of this file."""
         if not scene.traces.isdisjoint(identifiers.uids_looked_for(found)):
             return False
@@ -440,14 +382,14 @@ class _File(Confidential):
         pixels = self._data[self._pixels :] if self._fragmented else b""
         return not (pixels and identifiers.search(pixels, found, codecs=codecs))
 
-    def _facts_together(self, parts: Sequence[_Part], together: Sequence[Unit], marks: Mapping[int, bytes]) -> Facts:
+    def _facts_together(self, parts: Sequence[Part], together: Sequence[Unit], marks: Mapping[int, bytes]) -> Facts:
         """Facts that several elements make, from those elements as they are written."""
         chosen = frozenset(together)
         written = {unit.tag: part.written for unit, part in zip(self._units, parts, strict=True) if unit in chosen}
         written |= {tag: data for tag, data in marks.items() if tag in provenance.TAKEN_TOGETHER}
         return provenance.taken_together(self._written_instance(data for _, data in sorted(written.items())))
 
-    def _written_head(self, parts: Sequence[_Part]) -> bytes:
+    def _written_head(self, parts: Sequence[Part]) -> bytes:
         opening = {unit.tag: part.written for unit, part in zip(self._units[:OPENING], parts, strict=False)}
         sop_class, sop_instance = (self._value(opening.get(tag, b"")) for tag in (_SOP_CLASS, _SOP_INSTANCE))
         return write.head(sop_class, sop_instance, self._head.syntax)
@@ -461,7 +403,7 @@ class _File(Confidential):
         unit = next(unit for unit in self._units[:OPENING] if unit.tag == _SOP_INSTANCE)
         return self._reader.decode(self._parsed([unit])[0])[0]
 
-    def _data_set(self, parts: Sequence[_Part], marks: Mapping[int, bytes]) -> bytes:
+    def _data_set(self, parts: Sequence[Part], marks: Mapping[int, bytes]) -> bytes:
         """The header's elements in the order of their tags."""
         pieces = [part.written for part in parts]
         tags = [unit.tag for unit in self._units]

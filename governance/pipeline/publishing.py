@@ -1,29 +1,42 @@
-"""Releases of what is curated, and checks that need nobody's word."""
+"""Releases of what is curated, and checks that need nobody's word.
+
+The stages of releases are imported where they are used: Parquet takes fifty megabytes of memory,
+which a process that de-identifies does not need.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from governance import audit, manifest, provenance, release
+from governance import audit, provenance
 from governance.datatypes import Event
 from governance.errors import Misconfigured
 from governance.pipeline.commit import sign
 from governance.pipeline.context import Context, now
 from governance.pipeline.recovery import recover
 
+if TYPE_CHECKING:
+    from governance import release
+
 
 def _verify_batch(batch: Mapping[str, str | int], public_key: bytes) -> None:
     provenance.verify_batch(provenance.Batch.of(dict(batch)), public_key)
 
 
-PORTS = release.Ports(
-    read_receipt=provenance.from_json,
-    verify_batch=_verify_batch,
-    write_tables=lambda receipts, folder: manifest.write(manifest.rows(receipts), folder),
-    make_tables=lambda receipts: manifest.split(manifest.rows(receipts)),
-)
-"""What releases need of provenance and manifest."""
+def ports() -> release.Ports:
+    """What releases need of provenance and manifest."""
+    from governance import manifest, release
+
+    return release.Ports(
+        read_receipt=provenance.from_json,
+        verify_batch=_verify_batch,
+        write_tables=lambda receipts, folder: manifest.write(manifest.rows(receipts), folder),
+        make_tables=lambda receipts: manifest.split(manifest.rows(receipts)),
+    )
 
 
 def publish(context: Context, *, project: str, dataset: str) -> release.Published:
@@ -34,6 +47,8 @@ def publish(context: Context, *, project: str, dataset: str) -> release.Publishe
         Tampered: a curated object is not what its receipt says; nothing is published.
         Unavailable: another command works in this workspace.
     """
+    from governance import release
+
     with context.workspace.lock():
         recover(context)
         return release.publish(
@@ -43,7 +58,7 @@ def publish(context: Context, *, project: str, dataset: str) -> release.Publishe
             project=project,
             dataset=dataset,
             now=now(),
-            ports=PORTS,
+            ports=ports(),
             log=_log(context),
         )
 
@@ -56,13 +71,15 @@ def verify(folder: Path, *, public_key: str | None = None) -> release.VerifyRepo
     Raises:
         Tampered: something does not agree; the message names the file.
     """
+    from governance import release
+
     try:
         key = None if public_key is None else bytes.fromhex(public_key)
     except ValueError:
         key = b""
     if key is not None and len(key) != 32:
         raise Misconfigured("a public key is 64 hexadecimal digits", hint="governance init printed it")
-    return release.verify(folder, ports=PORTS, public_key=key)
+    return release.verify(folder, ports=ports(), public_key=key)
 
 
 def verify_audit(context: Context) -> audit.AuditReport:
@@ -71,6 +88,8 @@ def verify_audit(context: Context) -> audit.AuditReport:
     Raises:
         Tampered: something does not agree; the message names the event, batch or release.
     """
+    from governance import release
+
     # Before the rows are read: a release that is made meanwhile has a folder first, and then a row.
     standing = release.standing(context.workspace.published)
     with context.engine.connect() as connection:
@@ -78,6 +97,8 @@ def verify_audit(context: Context) -> audit.AuditReport:
 
 
 def _log(context: Context) -> release.Log:
+    from governance import release
+
     def append(connection: Connection, events: Sequence[Event]) -> None:
         audit.append(connection, events)
         sign(context, connection)

@@ -7,7 +7,7 @@ is the same before and after. Payload inside entropy-coded data is out of reach 
 
 import struct
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -18,6 +18,7 @@ from typing import Any
 import numpy
 
 from governance import dicom
+from governance.buffers import chunks
 from governance.datatypes import Added, Element, Instance, Step
 from governance.errors import Refused
 from governance.scrub import codestreams
@@ -171,19 +172,31 @@ def _unused_bits(instance: Instance, data: bytes | memoryview, expected: int) ->
     if allocated not in (8, 16, 32, 64):
         raise Refused("unused bits between packed samples cannot be cleared yet")
     kind = numpy.dtype(f"<u{allocated // 8}")
-    pixels: Any = numpy.frombuffer(data, kind, count=expected // kind.itemsize)
-    if not int(numpy.bitwise_or.reduce(pixels)) & ~window:  # clean, in signed data zero-filled
-        return None
+    whole = expected - expected % kind.itemsize
+
+    def pieces() -> Iterator[Any]:
+        return (numpy.frombuffer(piece, kind) for piece in chunks(memoryview(data)[:whole]))
+
+    if not any(int(numpy.bitwise_or.reduce(pixels)) & ~window for pixels in pieces()):
+        return None  # clean, in signed data zero-filled
+    used = kind.type(window)
     if instance.number(_REPRESENTATION) & 1:
         shift = allocated - window.bit_length()
-        extended = ((pixels << shift).view(kind.str.replace("u", "i")) >> shift).view(kind)
-        extended &= kind.type(every & -(window & -window))
-        return None if numpy.array_equal(extended, pixels) else bytes(extended.tobytes())
-    used = kind.type(window)
-    changed = numpy.count_nonzero(pixels & ~used)
-    if changed > MAX_SET_FRACTION * pixels.size and not _has_embedded_overlay(instance):
-        raise Refused("bits above BitsStored are set in many pixels")
-    return bytes((pixels & used).tobytes())
+        signed, filled = kind.str.replace("u", "i"), kind.type(every & -(window & -window))
+
+        def fixed(pixels: Any) -> Any:
+            return ((pixels << shift).view(signed) >> shift).view(kind) & filled
+    else:
+        changed = sum(int(numpy.count_nonzero(pixels & ~used)) for pixels in pieces())
+        if changed > MAX_SET_FRACTION * (whole // kind.itemsize) and not _has_embedded_overlay(instance):
+            raise Refused("bits above BitsStored are set in many pixels")
+
+        def fixed(pixels: Any) -> Any:
+            return pixels & used
+
+    if all(numpy.array_equal(fixed(pixels), pixels) for pixels in pieces()):
+        return None
+    return b"".join(fixed(pixels).tobytes() for pixels in pieces())
 
 
 def _window(instance: Instance) -> int:

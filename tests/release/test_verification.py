@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from governance import keys
 from governance.errors import Misconfigured, Tampered
 from governance.manifest import COLUMNS
-from governance.pipeline.publishing import PORTS
+from governance.pipeline.publishing import ports
 from governance.release import layout, verification, verify
 from tests.release.world import World
 
@@ -44,7 +44,7 @@ def flipped(path: Path, position: int, bit: int) -> Iterator[None]:
 
 def found(folder: Path, path: Path, position: int, bit: int) -> None:
     with flipped(path, position, bit), pytest.raises(Tampered) as error:
-        verify(folder, ports=PORTS)
+        verify(folder, ports=ports())
 
     # It names the file; where two of three must fit each other, it names all three.
     assert str(path.relative_to(folder)) in str(error.value)
@@ -60,7 +60,7 @@ def test_a_release_verifies_and_says_what_was_checked(made: World, folder: Path)
 
 
 def test_a_release_that_brings_its_own_key_says_so(folder: Path) -> None:
-    assert not verify(folder, ports=PORTS).key_expected
+    assert not verify(folder, ports=ports()).key_expected
 
 
 def test_any_flipped_bit_is_found_in_the_file_where_it_is(folder: Path) -> None:
@@ -82,7 +82,7 @@ def test_every_missing_file_is_named(folder: Path) -> None:
         away = folder.parent / "away"
         path.rename(away)
         with pytest.raises(Tampered, match=str(path.relative_to(folder))):
-            verify(folder, ports=PORTS)
+            verify(folder, ports=ports())
         away.rename(path)
 
 
@@ -90,7 +90,7 @@ def test_every_renamed_file_is_found(folder: Path) -> None:
     for path in files(folder):
         renamed = path.rename(path.with_name(path.name + "x"))
         with pytest.raises(Tampered):
-            verify(folder, ports=PORTS)
+            verify(folder, ports=ports())
         renamed.rename(path)
 
 
@@ -101,7 +101,7 @@ def test_two_objects_that_changed_places_are_found(folder: Path) -> None:
     away.rename(two)
 
     with pytest.raises(Tampered, match="objects/"):
-        verify(folder, ports=PORTS)
+        verify(folder, ports=ports())
 
 
 def add_file(folder: Path) -> None:
@@ -139,7 +139,7 @@ def test_whatever_was_added_is_named(folder: Path, add: Callable[[Path], None]) 
     add(folder)
 
     with pytest.raises(Tampered, match="added"):
-        verify(folder, ports=PORTS)
+        verify(folder, ports=ports())
 
 
 @given(st.text(st.characters()))
@@ -154,7 +154,7 @@ def test_a_name_with_escapes_is_named_in_clear(folder: Path) -> None:
     (folder / "a\r\x1b[2Kverified").touch()
 
     with pytest.raises(Tampered, match=re.escape(r"a\r\x1b[2Kverified: not part of the release")):
-        verify(folder, ports=PORTS)
+        verify(folder, ports=ports())
 
 
 def test_a_file_that_became_a_link_to_the_same_bytes_is_found(folder: Path) -> None:
@@ -163,12 +163,12 @@ def test_a_file_that_became_a_link_to_the_same_bytes_is_found(folder: Path) -> N
     path.symlink_to(folder.parent / "away")
 
     with pytest.raises(Tampered, match=path.name):
-        verify(folder, ports=PORTS)
+        verify(folder, ports=ports())
 
 
 def test_another_key_than_the_expected_one_is_found(folder: Path) -> None:
     with pytest.raises(Tampered, match=layout.PUBLIC_KEY):
-        verify(folder, ports=PORTS, public_key=keys.Keyring.generate().public_key)
+        verify(folder, ports=ports(), public_key=keys.Keyring.generate().public_key)
 
 
 @pytest.mark.parametrize("name", ["lung@v2", "heart@v1"])
@@ -176,24 +176,24 @@ def test_a_release_in_the_folder_of_another_one_is_found(folder: Path, name: str
     renamed = folder.rename(folder.with_name(name))
 
     with pytest.raises(Tampered, match="this is lung@v1 in a folder of another release"):
-        verify(renamed, ports=PORTS)
+        verify(renamed, ports=ports())
 
 
 def test_a_release_knows_its_folder_from_inside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.rename(folder.with_name("lung@v2")))
 
     with pytest.raises(Tampered, match="lung@v1"):
-        verify(Path(), ports=PORTS)
+        verify(Path(), ports=ports())
 
 
 def test_no_folder_is_misuse(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured):
-        verify(tmp_path / "none", ports=PORTS)
+        verify(tmp_path / "none", ports=ports())
 
 
 def test_an_empty_folder_is_no_release(tmp_path: Path) -> None:
     with pytest.raises(Tampered, match=layout.MANIFEST):
-        verify(tmp_path, ports=PORTS)
+        verify(tmp_path, ports=ports())
 
 
 def test_openssl_agrees_with_the_signature(folder: Path, program: Callable[[str], str]) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from governance import audit, keys, pipeline, provenance, release
 from governance.database import APPEND_ONLY, batches, events, open_database, receipts, runs
 from governance.datatypes import Event, Receipt, Step
-from governance.pipeline.publishing import PORTS
+from governance.pipeline.publishing import ports
 from governance.storage import Workspace
 
 NOW = "2026-02-03T04:05:06Z"
@@ -54,12 +54,12 @@ class World:
             project=project,
             dataset=dataset,
             now=now,
-            ports=PORTS,
+            ports=ports(),
             log=release.Log(append=self.log, latest=audit.latest),
         )
 
     def verify(self, folder: Path) -> release.VerifyReport:
-        return release.verify(folder, ports=PORTS, public_key=self.keyring.public_key)
+        return release.verify(folder, ports=ports(), public_key=self.keyring.public_key)
 
     def curate(self, numbers: Sequence[int], *, project: str = "trial", salt: str = "") -> list[Receipt]:
         """One batch of one object for each number; what lay at a place before is superseded."""
