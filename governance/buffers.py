@@ -1,8 +1,10 @@
 """Bytes of any size in bounded memory: large files are mapped, and what was passed over is let go."""
 
 import mmap
+import os
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 CHUNK = 1 << 20
 """Bytes at a time: small enough for a processor's cache."""
@@ -18,6 +20,12 @@ def mapped(descriptor: int) -> memoryview:
     A file that another program cuts short meanwhile ends the process that looks behind its end.
     """
     return memoryview(mmap.mmap(descriptor, 0, prot=mmap.PROT_READ))
+
+
+def load(path: Path) -> Data:
+    """A file of ours: read, or mapped where it is large."""
+    with path.open("rb") as file:
+        return mapped(file.fileno()) if os.fstat(file.fileno()).st_size >= MAPPED else file.read()
 
 
 def chunks(data: Data, *, size: int = CHUNK) -> Iterator[memoryview]:

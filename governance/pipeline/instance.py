@@ -12,7 +12,7 @@ from blake3 import blake3
 
 import governance
 from governance import dicom, policy, provenance, read, write
-from governance.buffers import Data, chunks
+from governance.buffers import Data, chunks, load
 from governance.datatypes import (
     Added,
     Confidential,
@@ -302,8 +302,11 @@ def inspect(
     Raises:
         Leak: an identifier of this patient, or text where pixels were masked.
     """
-    data = staged.path.read_bytes()
-    if sha256(data).hexdigest() != staged.sha256:
+    data = load(staged.path)
+    digest = sha256()
+    for piece in chunks(data):
+        digest.update(piece)
+    if digest.hexdigest() != staged.sha256:
         raise Leak("the staged file does not read back as written")
     written = read.parse(data)
     if written.trailing or any(written.preamble or b""):

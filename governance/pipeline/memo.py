@@ -54,7 +54,7 @@ _OF_SCENE = _AROUND_PIXELS | _tags(
 )
 """What decides about an instance as a whole; the attributes that device recipes and filters ask for come on top."""
 
-_SINGLE_BYTES = dicom.encodings("ISO_IR 100")
+_SINGLE_BYTES = {dicom.encodings("ISO_IR 100"), dicom.encodings("ISO_IR 6"), dicom.encodings("")}
 
 _MARKED = (0x00120062, 0x00120063, 0x00120064, 0x0018A001, 0x00280303)
 """What `write.marks` writes, in order, whatever the source has there."""
@@ -236,7 +236,7 @@ class _File(Confidential):
 
     def _alone(self, numbers: frozenset[str]) -> frozenset[str]:
         """Of numbers that single elements hold, those that nothing else in the header holds in any form."""
-        if not numbers or self._reader.codecs != _SINGLE_BYTES:
+        if not numbers or self._reader.codecs not in _SINGLE_BYTES:
             return frozenset()
         header = identifiers.bare(bytes(self._data[self._head.start : self._pixels]))
         return frozenset(number for number in numbers if identifiers.stands_alone(number, header))

@@ -1,0 +1,143 @@
+"""What the memo makes is what the plain way makes, to the byte, whatever came before."""
+
+import io
+from typing import Any
+
+import pydicom
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset
+
+from governance import pipeline, policy, provenance
+from governance.datatypes import Outcome, Source
+from governance.pipeline.instance import Processed, Worker, source_digest
+from tests.conftest import BUNDLED, CORPUS
+
+NUMBERS = ["ADM00123", "7654321", "12", "", "2019"]
+NAMES = ["Quillfeather^Ada", "Brannock^Tom", "Head^Phantom", ""]
+TEXTS = [
+    "CHEST",
+    "seen as ADM00123",
+    "no 7 654 321 before",
+    "Quillfeather, head 12",
+    "compared to 2019-04-17",
+    "ADM 00123/7654321",
+    "Kopf Brannock",
+]
+
+cases = st.fixed_dictionaries(
+    {
+        "PatientID": st.sampled_from(["PX1", "PX2", "7654321"]),
+        "PatientName": st.sampled_from(NAMES),
+        "AdmissionID": st.sampled_from(NUMBERS),
+        "AccessionNumber": st.sampled_from(NUMBERS),
+        "StudyDate": st.sampled_from(["20190417", "20200101", ""]),
+        "ContentDate": st.sampled_from(["20190417", "20190418"]),
+        "StudyDescription": st.sampled_from(TEXTS),
+        "ImageComments": st.sampled_from(TEXTS),
+        "PatientAge": st.sampled_from(["061Y", "093Y", ""]),
+        "Modality": st.sampled_from(["CT", "PT"]),
+        "SpecificCharacterSet": st.sampled_from(["ISO_IR 100", "ISO_IR 192", None]),
+        "StudyInstanceUID": st.sampled_from(["1.2.826.0.1.3680043.8.498.1", "1.2.826.0.1.3680043.8.498.2"]),
+        "SOPInstanceUID": st.sampled_from([f"1.2.826.0.1.3680043.8.498.5.{number}" for number in range(4)]),
+        "InstanceNumber": st.integers(1, 3),
+        "creator": st.sampled_from(["SIEMENS MED NM", "ACME 1.0", "GEMS_ACQU_01"]),
+        "request": st.sampled_from([None, *TEXTS[:3]]),
+        "implicit": st.booleans(),
+        "hidden": st.booleans(),
+    }
+)
+
+
+def dicom_file(case: dict[str, Any]) -> bytes:
+    """A small CT with what `case` says; `hidden`: the UID of another file stands in a comment."""
+    made: Dataset = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    made.pop("DataSetTrailingPadding")
+    for keyword, value in case.items():
+        if keyword[0].isupper() and value is not None:
+            setattr(made, keyword, value)
+    if case["SpecificCharacterSet"] is None:
+        made.pop("SpecificCharacterSet", None)
+    block = made.private_block(0x0099, case["creator"], create=True)
+    block.add_new(1, "LO", case["StudyDescription"])
+    block.add_new(2, "DA", case["ContentDate"])
+    if case["request"] is not None:
+        item = Dataset()
+        item.ScheduledProcedureStepID = case["AdmissionID"]
+        item.ScheduledProcedureStepDescription = case["request"]
+        made.RequestAttributesSequence = [item]
+    if case["hidden"]:
+        made.ImageComments = "1.2.826.0.1.3680043.8.498.5.1"
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
+    implicit = "1.2.840.10008.1.2" if case["implicit"] else "1.2.840.10008.1.2.1"
+    made.file_meta.TransferSyntaxUID = implicit
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(buffer, made, implicit_vr=case["implicit"], little_endian=True, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def worker(context: pipeline.Context, name: str = "research") -> Worker:
+    keys = context.keyring.project("demo")
+    return Worker(rules=policy.load(name), keys=keys, staging=context.workspace.staging)
+
+
+def plain_worker(context: pipeline.Context, name: str = "research") -> Worker:
+    made = worker(context, name)
+    made._memo.recall = lambda _data: None  # type: ignore[method-assign]
+    return made
+
+
+def outcome(by: Worker, data: bytes) -> tuple[Outcome, str, bytes, bytes]:
+    """How `data` ends, its receipt and its object."""
+    done: Processed = by.process(Source("one", data=data), data, source_digest(by.keys, data))
+    if done.staged is None or done.receipt is None:
+        return done.outcome, done.reason, b"", b""
+    written = done.staged.path.read_bytes()
+    done.staged.path.unlink()
+    return done.outcome, done.reason, provenance.to_json(done.receipt), written
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(several=st.lists(cases, min_size=2, max_size=7))
+def test_no_file_changes_what_becomes_of_another(context: pipeline.Context, several: list[dict[str, Any]]) -> None:
+    remembering, plain = worker(context), plain_worker(context)
+
+    for data in map(dicom_file, several):
+        assert outcome(plain, data) == outcome(remembering, data)
+
+
+def test_a_series_is_remembered(context: pipeline.Context) -> None:
+    remembering = worker(context)
+    base = dict.fromkeys(("request", "SpecificCharacterSet"))
+    base |= {"creator": "ACME 1.0", "implicit": False, "hidden": False, "StudyDescription": "CHEST"}
+    base |= {"ContentDate": "20190417", "PatientID": "PX1"}
+    files = [
+        dicom_file(
+            base
+            | {"InstanceNumber": number, "SOPInstanceUID": f"1.2.3.4.5.6.{number}", "AdmissionID": f"ADM{number * 7 + 3}"}
+        )
+        for number in range(100_000, 100_006)
+    ]
+
+    recalled = [remembering._memo.recall(data) for data in files]
+
+    assert all(recalled)
+    assert remembering._memo.scenes == 1
+    assert len({each.subject.instance for each in recalled if each}) == len(files)
+
+
+@pytest.mark.parametrize("profile", sorted(policy.profiles()))
+def test_real_files_become_the_same(context: pipeline.Context, profile: str) -> None:
+    """Small ones of every kind, twice in a row, so that the second time all is remembered."""
+    files = [path for folder in (BUNDLED, CORPUS) for path in sorted(folder.rglob("*.dcm"))]
+    without_pixels = profile if profile != "research" else "research-headers"
+    remembering, plain = worker(context, without_pixels), plain_worker(context, without_pixels)
+
+    assert files
+    for path in files:
+        if path.stat().st_size < 1 << 20:
+            data = path.read_bytes()
+            expected = outcome(plain, data)
+            assert [expected, expected] == [outcome(remembering, data), outcome(remembering, data)], path.name
