@@ -18,7 +18,7 @@ from governance.policy import verdicts as v
 from governance.policy.schema import Option, Origin, Policy, RuleAction, SafeList
 from governance.policy.verdicts import Place, Verdict
 
-LOGIC = 3
+LOGIC = 4
 """Raised whenever the same policy and tables lead to other outputs: digests differ, and objects are made again."""
 
 CODES = {

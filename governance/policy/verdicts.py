@@ -12,6 +12,7 @@ How the table is read, where PS3.15 leaves room:
 - A compound action takes the first of remove, empty, dummy that keeps the IOD valid. An
   attribute of an unknown IOD, or deeper than PS3.3 was tabulated, takes the dummy, which
   is valid for every Type.
+- Three rows with a single action leave no valid IOD, and take the next one that does: `INSTEAD`.
 - What the table does not list is kept, and cleaned if it can hold free text.
 - A value whose VR is of another kind than PS3.6 says is removed where it would have been
   kept or cleaned: its bytes are not what the decision was about.
@@ -77,6 +78,15 @@ CONSISTENT = _tags(
     "ClinicalTrialSubjectReadingID",
 )
 """Identifiers whose dummy must be the same for the same value, or two things become one."""
+
+INSTEAD = {
+    # Type 2C, because an animal has one (PS3.3, C.7.1.1); an empty one tells no more than none.
+    dicom.tag_of("ResponsiblePerson"): "Z",
+    dicom.tag_of("ResponsibleOrganization"): "Z",
+    # May stand only beside an approval number (PS3.3, C.7.1.3), which the table removes.
+    dicom.tag_of("ClinicalTrialProtocolEthicsCommitteeName"): "X",
+}
+"""The action of the Basic Profile where that of the table would make an IOD invalid that was valid."""
 
 DUMMIED_INSIDE = _tags(
     "VerifyingObserverSequence",
@@ -262,7 +272,7 @@ def by_row(row: Row, tag: int, vr: str, place: Place, options: Iterable[Option])
     active = [(option, row.options[option]) for option in options if option in row.options]
     cleaning = [option for option, letter in active if letter == "C"]
     path = None if place.path is None else place.path + (row.keyword or dicom.keyword_of(tag))
-    letter = basic_letter(row, path, standard.attribute_types().get(place.iod))
+    letter = INSTEAD.get(tag) or basic_letter(row, path, standard.attribute_types().get(place.iod))
     for option in cleaning:
         method = Method.KEEP if tag in EDITIONS and SCHEME in place.said.fixed else clean(option, tag, vr)
         if method is Method.SHIFT and letter == "D":  # what is no date cannot be emptied here

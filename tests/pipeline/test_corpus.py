@@ -1,7 +1,6 @@
 """Real files: each ends in exactly one outcome, nothing internal goes wrong, and outputs are as valid as inputs."""
 
 import os
-import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable
@@ -12,12 +11,11 @@ import pytest
 from governance import pipeline
 from governance.datatypes import Outcome, SourceOutcome
 from tests.conftest import BUNDLED, CORPUS
+from tests.pipeline.validator import errors
 
 pytestmark = pytest.mark.timeout(1500)
 
 ROOTS = [root for root in (BUNDLED, CORPUS) if root.is_dir()]
-CHANGING = re.compile(r"<[^>]*>|= *\S+|value \S+|\d[\d.]*")
-
 KNOWN = {
     "image_dfl.dcm": "deflated: the validator cannot read the original, so its errors seem new",
     "pydicom__image_dfl.dcm": "the same file",
@@ -59,13 +57,6 @@ def test_another_toolkit_reads_what_is_published(ran: Ran, program: Callable[[st
 
     assert done.returncode == 0
     assert done.stderr == b""
-
-
-def errors(dciodvfy: str, path: Path) -> set[str]:
-    """The kinds of errors, without the values and numbers that the pipeline replaces on purpose."""
-    done = subprocess.run([dciodvfy, str(path)], capture_output=True, check=False)
-    lines = (done.stdout + done.stderr).decode("latin-1").splitlines()
-    return {CHANGING.sub("*", line) for line in lines if line.startswith("Error")}
 
 
 def test_no_real_file_gains_an_error(ran: Ran, program: Callable[[str], str]) -> None:

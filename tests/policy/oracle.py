@@ -43,6 +43,14 @@ OF_NO_PATIENT = {
 """Dates that are not shifted, because comparing them would tell the shift."""
 
 
+INSTEAD = {
+    "ResponsiblePerson": "Z",
+    "ResponsibleOrganization": "Z",
+    "ClinicalTrialProtocolEthicsCommitteeName": "X",
+}
+"""Where the row's own action would make an IOD invalid; dciodvfy says so, see tests/pipeline/test_validity.py."""
+
+
 def lines_of(name: str) -> list[dict[str, str]]:
     with (DATA / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -88,6 +96,8 @@ for _line in lines_of("iod_attribute_types.csv"):
 
 def basic(attribute: Attribute, iod: str, path: str | None) -> str:
     """Remove what may be absent, empty what may be empty, and otherwise replace, as far as the row offers it."""
+    if attribute.keyword in INSTEAD:
+        return INSTEAD[attribute.keyword]
     offered = set(attribute.basic.replace("*", "").split("/"))
     if len(offered) == 1:
         return offered.pop()

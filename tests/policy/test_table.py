@@ -13,6 +13,7 @@ from governance.policy import standard
 from governance.policy.rules import Rules
 from governance.policy.schema import EXCLUSIVE, Option
 from governance.policy.verdicts import Place, Verdict, basic_letter
+from tests.policy.oracle import INSTEAD
 
 Line = Mapping[str, str]
 
@@ -39,7 +40,7 @@ def rules_with(options: list[str], rules: str = "[]") -> Rules:
 def offered(line: Line, options: list[str]) -> set[str]:
     """K if options only keep; C if one cleans, or the basic action where nothing can be cleaned."""
     active = {line[COLUMN[option]] for option in options if option in COLUMN} - {""}
-    basic = set(line["basic_profile"].replace("*", "").split("/"))
+    basic = set(INSTEAD.get(line["keyword"]) or line["basic_profile"].replace("*", "").split("/"))
     if not active:
         return basic
     return {"K"} if "C" not in active else {"C"} | basic
