@@ -1,10 +1,11 @@
 """Instance -> what identifies in it. Runs before anything is changed, and again on the written bytes.
 
 identifiers.py   names, numbers, UIDs, dates of this study; and the search for them in bytes
+tags.py          what surrounds a number in bytes: the next element, a time of day
 literals.py      how a name or number is spelled in bytes
 text.py          a description -> spans that may identify
 patterns.py      what has the form of an identifier: Presidio's recognisers with our patterns
-vocabulary.py    the words that descriptions may keep, and frequent names; lists in data/
+vocabulary.py    the words that descriptions may keep, phrases, and frequent names; lists in data/
 burned_in.py     frames -> regions with text
 devices.py       what is known of a device's images
 """

@@ -23,7 +23,7 @@ from functools import lru_cache
 
 from governance import dicom
 from governance.datatypes import Element, Identifiers, Instance
-from governance.detect import vocabulary
+from governance.detect import tags, vocabulary
 from governance.detect.literals import SHORTEST_NAME, SHORTEST_NUMBER, digits_of, literals
 
 SHORTEST_UID, LONGEST_VERSION = 5, 16
@@ -180,11 +180,11 @@ def search(
         start, stop = compressed_pixels(piece)
         for text in (piece[:start], piece[stop:]) if stop else (piece,):
             words = _words(text)
-            found |= _numeric_kinds(_DIGITS.findall(words), uids=uids, numbers=numbers, dates=dates)
+            found |= _numeric_kinds(_DIGITS.findall(words), text, uids=uids, numbers=numbers, dates=dates)
             found |= spelled.kinds_in(text, words=words, allowed=allowed)
         pixels = piece[start:stop]
         runs = [run for run in pixels.translate(_DIGITS_ONLY).split() if len(run) >= SHORTEST_NUMBER]
-        found |= _numeric_kinds(runs, uids=uids, numbers=numbers, dates=dates)
+        found |= _numeric_kinds(runs, b"", uids=uids, numbers=numbers, dates=dates)
         found |= spelled.kinds_in_pixels(pixels, allowed=allowed)
     return tuple(sorted(found))
 
@@ -224,8 +224,9 @@ def uids_looked_for(identifiers: Identifiers) -> set[bytes]:
 
 
 def uids_in(data: bytes) -> set[bytes]:
-    """Everything in `data` that `search` would take for one of them."""
-    return _whole(_DIGITS.findall(_words(data)))
+    """Everything in `data` that `search` might take for one of them; a tag behind it may begin with two digits."""
+    runs = set(_DIGITS.findall(_words(data)))
+    return {form for run in runs for form in (run, run[:-1], run[:-2], run.rstrip(b"."))}
 
 
 _DIGITS = re.compile(rb"[0-9][0-9.]{4,}")
@@ -254,29 +255,38 @@ def _words(data: bytes) -> bytes:
     return b" ".join(word for word in words if len(word) >= SHORTEST_NAME)
 
 
-def _numeric_kinds(found: Iterable[bytes], *, uids: set[bytes], numbers: set[bytes], dates: set[bytes]) -> set[str]:
+def _numeric_kinds(
+    found: Iterable[bytes], data: bytes, *, uids: set[bytes], numbers: set[bytes], dates: set[bytes]
+) -> set[str]:
+    """Kinds of what is among the runs of digits that were `found` in `data`."""
     runs = set(found)
-    whole = _whole(runs)
+    whole = runs | {run.rstrip(b".") for run in runs}
     kinds = set()
     if not uids.isdisjoint(whole):
         kinds.add("uid")
     # Numbers are written with zeros before them and behind the point, and as parts of UIDs.
     plain = {_ZEROS.sub(b"", run).lstrip(b"0") for run in whole}
-    plain |= {part.lstrip(b"0") for run in runs if run.count(b".") > 1 for part in run.split(b".")}
-    if not numbers.isdisjoint(whole) or not plain.isdisjoint(
-        significant for number in numbers if len(significant := number.lstrip(b"0")) >= SHORTEST_NUMBER
-    ):
+    parts = {part.lstrip(b"0") for run in runs if run.count(b".") > 1 for part in run.split(b".")}
+    forms = {number: _significant(number) for number in numbers}
+    written = {number for number, form in forms.items() if number in whole or form in plain or form in parts}
+    if any(forms[n] in parts or not tags.is_time(n) or tags.stands_outside_times(data, n) for n in written):
         kinds.add("id")
-    parts = {part[:8] for run in runs for part in run.split(b".") if 8 <= len(part) <= 15}
-    parts |= {run[:10].replace(b".", b"") for run in runs if run[4:5] == b"." == run[7:8]}  # ACR-NEMA: 1996.06.11
-    if not dates.isdisjoint(parts):
+    # Where a value ends at a tag that begins with one or two more digits, the run is longer than the value.
+    longer = {run[:-cut] for run in runs for cut in (1, 2)}
+    for kind, wanted in (("uid", uids), ("id", numbers)):
+        if kind not in kinds and any(tags.follows(data, each) for each in wanted & longer):
+            kinds.add(kind)
+    days = {part[:8] for run in runs for part in run.split(b".") if 8 <= len(part) <= 15}
+    days |= {run[:10].replace(b".", b"") for run in runs if run[4:5] == b"." == run[7:8]}  # ACR-NEMA: 1996.06.11
+    if not dates.isdisjoint(days):
         kinds.add("date")
     return kinds
 
 
-def _whole(runs: Iterable[bytes]) -> set[bytes]:
-    # A value may be followed by a tag whose first byte looks like one more digit: (0032,xxxx).
-    return {form for run in runs for form in (run, run[:-1], run.rstrip(b"."))}
+def _significant(number: bytes) -> bytes:
+    """A number without the zeros before it, or whole where too few digits are left to mean anything."""
+    stripped = number.lstrip(b"0")
+    return stripped if len(stripped) >= SHORTEST_NUMBER else number
 
 
 def _is_long(uid: str) -> bool:
