@@ -35,6 +35,8 @@ MEASURES = r"(?:%|(?:ms|s|sec|min|hu|mm|cm|kv|kvp|ma|mas|hz|px|ml|cc|mg|kg|lbs?|
 """What follows a number between 90 and 119 that is no age. A lone "m" may stand for a man."""
 _OLD = r"(?:9\d|1[01]\d)"
 
+_CALL = r"(?:tel|telefon|telephone|t[ée]l|tlf|phone|mobile|mob|handy|cell|fax|call)"
+
 PATTERNS = {
     "DATE": (
         rf"(?<!\d){_YEAR}([-./])\d{{1,2}}\1\d{{1,2}}(?!\d)",
@@ -54,7 +56,7 @@ PATTERNS = {
     ),
     "ID": (
         # A word with five digits or more; neither the fraction of a short decimal number nor a matrix, 512x512.
-        r"(?<![^\W_])(?<!(?<![\d.])\d{1,4}\.)(?=(?:[^\W\d_]*\d){5})(?!\d{1,5}(?:x\d{1,5}){1,3}(?![^\W_]))[^\W_]+",
+        r"(?<![^\W_])(?<!(?<![\d.])\d{1,4}\.)(?!(?<=(?<![\w.,])\d{1,3},)\d{5,6}(?![\w,]))(?=(?:[^\W\d_]*\d){5})(?!\d{1,5}(?:x\d{1,5}){1,3}(?![^\W_]))[^\W_]+",
         r"(?<![\d.])\d+(?:\.\d+){4,}",
         r"(?<![\d.])2\.25\.\d{6,}",
         r"(?<!\d)(?:192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2}(?![\d.])",
@@ -66,6 +68,10 @@ PATTERNS = {
         r"(?<![\d.\-])\d{3}-\d{4}(?!\d)",
         r"(?<!\d)\d{3}\.\d{3}\.\d{4}(?!\d)(?:x\d+)?",
         r"(?<!\d)0\d(?:[. ]\d\d){4}(?!\d)",
+        r"(?<![\w.])0\d{1,4}[ /\-]{1,3}\d{5,8}(?!\d)",
+        r"(?<![\w.,])[2-9]\d{3} \d{4}(?![\w.,])",
+        rf"(?<=\b{_CALL}\.?:? ?)(?=(?:[^\d\n]{{0,2}}\d){{6}})\d[\d ()./\-]{{4,20}}\d(?!\w)",
+        r"(?<=\b(?:extension|pager|bleep|beeper)\.?:? ?)\d{3,}(?!\w)",
         r"(?<![\w.+\-])[\w.+\-]{1,64}@[\w\-]+(?:\.[\w\-]+)*",
         r"(?:https?|ftps?|file|dicom|smb)://\S+",
         r"(?<!\w)www\.\S+",
@@ -106,11 +112,22 @@ def find(text: str) -> Iterator[Span]:
                 yield Span(result.start, result.end, result.entity_type)
 
 
+_OF_NOBODY = frozenset(
+    {str(2**bits - one) for bits in (14, 15, 16) for one in (0, 1)} | {str(code) for code in range(113100, 113113)}
+)
+"""The limits of stored values, and the codes of de-identification (PS3.16, CID 7050)."""
+
+
 def _is_harmless(text: str, kind: str) -> bool:
-    """A UID of the standard; or `1024 AX`, no postcode but a matrix and a direction."""
+    """A number that is of nobody, a UID of the standard; or what looks like a contact and counts pixels.
+
+    `1024 AX` is a matrix and a direction, no postcode; `2048 2048` are round numbers, no telephone.
+    """
     if kind == "POSTCODE":
         return text[:4].isdecimal() and vocabulary.knows(text[-2:])
-    return dicom.is_registered(text)
+    if kind == "CONTACT" and len(text) == 9 and text[4] == " ":
+        return any(not int(part) % 10 or not int(part) % 32 for part in text.split() if part.isdecimal())
+    return text in _OF_NOBODY or dicom.is_registered(text)
 
 
 @cache

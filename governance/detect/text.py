@@ -45,6 +45,9 @@ OF_MACHINE_TEXT = frozenset({"NAME", "DATE", "CONTACT"})
 
 _TITLES = frozenset({"NAME"})
 
+_BESIDE, _BESIDE_OF_MACHINES = r"\d", r"[^\W_]"
+"""What does not stand beside an own number of up to four digits: machines write such into words, `B128f`."""
+
 _WORD = re.compile(r"[^\W_]+")
 _LETTER = r"[^\W\d_]"
 # Three single letters and more with the same between all of them: "M U E L L E R", "M.u.e.l.l.e.r".
@@ -84,7 +87,7 @@ def _sets(identifiers: Identifiers) -> tuple[frozenset[str], ...]:
 
 
 def _find(text: str, kinds: frozenset[str], *identifiers: frozenset[str]) -> tuple[Span, ...]:
-    own = _own(*identifiers)
+    own = _own(_BESIDE if kinds == ALL else _BESIDE_OF_MACHINES, *identifiers)
     found: list[Span] = []
     pieces = list(_between(MARK.finditer(text), 0, len(text)))
     # Marking one word can make its neighbour stand out, so what is left is looked at until nothing is found.
@@ -167,17 +170,20 @@ def _general(text: str) -> tuple[Span, ...]:
     """What has the form of an identifier, stands after a title, or is no word that we know."""
     found = [*patterns.find(text)]
     found += (Span(match.start(1), match.end(1), "NAME") for match in _TITLED.finditer(text))
-    found += (
-        Span(match.start(), match.end(), "UNKNOWN_WORD")
-        for match in _WORD.finditer(text)
-        if not vocabulary.knows(match[0])
-    )
+    found += (Span(*match.span(), "UNKNOWN_WORD") for match in _unknown(text))
     found += (
         Span(match.start(), match.end(), "UNKNOWN_WORD")
         for match, word in _spelled(text)
         if len(word) >= LEAST_SPELLED and not (vocabulary.knows(word) or _is_list(word))
     )
     return tuple(found)
+
+
+def _unknown(text: str) -> list[re.Match[str]]:
+    """Words that are in no vocabulary, and in no phrase that is."""
+    unknown = [match for match in _WORD.finditer(text) if not vocabulary.knows(match[0])]
+    known = [match.span() for match in vocabulary.phrases().finditer(text)] if unknown else []
+    return [word for word in unknown if not any(start <= word.start() < stop for start, stop in known)]
 
 
 # ------------------------------------------------------------------------ this study's own
@@ -206,11 +212,16 @@ class _Own:
     """Everything of one study that a text is searched for, compiled."""
 
     def __init__(
-        self, names: frozenset[str], numbers: frozenset[str], dates: frozenset[str], ages: frozenset[str]
+        self,
+        beside: str,
+        names: frozenset[str],
+        numbers: frozenset[str],
+        dates: frozenset[str],
+        ages: frozenset[str],
     ) -> None:
         expressions = {
             "NAME": [*_name_expressions(names)],
-            "ID": [*_number_expressions(numbers)],
+            "ID": [*_number_expressions(numbers, beside=beside)],
             "DATE": [*_date_expressions(dates)],
             "AGE": [*_age_expressions(ages)],
         }
@@ -253,7 +264,7 @@ def _name_expressions(names: frozenset[str]) -> Iterator[str]:
             yield rf"(?<![^\W\d_]){words}(?:[\W_]{gap}{words}){{{len(parts) - 1},}}(?![^\W\d_])"
 
 
-def _number_expressions(numbers: frozenset[str]) -> Iterator[str]:
+def _number_expressions(numbers: frozenset[str], *, beside: str) -> Iterator[str]:
     """Numbers of three characters and more; longer ones also with separators or without leading zeros."""
     runs = {run for number in numbers for run in digits_of(number)}
     for number in sorted(numbers | runs, key=lambda number: (-len(number), number)):
@@ -261,12 +272,12 @@ def _number_expressions(numbers: frozenset[str]) -> Iterator[str]:
         bare = "".join(characters)
         if len(bare) < 3 or says_nothing(number):
             continue
-        between = r"[\W_]{0,2}" if len(bare.lstrip("0")) >= 5 else ""
+        significant = bare.lstrip("0")
+        between, edge = (r"[\W_]{0,2}", r"\d") if len(significant) >= 5 else ("", beside)
         if bare.isdecimal():
-            significant = bare.lstrip("0")
             if len(significant) >= 3:
-                yield rf"(?<!\d)0*{between.join(significant)}(?!\d)"
-            yield rf"(?<!\d){between.join(bare)}(?!\d)"
+                yield rf"(?<!{edge})0*{between.join(significant)}(?!{edge})"
+            yield rf"(?<!{edge}){between.join(bare)}(?!{edge})"
         elif any(c.isdecimal() for c in bare) and len(bare) >= 5:
             yield between.join(map(re.escape, characters))
         else:

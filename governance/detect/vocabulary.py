@@ -1,8 +1,8 @@
 """Words that descriptions may keep, and names that are never taken for one of them.
 
-Three lists in `data/`: `jargon.txt` and `names.txt` are written by hand,
-`vocabulary.txt` is built by `infra/vocabulary.py` from both and from the tables
-of the standard. All are compared folded: without case and diacritics.
+Four lists in `data/`: `jargon.txt`, `names.txt` and `phrases.txt` are written by hand,
+`vocabulary.txt` is built by `infra/vocabulary.py` from the first two and from the
+tables of the standard. All are compared folded: without case and diacritics.
 """
 
 import re
@@ -51,6 +51,14 @@ def words() -> frozenset[str]:
 def names() -> frozenset[str]:
     """Frequent names of many languages, folded."""
     return read_words("names.txt")
+
+
+@cache
+def phrases() -> re.Pattern[str]:
+    """Words beside each other that may stay although one of them is a name: "x-ray", "Baker's cyst"."""
+    lines = (DATA / "phrases.txt").read_text("utf-8").splitlines()
+    listed = ("[ _'’-]".join(line.split()) for line in lines if line and not line.startswith("#"))
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(sorted(listed, key=len, reverse=True))})(?![^\W_])", re.IGNORECASE)
 
 
 def knows(word: str) -> bool:

@@ -29,9 +29,11 @@ _REGISTERED = frozenset(map(dicom.tag_of, ("ContextIdentifier", "TemplateIdentif
 """CS that hold a number of PS3.16, which may look like a year: TID 2010."""
 
 _MADE = re.compile(
-    r"[01]+|[A-Z0-9_]{2,11}_GEMS|IMAGE NUM \w{1,5}|ISO[ _-]?(?:2022[ _-]?)?(?:IR[ _-]?)?\d{1,3}", re.ASCII
+    r"[01]+|[A-Z0-9_]{2,11}_GEMS|IMAGE NUM \w{1,5}|CT_SOM\d (?:MIP|MPR|SEQ|SPI|SSD|THK|TOP|VRT)"
+    r"|ISO[ _-]?(?:2022[ _-]?)?(?:IR[ _-]?)?\d{1,3}",
+    re.ASCII,
 )
-"""Flags of ultrasound image types, scan options of GE, an image number of Siemens, character sets however spelled."""
+"""Flags of ultrasound, scan options of GE, image numbers and types of Siemens, character sets however spelled."""
 
 _DECIMAL = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[Ee][+-]?\d+)?"
 _MONTH, _DAY, _HOUR, _SIXTY = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])", r"(?:[01]\d|2[0-3])", r"[0-5]\d"

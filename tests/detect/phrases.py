@@ -1,5 +1,7 @@
 """Descriptions as scanners and requests write them; made up. None of them identifies anybody."""
 
+from pathlib import Path
+
 CLINICAL = """\
 CT CHEST W CONTRAST
 CT HEAD/BRAIN WO CONTRAST
@@ -193,3 +195,6 @@ syngo CT VA48A
 胸部造影
 腹部 平扫 增强
 """.splitlines()
+
+STRUCTURES = (Path(__file__).parent / "structures.txt").read_text("utf-8").split()
+"""Names of targets, organs and helpers as radiotherapy writes them, by TG-263 and before it."""

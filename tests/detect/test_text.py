@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from governance.datatypes import Identifiers, Span
 from governance.detect import identifiers, text, vocabulary
 from governance.scrub.text import replace
-from tests.detect.phrases import CLINICAL
+from tests.detect.phrases import CLINICAL, STRUCTURES
 from tests.detect.strategies import people, spelled
 
 NOBODY = Identifiers()
@@ -162,6 +162,13 @@ def test_a_word_that_nobody_knows_is_masked() -> None:
         pytest.param("coil HEA;LEE", "coil HEA;[TEXT]", id="a name in a list of coils"),
         pytest.param("Dr. White saw", "Dr. [NAME] [TEXT]", id="title before a clinical word"),
         pytest.param("number ٣٤٥٦٧٨", "number [ID]", id="digits of another script"),
+        pytest.param("mobil 0171 5558675", "mobil [ID]", id="phone with its area code apart"),
+        pytest.param("ring 9876 5432 first", "ring [ID] first", id="phone of two groups"),
+        pytest.param("fax 55 12 34", "[TEXT] [ID]", id="short phone behind what says so"),
+        pytest.param("pager 4471", "[TEXT] [ID]", id="pager"),
+        pytest.param("seen by Smith, fracture", "seen by [TEXT], fracture", id="a name before what it could name"),
+        pytest.param("Dr Ray, x-ray", "Dr [NAME], x-ray", id="a name beside a word that holds it"),
+        pytest.param("no 1,7654321", "no 1,[ID]", id="a long number behind a comma"),
         pytest.param("患者 王小明 胸部", "[TEXT] [TEXT] 胸部", id="ideographic name"),
     ],
 )
@@ -192,10 +199,38 @@ def test_marks_what_has_the_form_of_an_identifier(value: str, expected: str) -> 
         pytest.param("A, B, C, D", id="an enumeration"),
         pytest.param("I V C O N and C H E S T", id="known words spelled out"),
         pytest.param("TE 5 10 15", id="three numbers"),
+        pytest.param("matrix 2048 2048, mobile 120 85", id="round numbers are no phone"),
+        pytest.param("33,65538 mm", id="decimal comma"),
+        pytest.param("DCM:113100/113105/113107/113108", id="codes of de-identification"),
+        pytest.param("signed -32768 to 32767, window 0 65536", id="limits of stored values"),
+        pytest.param("X-RAY CHEST, x ray, Chest x-rays", id="a word with a name in it"),
+        pytest.param("Baker's cyst, Hill-Sachs lesion, SMITH FRACTURE", id="eponyms with what they name"),
+        pytest.param("OM, Orbital Meatal Line", id="position references"),
+        pytest.param("Algo1, 3DWB, NAA, ECOR", id="words of scanners"),
     ],
 )
 def test_leaves_numbers_of_machines_alone(value: str) -> None:
     assert cleaned(value) == value
+
+
+def test_names_of_structures_are_kept() -> None:
+    """TG-263 fixes how radiotherapy names targets and organs; other programs compare them letter by letter."""
+    assert len(STRUCTURES) >= 500
+    assert [name for name in STRUCTURES if cleaned(name) != name] == []
+
+
+@pytest.mark.parametrize(("name", "expected"), [("GTV_Okonkwo", "GTV_[TEXT]"), ("Kowalczyk_PTV", "[TEXT]_PTV")])
+def test_a_name_in_the_name_of_a_structure_is_masked(name: str, expected: str) -> None:
+    assert cleaned(name) == expected
+
+
+def test_a_short_own_number_inside_a_word_of_a_machine_is_chance() -> None:
+    person = Identifiers(numbers=frozenset({"128", "00123"}))
+
+    for value in ("B128f", "V7.00ER123"):
+        assert text.find(value, person, kinds=text.OF_MACHINE_TEXT) == text.find_own(value, person) == ()
+        assert text.find(value, person) != ()
+    assert text.find_own("unit 128", person) == (Span(5, 8, "ID"),)
 
 
 def test_a_number_behind_the_root_of_the_standard_is_masked() -> None:
