@@ -83,7 +83,7 @@ def _as_listed(entry: SafePrivate, vr: str, options: frozenset[Option]) -> Verdi
     # A file in implicit encoding has no VR for private elements; then the list's is believed,
     # except that sequences must have been parsed as such.
     seen = next(iter(sorted(expected)), "UN") if vr == "UN" and "SQ" not in expected else vr
-    if (expected or vr in {"SQ", "PN"}) and not _alike(seen, expected):
+    if (expected or vr in {"SQ", "PN", "UN"}) and not _alike(seen, expected):
         return WRONG_KIND
     return _as_seen(entry, seen, options)._replace(read_as=seen if vr == "UN" else "")
 
@@ -110,7 +110,7 @@ def _as_seen(entry: SafePrivate, seen: str, options: frozenset[Option]) -> Verdi
 def _date(vr: str, options: frozenset[Option]) -> Verdict:
     if Option.RETAIN_FULL_DATES in options:
         return Verdict(Action.KEEP, Method.KEEP, SAFE)
-    if Option.RETAIN_MODIFIED_DATES in options and vr in DATES:
+    if Option.RETAIN_MODIFIED_DATES in options and vr in DATES | _TEXTS:  # what is no whole date is emptied
         return Verdict(Action.CLEAN, Method.SHIFT, SAFE)
     return UNLISTED
 

@@ -25,7 +25,14 @@ OLDEST_AGE = 90
 _AGE = re.compile(r"0*(\d{1,3}) ?([DWMY])", re.ASCII | re.IGNORECASE)
 # The form of ACR-NEMA 2.0 that readers still accept (PS3.5, 6.2, DA).
 _DOTTED_DATE = re.compile(r"(\d{4})\.(\d\d)\.(\d\d)", re.ASCII)
+# Where a private element is text although its whole value is a UID or a day.
+_WHOLE_UID = re.compile(rb"(?:[0-2](?:\.\d{1,39}){4,30}|2\.25\.\d{6,39})[ \0]?")
+_WHOLE_DATE = re.compile(rb"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{6}(?:\.\d{1,6})?)? ?")
+_RETAINS_UIDS, _MODIFIES_DATES = "113110", "113107"
+"""CID 7050."""
 _PER_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
+LONGEST_UID = 44
+"""Characters of the UIDs that are written here."""
 _TEXT_DUMMY = b"ANONYMIZED"
 _DUMMIES = {
     "DA": b"19000101",
@@ -121,7 +128,22 @@ class Pseudonymiser(Confidential):
                 replaced.edits[decision.where] = self._dummy(instance, decision.where)
             elif decision.method in self._act:
                 self._replace(instance, decision, subject, shift, replaced)
+            elif decision.method is Method.TEXT and decision.where.creator:
+                whole = self._whole(instance, decision, plan)
+                if whole is not None:
+                    self._replace(instance, whole, subject, shift, replaced)
         return replaced
+
+    def _whole(self, instance: Instance, decision: Decision, plan: Plan) -> Decision | None:
+        """A private text that is nothing else than a UID or a date is replaced as such; None: it is a text."""
+        element = decision.where
+        value = instance.buffer[element.start : min(element.stop, element.start + 65)]
+        room = dicom.MAX_CHARACTERS.get(decision.read_as or element.vr, LONGEST_UID) >= LONGEST_UID
+        if room and _RETAINS_UIDS not in plan.codes and _WHOLE_UID.fullmatch(value):
+            return decision._replace(method=Method.UID)
+        if _MODIFIES_DATES in plan.codes and _WHOLE_DATE.fullmatch(value):
+            return decision._replace(method=Method.SHIFT)
+        return None
 
     def _replace(
         self, instance: Instance, decision: Decision, subject: Subject, shift: DateShift, replaced: Replaced

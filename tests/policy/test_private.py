@@ -134,6 +134,22 @@ def test_private_dates_follow_the_dates_option(options: list[str], method: Metho
     assert method is policy.plan(instance(date), rules_with(options)).decisions[-1].method
 
 
+@pytest.mark.parametrize("vr", ["LO", "SH", "UN"])
+def test_a_private_date_that_is_listed_as_a_text_is_shifted(vr: str) -> None:
+    assert standard.safe_private()[0x0013, 0x23, "GEMS_GENIE_1"][:2] == ("LO", "C")
+    date = at(0x00131023, "20200101", vr=vr, creator="GEMS_GENIE_1")
+
+    assert Method.SHIFT is policy.plan(instance(date), RESEARCH).decisions[-1].method
+
+
+def test_what_neither_the_list_nor_the_file_gives_a_vr_goes() -> None:
+    creator = "SIEMENS Ultrasound SC2000"
+    assert standard.safe_private()[0x0119, 0x11, creator].vr == ""
+    unknown = at(0x01191011, "WEBER", vr="UN", creator=creator)
+
+    assert policy.plan(instance(unknown), RESEARCH).decisions[-1].rule == "private-wrong-vr"
+
+
 def test_private_uids_are_replaced() -> None:
     uid = at(0x00091007, "1.2.3", vr="UI", creator="GEMS_PETD_01")
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from governance import policy
 from governance.datatypes import Action, Decision, Edits, Method, Plan
 from governance.errors import UnshiftableDate
 from governance.keys import Keyring
@@ -106,3 +107,57 @@ def test_what_replacing_does_not_change_gets_no_edit(keyword: str, value: str, m
     outcome, _ = replaced(keyword, value, method)
 
     assert outcome.edits == {}
+
+
+CREATOR = "SIEMENS MR HEADER"
+"""Of a listed text at (0051,xx09)."""
+
+
+def private(vr: str, value: str, policy_name: str = "research") -> bytes | None:
+    """What is written instead of a private text; None: what cleaning makes of it."""
+    text = at(0x00511009, value, vr=vr, creator=CREATOR)
+    made = instance(at("PatientID", "1"), *(at(uid, "1.2.3") for uid in UIDS), text)
+    element = made.elements[-1]
+    plan = policy.plan(made, policy.load(policy_name))
+    return PSEUDONYMISER.attributes(made, plan, PSEUDONYMISER.subject(made)).edits.get(element)
+
+
+def test_a_private_text_that_is_a_uid_is_replaced_as_one() -> None:
+    """Else what it refers to would no longer be found."""
+    _, expected = replaced("SOPInstanceUID", "1.2.276.0.7230010.3.1", Method.UID)
+
+    assert private("LO", "1.2.276.0.7230010.3.1") == expected
+
+
+def test_a_private_text_that_is_a_date_is_shifted_as_one() -> None:
+    _, expected = replaced("StudyDate", "20210312", Method.SHIFT)
+
+    assert private("LO", "20210312") == private("SH", "20210312") == expected
+
+
+@pytest.mark.parametrize(
+    ("vr", "value"),
+    [
+        pytest.param("LO", "of 20210312", id="a date in a text"),
+        pytest.param("SH", "1.2.276.0.72", id="no room for a new UID"),
+        pytest.param("LO", "1.2.3", id="version"),
+    ],
+)
+def test_any_other_private_text_is_left_to_cleaning(vr: str, value: str) -> None:
+    assert private(vr, value) is None
+
+
+DEVICE = ("DeviceSerialNumber", "StationName", "DetectorID", "DestinationAE", "ContainerIdentifier", "XRaySourceID")
+
+
+@pytest.mark.parametrize("keyword", DEVICE)
+def test_equal_identifiers_have_equal_dummies_wherever_they_stand(keyword: str) -> None:
+    """Of other attributes, patients and files of the project; in another project it is another dummy."""
+    _, here = replaced(keyword, "70214 ", Method.CONSISTENT)
+    _, there = replaced(DEVICE[0], "70214", Method.CONSISTENT)
+    elsewhere = Pseudonymiser(Keyring(bytes(32)).project("other")).consistent("70214")
+
+    assert here == there
+    assert here is not None
+    assert len(here) <= 16
+    assert elsewhere.encode() != here
