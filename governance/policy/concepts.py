@@ -20,9 +20,11 @@ def _tag(keyword: str) -> int:
 
 
 SCHEME, _VERSION = _tag("CodingSchemeDesignator"), _tag("CodingSchemeVersion")
-_VALUE, _LONG_VALUE = _tag("CodeValue"), _tag("LongCodeValue")
+_VALUE, _LONG_VALUE, _MEANING = _tag("CodeValue"), _tag("LongCodeValue"), _tag("CodeMeaning")
 _CONCEPT, _MEASURED = _tag("ConceptNameCodeSequence"), _tag("MeasuredValueSequence")
 _NUMBER, _UNITS = _tag("NumericValue"), _tag("MeasurementUnitsCodeSequence")
+_EXACT = frozenset(map(_tag, ("FloatingPointValue", "RationalNumeratorValue", "RationalDenominatorValue")))
+"""The same number once more, where the decimal one is rounded."""
 _DATES = frozenset({_tag("Date"), _tag("DateTime")})
 
 CODES = frozenset({SCHEME, _VERSION, _VALUE, _LONG_VALUE, _tag("URNCodeValue")})
@@ -101,6 +103,8 @@ _VERSION_FORM = re.compile(r"[0-9._-]{1,16}", re.ASCII)
 
 _BIRTH_DATES = frozenset({("DCM", "121031"), ("LN", "21112-8"), ("SCT", "184099003")})
 _AGES = frozenset({("DCM", "121033"), ("LN", "30525-0"), ("SCT", "397669002"), ("SCT", "424144002")})
+_AGE_MEANING = re.compile(r"\b(?:age|alter|âge|edad|età|leeftijd|idade)\b", re.IGNORECASE)
+"""What a site's own code for an age means. No other age, such as that of a bone, is above 89 years."""
 _PER_YEAR = {"a": 1.0, "mo": 12.0, "wk": 365.25 / 7, "d": 365.25, "h": 8766.0, "min": 525960.0}
 """Units of age in UCUM; any other is taken for years."""
 
@@ -140,11 +144,11 @@ def _withheld(instance: Instance, elements: Iterable[Element], concept: Element)
     code = _code(instance, concept)
     if code in _BIRTH_DATES:
         return _DATES
-    if code in _AGES:
+    if code in _AGES or _AGE_MEANING.search(_meaning(instance, concept)):
         measured = [element for element in elements if element.tag == _MEASURED]
         items = [item.elements for element in measured for item in element.items or ()] or [tuple(elements)]
         if any(_is_oldest(instance, item) for item in items):
-            return frozenset({_MEASURED, _NUMBER})
+            return _EXACT | {_MEASURED, _NUMBER}
     return frozenset()
 
 
@@ -163,6 +167,12 @@ def _code(instance: Instance, sequence: Element) -> tuple[str, str]:
     first = next((item.elements for item in sequence.items or ()), ())
     found = {element.tag: element for element in first}
     return _text(instance, found.get(SCHEME)), _text(instance, found.get(_VALUE))
+
+
+def _meaning(instance: Instance, sequence: Element) -> str:
+    """The meaning of a sequence's first code."""
+    first = next((item.elements for item in sequence.items or ()), ())
+    return _text(instance, next((element for element in first if element.tag == _MEANING), None))
 
 
 def _only(instance: Instance, element: Element | None) -> str:

@@ -196,6 +196,8 @@ BULK = _tags(
 PIXELS = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00003, 0x7FE00008, 0x7FE00009, 0x7FE00010})
 DATES = frozenset({"DA", "DT"})
 CHARACTERS = dicom.FREE_TEXT_VRS | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"}
+NAMING = dicom.FREE_TEXT_VRS | {"AE", "CS"}
+"""What can hold the letters and digits of a consistent dummy."""
 BYTES = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
 BINARY = dicom.VRS - CHARACTERS - {"SQ", "UN"}
 
@@ -238,7 +240,7 @@ def carry_out(letter: str, tag: int, vr: str) -> tuple[Action, Method]:
         return (action, Method.UID) if vr in CHARACTERS else (Action.REMOVE, Method.REMOVE)
     if tag in PERSONAL:
         return action, PERSONAL[tag]
-    if tag in CONSISTENT and vr in CHARACTERS:
+    if tag in CONSISTENT and vr in NAMING:
         return action, Method.CONSISTENT
     return action, Method.DUMMY
 

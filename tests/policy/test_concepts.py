@@ -137,6 +137,16 @@ def test_an_age_above_89_in_a_report_has_no_value(number: str, unit: str | None,
     assert method is decision(plan, CONTENT + "MeasuredValueSequence").method
 
 
+def test_an_age_by_a_code_of_the_site_is_known_by_its_meaning() -> None:
+    exact = at("RationalNumeratorValue", b"\x61\0\0\0"), at("NumericValue", "97")
+    named = [at("CodeValue", "A1"), at("CodingSchemeDesignator", "99HOSPITAL"), at("CodeMeaning", "Age of patient")]
+    item = [at("ConceptNameCodeSequence", [named]), *exact]
+    plan = policy.plan(instance(at("ContentSequence", [item]), sop_class=SR), RESEARCH)
+
+    assert Method.EMPTY is decision(plan, CONTENT + "RationalNumeratorValue").method
+    assert Method.EMPTY is decision(plan, CONTENT + "NumericValue").method
+
+
 def test_other_numbers_above_89_stay() -> None:
     plan = report("122712004", "SCT", age("120", "mm"))
 
