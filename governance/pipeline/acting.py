@@ -21,10 +21,19 @@ class Acted(Confidential):
 
 
 def act(
-    instance: Instance, decisions: Sequence[Decision], *, found: Identifiers, subject: Subject, by: Pseudonymiser
+    instance: Instance,
+    decisions: Sequence[Decision],
+    *,
+    codes: Sequence[str],
+    found: Identifiers,
+    subject: Subject,
+    by: Pseudonymiser,
 ) -> Acted:
-    """Carry out decisions on elements of `instance`; a pure function of them, whatever else it holds."""
-    replaced = by.attributes(instance, decisions, subject)
+    """Carry out decisions on elements of `instance`; a pure function of them, whatever else it holds.
+
+    codes: of the plan (CID 7050).
+    """
+    replaced = by.attributes(instance, decisions, subject, codes=codes)
     edits = scrub_attributes(instance, decisions, clean=cleaners(found, dummy=by.consistent))
     # What the plan keeps and is none of its VR.
     kept = {each.where for each in decisions if each.method is Method.KEEP and edits.get(each.where) == b""}

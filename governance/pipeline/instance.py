@@ -120,7 +120,7 @@ class Worker(Confidential):
         subject = self._pseudonymiser.subject(instance)
         # (3) act
         pixels = scrub_pixels(instance, plan)
-        acted = act(instance, plan.decisions, found=found, subject=subject, by=self._pseudonymiser)
+        acted = act(instance, plan.decisions, codes=plan.codes, found=found, subject=subject, by=self._pseudonymiser)
         edits = acted.edits
         edits |= {element: value for element, value in pixels.edits.items() if edits.get(element, b"") is not None}
         codes = (*plan.codes, CLEAN_PIXEL_DATA) if pixels.looked else plan.codes

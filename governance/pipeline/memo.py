@@ -307,7 +307,14 @@ class _File(Confidential):
     ) -> tuple[dict[Unit, Part], frozenset[str]]:
         """What units become that this scene has not seen, and the dates that may stand in them."""
         decisions = policy.decide(self._reader, self._memo.rules, self._parsed(units), iod=self._family.iod)
-        acted = act(self._reader, decisions, found=scene.found, subject=scene.subject, by=self._memo.pseudonymiser)
+        acted = act(
+            self._reader,
+            decisions,
+            codes=scene.plan.codes,
+            found=scene.found,
+            subject=scene.subject,
+            by=self._memo.pseudonymiser,
+        )
         rules: dict[Unit, list[str]] = {unit: [] for unit in units}
         emptied = dict.fromkeys(units, 0)
         owners = {element: unit for unit in units for element in self._parsed([unit])}
@@ -350,7 +357,14 @@ class _File(Confidential):
         instance = self._instance(elements)
         instance.codecs = self._family.codecs
         decisions = policy.decide(instance, self._memo.rules, elements, iod=self._family.iod)
-        acted = act(instance, decisions, found=scene.found, subject=scene.subject, by=self._memo.pseudonymiser)
+        acted = act(
+            instance,
+            decisions,
+            codes=scene.plan.codes,
+            found=scene.found,
+            subject=scene.subject,
+            by=self._memo.pseudonymiser,
+        )
         added, appended = write.marks(
             sorted(plan.codes),
             instance=instance,

@@ -7,7 +7,7 @@ plan says so, and counted, never passed on.
 
 import hmac
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
 from governance import dicom
@@ -119,8 +119,13 @@ class Pseudonymiser(Confidential):
             raise Refused("SOPInstanceUID is missing or empty")
         return replace(subject, instance=short_pseudonym(self._keys.study, "N" + sop_instance_uid, letter="N"))
 
-    def attributes(self, instance: Instance, decisions: Iterable[Decision], subject: Subject) -> Replaced:
-        """Edits for every replacing decision; keeping and removing ones are not ours."""
+    def attributes(
+        self, instance: Instance, decisions: Iterable[Decision], subject: Subject, *, codes: Collection[str]
+    ) -> Replaced:
+        """Edits for every replacing decision; keeping and removing ones are not ours.
+
+        codes: of the plan (CID 7050); they say whether UIDs are kept and dates are shifted.
+        """
         shift = DateShift.derive(self._keys.shift, patient_id=subject.patient_id)
         replaced = Replaced(edits={}, shifted_dates=set(), emptied=set())
         for decision in decisions:
@@ -129,19 +134,19 @@ class Pseudonymiser(Confidential):
             elif decision.method in self._act:
                 self._replace(instance, decision, subject, shift, replaced)
             elif decision.method is Method.TEXT and decision.where.creator:
-                whole = self._whole(instance, decision, plan)
+                whole = self._whole(instance, decision, codes)
                 if whole is not None:
                     self._replace(instance, whole, subject, shift, replaced)
         return replaced
 
-    def _whole(self, instance: Instance, decision: Decision, plan: Plan) -> Decision | None:
+    def _whole(self, instance: Instance, decision: Decision, codes: Collection[str]) -> Decision | None:
         """A private text that is nothing else than a UID or a date is replaced as such; None: it is a text."""
         element = decision.where
         value = instance.buffer[element.start : min(element.stop, element.start + 65)]
         room = dicom.MAX_CHARACTERS.get(decision.read_as or element.vr, LONGEST_UID) >= LONGEST_UID
-        if room and _RETAINS_UIDS not in plan.codes and _WHOLE_UID.fullmatch(value):
+        if room and _RETAINS_UIDS not in codes and _WHOLE_UID.fullmatch(value):
             return decision._replace(method=Method.UID)
-        if _MODIFIES_DATES in plan.codes and _WHOLE_DATE.fullmatch(value):
+        if _MODIFIES_DATES in codes and _WHOLE_DATE.fullmatch(value):
             return decision._replace(method=Method.SHIFT)
         return None
 

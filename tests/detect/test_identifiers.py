@@ -292,8 +292,8 @@ def test_real_files_hold_the_identifiers_that_were_collected_from_them() -> None
 def test_class_uids_are_told_by_their_keyword() -> None:
     kept = ("SOPClassUID", "ReferencedSOPClassUID", "TransferSyntaxUID", "CodingSchemeUID")
 
-    assert all(identifiers._is_class_uid(dicom.tag_of(keyword) or 0) for keyword in kept)
-    assert not identifiers._is_class_uid(dicom.tag_of("ReferencedSOPInstanceUID") or 0)
+    assert not any(identifiers.kind_of(dicom.tag_of(keyword) or 0, "UI") for keyword in kept)
+    assert identifiers.kind_of(dicom.tag_of("ReferencedSOPInstanceUID") or 0, "UI")
 
 
 @pytest.mark.parametrize(

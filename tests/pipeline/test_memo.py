@@ -116,7 +116,11 @@ def test_a_series_is_remembered(context: pipeline.Context) -> None:
     files = [
         dicom_file(
             base
-            | {"InstanceNumber": number, "SOPInstanceUID": f"1.2.3.4.5.6.{number}", "AdmissionID": f"ADM{number * 7 + 3}"}
+            | {
+                "InstanceNumber": number,
+                "SOPInstanceUID": f"1.2.3.4.5.6.{number}",
+                "AdmissionID": f"ADM{number * 7 + 3}",
+            }
         )
         for number in range(100_000, 100_006)
     ]
