@@ -20,11 +20,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from governance import dicom
+from governance.buffers import Data
 from governance.datatypes import Element, Identifiers, Instance
-from governance.detect import tags, vocabulary
-from governance.detect.literals import SHORTEST_NAME, SHORTEST_NUMBER, digits_of, literals
+from governance.detect import compressed, tags, vocabulary
+from governance.detect.literals import SHORTEST_NAME, SHORTEST_NUMBER, Literals, digits_of, literals
 
 SHORTEST_UID, LONGEST_VERSION = 5, 16
 """A UID has more parts, or more characters, than the number of a version."""
@@ -157,7 +159,7 @@ def _ages(instance: Instance, days: Iterable[str]) -> Iterator[int]:
 
 
 def search(
-    data: bytes | memoryview,
+    data: Data,
     identifiers: Identifiers,
     *,
     codecs: tuple[str, ...] = ("iso8859",),
@@ -166,27 +168,59 @@ def search(
 ) -> tuple[str, ...]:
     """The kinds of identifiers found in written bytes: of "date", "id", "name" and "uid".
 
-    data: a whole file. codecs: of its SpecificCharacterSet; UTF-8 and UTF-16 are always
-    looked for too. skip: (start, stop) ranges that are not looked at: native pixels.
+    data: a whole file, or whole elements of one. codecs: of its SpecificCharacterSet; UTF-8 and
+    UTF-16 are always looked for too. skip: (start, stop) ranges that are not looked at: pixels.
     allowed: values that belong there, such as shifted dates and pseudonyms.
     """
-    spelled = literals(identifiers.names, identifiers.numbers, codecs)
+    wanted = _wanted(identifiers.names, identifiers.numbers, identifiers.dates, codecs, allowed)
     uids = {uid.encode() for uid in identifiers.uids - allowed if _is_long(uid)}
-    digits = {run for number in identifiers.numbers - allowed for run in digits_of(number)}
-    numbers = {run.encode() for run in digits - allowed if _is_telling(run)}
-    dates = {date.encode() for date in identifiers.dates - allowed}
     found: set[str] = set()
     for piece in _pieces(data, skip):
-        start, stop = compressed_pixels(piece)
-        for text in (piece[:start], piece[stop:]) if stop else (piece,):
-            words = _words(text)
-            found |= _numeric_kinds(_DIGITS.findall(words), text, uids=uids, numbers=numbers, dates=dates)
-            found |= spelled.kinds_in(text, words=words, allowed=allowed)
-        pixels = piece[start:stop]
-        runs = [run for run in pixels.translate(_DIGITS_ONLY).split() if len(run) >= SHORTEST_NUMBER]
-        found |= _numeric_kinds(runs, b"", uids=uids, numbers=numbers, dates=dates)
-        found |= spelled.kinds_in_pixels(pixels, allowed=allowed)
+        words = _words(piece)
+        found |= _numeric_kinds(_DIGITS.findall(words), piece, uids=uids, wanted=wanted)
+        found |= wanted.spelled.kinds_in(piece, words=words, allowed=allowed)
     return tuple(sorted(found))
+
+
+def search_compressed(
+    pixels: Data, identifiers: Identifiers, *, codecs: tuple[str, ...] = ("iso8859",)
+) -> tuple[str, ...]:
+    """The kinds of identifiers found in compressed pixels, of those long enough not to be there by chance."""
+    wanted = _wanted(identifiers.names, identifiers.numbers, identifiers.dates, codecs, frozenset())
+    text = compressed.readable(pixels)
+    runs = [run for run in text.translate(_DIGITS_ONLY).split() if len(run) >= SHORTEST_NUMBER]
+    found = _numeric_kinds(runs, b"", uids=uids_looked_for(identifiers), wanted=wanted)
+    found |= wanted.spelled.kinds_in_pixels(text)
+    if wanted.spelled.beyond_ascii:
+        for window in compressed.windows(pixels):
+            found |= wanted.spelled.kinds_in_pixels(window, only=wanted.spelled.beyond_ascii)
+    return tuple(sorted(found))
+
+
+class _Wanted(NamedTuple):
+    """What is looked for besides UIDs, compiled: the instances of a study share it."""
+
+    spelled: Literals
+    numbers: dict[bytes, bytes]
+    """Numbers of digits alone, and what is left of them without zeros before them."""
+    dates: frozenset[bytes]
+
+
+@lru_cache(maxsize=64)
+def _wanted(
+    names: frozenset[str],
+    numbers: frozenset[str],
+    dates: frozenset[str],
+    codecs: tuple[str, ...],
+    allowed: frozenset[str],
+) -> _Wanted:
+    digits = {run for number in numbers - allowed for run in digits_of(number)}
+    telling = (run.encode() for run in digits - allowed if _is_telling(run))
+    return _Wanted(
+        literals(names, numbers, codecs),
+        {number: _significant(number) for number in telling},
+        frozenset(date.encode() for date in dates - allowed),
+    )
 
 
 _BARE = bytes(
@@ -255,11 +289,11 @@ def _words(data: bytes) -> bytes:
     return b" ".join(word for word in words if len(word) >= SHORTEST_NAME)
 
 
-def _numeric_kinds(
-    found: Iterable[bytes], data: bytes, *, uids: set[bytes], numbers: set[bytes], dates: set[bytes]
-) -> set[str]:
+def _numeric_kinds(found: Iterable[bytes], data: bytes, *, uids: set[bytes], wanted: _Wanted) -> set[str]:
     """Kinds of what is among the runs of digits that were `found` in `data`."""
     runs = set(found)
+    if not runs:
+        return set()
     whole = runs | {run.rstrip(b".") for run in runs}
     kinds = set()
     if not uids.isdisjoint(whole):
@@ -267,18 +301,18 @@ def _numeric_kinds(
     # Numbers are written with zeros before them and behind the point, and as parts of UIDs.
     plain = {_ZEROS.sub(b"", run).lstrip(b"0") for run in whole}
     parts = {part.lstrip(b"0") for run in runs if run.count(b".") > 1 for part in run.split(b".")}
-    forms = {number: _significant(number) for number in numbers}
+    forms = wanted.numbers
     written = {number for number, form in forms.items() if number in whole or form in plain or form in parts}
     if any(forms[n] in parts or not tags.is_time(n) or tags.stands_outside_times(data, n) for n in written):
         kinds.add("id")
     # Where a value ends at a tag that begins with one or two more digits, the run is longer than the value.
     longer = {run[:-cut] for run in runs for cut in (1, 2)}
-    for kind, wanted in (("uid", uids), ("id", numbers)):
-        if kind not in kinds and any(tags.follows(data, each) for each in wanted & longer):
+    for kind, known in (("uid", uids), ("id", forms.keys())):
+        if kind not in kinds and any(tags.follows(data, each) for each in known & longer):
             kinds.add(kind)
     days = {part[:8] for run in runs for part in run.split(b".") if 8 <= len(part) <= 15}
     days |= {run[:10].replace(b".", b"") for run in runs if run[4:5] == b"." == run[7:8]}  # ACR-NEMA: 1996.06.11
-    if not dates.isdisjoint(days):
+    if not wanted.dates.isdisjoint(days):
         kinds.add("date")
     return kinds
 
@@ -299,7 +333,7 @@ def _is_telling(number: str) -> bool:
     return number.isdecimal() and number.isascii() and len(number) >= SHORTEST_NUMBER and len(number.rstrip("0")) > 2
 
 
-def _pieces(data: bytes | memoryview, skip: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+def _pieces(data: Data, skip: Iterable[tuple[int, int]]) -> Iterator[bytes]:
     place = 0
     for start, stop in sorted(skip):
         if start > place:
@@ -307,17 +341,3 @@ def _pieces(data: bytes | memoryview, skip: Iterable[tuple[int, int]]) -> Iterat
         place = max(place, stop)
     if place < len(data):
         yield bytes(data[place:])
-
-
-_ENCAPSULATED = re.compile(rb"\xe0\x7f\x10\x00(?:O[BW]\x00\x00)?\xff\xff\xff\xff(?=\xfe\xff\x00\xe0)")
-
-
-def compressed_pixels(data: bytes) -> tuple[int, int]:
-    """Where the items of encapsulated PixelData begin and end (PS3.5, A.4); (0, 0) without any."""
-    for match in _ENCAPSULATED.finditer(data):
-        place = match.end()
-        while data[place : place + 4] == b"\xfe\xff\x00\xe0":
-            place += 8 + int.from_bytes(data[place + 4 : place + 8], "little")
-        if data[place : place + 4] == b"\xfe\xff\xdd\xe0":
-            return match.end(), place
-    return 0, 0

@@ -44,6 +44,9 @@ class Literals:
             for literal, form in forms.items()
             if len(_key(literal)) < SHORTEST_NAME or (form.wide and _length(form.text) <= SHORTEST_NAME)
         )
+        self._long = frozenset(literal for literal, form in forms.items() if _length(form.text) >= LONGEST_WORD)
+        self.beyond_ascii = frozenset(literal for literal in self._long if not literal.isascii())
+        """Of the long ones, those that do not look like text to who knows no character set."""
         self._keys = tuple({_key(literal): None for literal in forms if literal not in self._short})
 
     def kinds_in(self, data: bytes, *, words: bytes, allowed: frozenset[str]) -> set[str]:
@@ -66,16 +69,12 @@ class Literals:
             match = self._pattern.search(lowered, match.start() + 1)
         return found
 
-    def kinds_in_pixels(self, data: bytes, *, allowed: frozenset[str]) -> set[str]:
-        """Kinds of those long enough not to be there by chance."""
+    def kinds_in_pixels(self, data: bytes, *, only: frozenset[bytes] | None = None) -> set[str]:
+        """Kinds of those long enough not to be there by chance; only: of these spellings."""
         if not data:
             return set()
         lowered = data.lower()
-        return {
-            form.kind
-            for literal, form in self._forms.items()
-            if _length(form.text) >= LONGEST_WORD and form.text not in allowed and literal in lowered
-        }
+        return {self._forms[literal].kind for literal in (self._long if only is None else only) if literal in lowered}
 
 
 _KEYS = re.compile(rb"[a-z0-9.\x80-\xff]+")

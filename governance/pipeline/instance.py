@@ -311,21 +311,19 @@ def inspect(
     written = read.parse(data)
     if written.trailing or any(written.preamble or b""):
         raise Leak("bytes outside the data set survived")
-    skip = native_pixels(written)
-    kinds = identifiers.search(data, found, codecs=instance.all_codecs, skip=skip, allowed=allowed)
+    element = written.first(dicom.PIXEL_DATA)
+    skip = [] if element is None else [(element.start, element.stop)]
+    codecs = instance.all_codecs
+    kinds = identifiers.search(data, found, codecs=codecs, skip=skip, allowed=allowed)
+    if element is not None and written.fragments:  # native ones have the length that the container stage has checked
+        kinds += identifiers.search_compressed(memoryview(data)[element.start : element.stop], found, codecs=codecs)
     if kinds:
-        raise Leak(f"still there after writing: {', '.join(kinds)}")
+        raise Leak(f"still there after writing: {', '.join(sorted(set(kinds)))}")
     if pixels.regions:
         left = burned_in.find(written, read.frames(written))
         if any(not _covered(region, pixels.regions) for region in left):
             raise Leak("still there after masking: burned-in text")
     return written
-
-
-def native_pixels(instance: Instance) -> tuple[tuple[int, int], ...]:
-    """The byte range of native pixel data, whose exact length the container stage has checked."""
-    element = instance.first(dicom.PIXEL_DATA)
-    return () if element is None or instance.fragments else ((element.start, element.stop),)
 
 
 def _steps(source_syntax: str, repaired: str, decisions: int, emptied: int, pixels: Pixels) -> tuple[Step, ...]:

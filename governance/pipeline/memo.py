@@ -393,8 +393,9 @@ class _File(Confidential):
         if identifiers.search(new, found, codecs=codecs, allowed=shifted):
             return False
         scene.traces |= identifiers.uids_in(new)
-        pixels = self._data[self._pixels :] if self._fragmented else b""
-        return not (pixels and identifiers.search(pixels, found, codecs=codecs))
+        if not self._fragmented:
+            return True
+        return not identifiers.search_compressed(memoryview(self._data)[self._pixels :], found, codecs=codecs)
 
     def _facts_together(self, parts: Sequence[Part], together: Sequence[Unit], marks: Mapping[int, bytes]) -> Facts:
         """Facts that several elements make, from those elements as they are written."""

@@ -13,7 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from governance import dicom, read
 from governance.datatypes import Identifiers, Instance
 from governance.detect import identifiers
-from governance.detect.identifiers import collect, search
+from governance.detect.identifiers import collect, search, search_compressed
 
 BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
 UID = "1.2.276.0.7230010.3.1.2.8323329.1001"
@@ -271,14 +271,33 @@ def test_does_not_look_at_what_is_skipped_or_allowed() -> None:
 
 
 @pytest.mark.parametrize(("name", "expected"), [("Okon", ()), ("Okonkwo", ("name",))])
-def test_looks_for_long_names_in_compressed_pixels(name: str, expected: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("codec", ["latin-1", "utf-16-le", "utf-16-be"])
+def test_looks_for_long_names_in_compressed_pixels(name: str, expected: tuple[str, ...], codec: str) -> None:
     """Four letters turn up in megabytes of compressed pixels by chance; seven do not."""
-    comment = f"\xff\xfe {name} ".encode("latin-1")
-    pixels = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0"
-    data = pixels + len(comment).to_bytes(4, "little") + comment + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    pixels = b"\xff\xfe\x81" + name.encode(codec) + b"\x91\xe3"
 
-    assert search(data, Identifiers(names=frozenset({name})), codecs=LATIN) == expected
-    assert search(data + b"PN " + name.encode(), Identifiers(names=frozenset({name})), codecs=LATIN) == ("name",)
+    assert search_compressed(pixels, Identifiers(names=frozenset({name})), codecs=LATIN) == expected
+
+
+@given(before=st.binary(max_size=40), after=st.binary(max_size=40), place=st.integers(0, 2))
+def test_finds_identifiers_wherever_compressed_pixels_hold_them(before: bytes, after: bytes, place: int) -> None:
+    kind, written = [("name", b"OKONKWO"), ("uid", UID.encode()), ("id", b"A/B-7654321")][place]
+    known = Identifiers(names=frozenset({"Okonkwo"}), numbers=frozenset({"A/B-7654321"}), uids=frozenset({UID}))
+
+    assert kind in search_compressed(before + b"\xff" + written + b"\xff" + after, known, codecs=LATIN)
+
+
+def test_finds_a_name_that_lies_on_the_border_of_two_windows() -> None:
+    known = Identifiers(names=frozenset({"Okonkwo"}))
+
+    for place in range((1 << 18) - 8, (1 << 18) + 1):
+        assert search_compressed(b"\x80" * place + b"Okonkwo\x80", known, codecs=LATIN) == ("name",)
+
+
+def test_finds_a_name_beyond_ascii_in_compressed_pixels() -> None:
+    known = Identifiers(names=frozenset({"Müßigbrød"}))
+
+    assert search_compressed(b"\x80\x81" + "Müßigbrød".encode() + b"\x82", known, codecs=LATIN) == ("name",)
 
 
 def test_real_files_hold_the_identifiers_that_were_collected_from_them() -> None:
