@@ -35,32 +35,46 @@ def windows(data: Data) -> Iterator[bytes]:
 
 def _stretches(window: bytes) -> bytes:
     values = np.frombuffer(window, np.uint8)
-    printable, zero = values - np.uint8(0x20) < 95, values == 0
-    digits = (values - np.uint8(0x30) < 10) | (values == 0x2E)
-    places = [
-        _members(_starts(printable, _TEXT, 1), _TEXT),
-        _members(_starts(digits, _NUMBER, 1), _NUMBER),
-        # In UTF-16 every other byte of ASCII is NUL, the first or the second.
-        _members(_starts(printable[:-1] & zero[1:], _TEXT, 2), 2 * _TEXT),
-        _members(_starts(zero[:-1] & printable[1:], _TEXT, 2), 2 * _TEXT),
-    ]
-    kept = np.unique(np.concatenate(places))
-    kept = kept[(kept >= 0) & (kept < len(values))]
+    if len(values) < 2 * _TEXT:
+        return window
+    marked = np.zeros(len(values) + 2 * _AROUND + 2 * _TEXT, bool)
+    for places in (*_single(values), *_wide(values)):
+        marked[places + _AROUND] = True
+    kept = np.flatnonzero(marked[_AROUND : _AROUND + len(values)])
     ends = np.flatnonzero(np.diff(kept) > 1) + 1
     return bytes(np.insert(values[kept], ends, _GAP).tobytes())
 
 
-def _starts(marked: Any, count: int, step: int) -> Any:
-    """Where `count` marked bytes begin, each `step` behind the other."""
-    length = len(marked) - (count - 1) * step
-    if length <= 0:
-        return np.empty(0, np.intp)
-    every = marked[:length] & marked[step : step + length]
-    for number in range(2, count):
-        if number == 3 and not every.any():  # as nearly always in UTF-16
-            break
-        every &= marked[number * step : number * step + length]
-    return np.flatnonzero(every)
+def _single(values: Any) -> Iterator[Any]:
+    """Places of stretches in one byte a character."""
+    printable = _is_printable(values)
+    two = printable[:-1] & printable[1:]
+    four = two[:-2] & two[2:]
+    yield _members(np.flatnonzero(four[:-2] & two[4:]), _TEXT)
+    starts = np.flatnonzero(four[:-1] & printable[4:])
+    starts = starts[_is_digit(values[starts])]
+    yield _members(starts[_is_digit(values[starts[:, None] + np.arange(_NUMBER)]).all(axis=1)], _NUMBER)
+
+
+def _wide(values: Any) -> Iterator[Any]:
+    """Places of stretches in UTF-16, where every other byte of ASCII is NUL, the first or the second."""
+    zero = values == 0
+    starts = np.flatnonzero(zero[:-2] & zero[2:])
+    for first in (-1, 1):  # of the characters' other bytes, seen from the first NUL
+        here = starts[(starts + min(first, 0) >= 0) & (starts + 2 * _TEXT < len(values))]
+        steps = 2 * np.arange(_TEXT)
+        fits = zero[here[:, None] + steps].all(axis=1) & _is_printable(values[here[:, None] + steps + first]).all(
+            axis=1
+        )
+        yield _members(here[fits] + min(first, 0), 2 * _TEXT)
+
+
+def _is_printable(values: Any) -> Any:
+    return values - np.uint8(0x20) < 95
+
+
+def _is_digit(values: Any) -> Any:
+    return (values - np.uint8(0x30) < 10) | (values == 0x2E)
 
 
 def _members(starts: Any, length: int) -> Any:

@@ -183,40 +183,45 @@ def _fits(marker: int, content: bytes, *, wide: bool) -> bool:
 
 
 def _codestream(data: bytes, dropped: Dropped) -> bytes:
-    """Without what decoding does not need, and trailing bytes (ITU-T T.800, annex A)."""
+    """Without what decoding does not need, and trailing bytes (ITU-T T.800, annex A); the same bytes without those."""
     if not data.startswith(_SOC + b"\xff\x51"):
         raise MisfitError
+    mine: Dropped = set()
     parts = [_SOC]
-    pos = _header(data, 2, 0xFF90, parts, dropped)
-    tables, tiles = len(parts), list[tuple[int, int]]()
+    pos = _header(data, 2, 0xFF90, parts, mine)
+    tiles: list[tuple[int, int]] = []
+    tile_parts: list[tuple[bytes, slice]] = []
     while data[pos : pos + 2] == b"\xff\x90":
         length, tile, size, part, count = unpack_from(">HHIBB", data, pos + 2)
         stop = pos + size if size else data.find(b"\xff\xd9", pos + 12)
         stop = len(data) if stop < 0 else stop
         head: list[bytes] = []
-        body = _header(data, pos + 12, 0xFF93, head, dropped)
+        body = _header(data, pos + 12, 0xFF93, head, mine)
         if length != 10 or not body + 2 <= stop <= len(data):
             raise MisfitError
         removed = body - pos - 12 - sum(map(len, head))
         tiles.append((tile, stop - pos - removed))
-        parts.append(pack(">HHHIBB", 0xFF90, 10, tile, size - removed if size else 0, part, count))
-        parts += [*head, data[body:stop]]
+        start = pack(">HHHIBB", 0xFF90, 10, tile, size - removed if size else 0, part, count)
+        tile_parts.append((start + b"".join(head), slice(body, stop)))
         pos = stop
-    _list_tiles(parts, tables, tiles, dropped)
+    _list_tiles(parts, tiles, mine)
+    end = pos
     if pos < len(data):
         if data[pos : pos + 2] == b"\xff\xd9":
-            pos += 2
-            parts.append(b"\xff\xd9")
+            end = pos + 2
         elif data[pos:].strip(b"\0"):
             raise MisfitError
-    if tail(data, pos, dropped):
-        return b"".join(parts)
-    return b"".join([*parts, data[pos:]])
+    trails = tail(data, end, mine)
+    if not mine:
+        return data
+    dropped |= mine
+    parts += [part for head_of_part, body_of_part in tile_parts for part in (head_of_part, data[body_of_part])]
+    return b"".join([*parts, data[pos:end] if trails else data[pos:]])
 
 
-def _list_tiles(parts: list[bytes], stop: int, tiles: Sequence[tuple[int, int]], dropped: Dropped) -> None:
-    """Make the optional table of tile-parts, TLM, among the first `stop` of `parts` true (ITU-T T.800, A.7.1)."""
-    places = [place for place, part in enumerate(parts[:stop]) if part.startswith(b"\xff\x55")]
+def _list_tiles(parts: list[bytes], tiles: Sequence[tuple[int, int]], dropped: Dropped) -> None:
+    """Make the optional table of tile-parts, TLM, among the segments of a main header true (ITU-T T.800, A.7.1)."""
+    places = [place for place, part in enumerate(parts) if part.startswith(b"\xff\x55")]
     if not places:
         return
     table = b""

@@ -229,11 +229,10 @@ def _encapsulated(instance: Instance, dropped: Dropped, added: list[Added]) -> b
         raise Refused("an overlay in unused bits of compressed pixels cannot be removed")
     buffer, table = memoryview(instance.buffer), instance.fragments[0]
     groups = _groups(instance, dropped)
-    frames: list[bytes] = []
     fits = True
     try:
-        for group in groups:
-            frames.append(codec(b"".join(buffer[start:stop] for start, stop in group), dropped))
+        for group in groups:  # most have nothing to lose, and are not held in memory together
+            codec(b"".join([buffer[start:stop] for start, stop in group]), dropped)
     except _MISFITS:
         fits = False
     if not fits:
@@ -241,6 +240,7 @@ def _encapsulated(instance: Instance, dropped: Dropped, added: list[Added]) -> b
     _check_tables(instance, groups, dropped)
     if not dropped:
         return None
+    frames = [codec(b"".join([buffer[start:stop] for start, stop in group]), dropped) for group in groups]
     frames = [frame + bytes(len(frame) % 2) for frame in frames]
     offsets = [0]
     for frame in frames:
