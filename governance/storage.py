@@ -67,14 +67,13 @@ def stage(staging: Path, parts: Iterable[Data]) -> Staged:
     return _staged(staging, write)
 
 
-def stage_copy(staging: Path, head: bytes, data: Data, start: int) -> Staged:
-    """Write `head` and behind it `data` from `start` on, read it back, and hash what is there.
+def stage_checked(staging: Path, *parts: Data) -> Staged:
+    """Write `parts` one behind the other, read the file back, and hash what is there.
 
     Raises:
         Leak: the file does not read back as it was written.
         Unavailable: the disk is full.
     """
-    parts = (memoryview(head), memoryview(data)[start:])
 
     def write(descriptor: int) -> tuple[str, int]:
         digest, place = sha256(), 0

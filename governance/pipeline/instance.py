@@ -35,7 +35,7 @@ from governance.pipeline.context import where
 from governance.pipeline.memo import Memo, Recalled
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.scrub import containers, encode, icc, regions
-from governance.storage import Staged, stage, stage_copy
+from governance.storage import Staged, stage, stage_checked
 
 CLEAN_PIXEL_DATA = "113101"
 ICC_PROFILE, BURNED_IN_ANNOTATION = 0x00282000, 0x00280301
@@ -107,7 +107,7 @@ class Worker(Confidential):
     def _deidentify(self, source: Source, data: Data, source_digest: str) -> Processed:
         recalled = self._memo.recall(data)
         if recalled is not None:
-            return self._copied(source, data, source_digest, recalled)
+            return self._copied(source, source_digest, recalled)
         # (1) read, and know whose it is
         instance = read.parse(data)
         if is_directory(instance):
@@ -161,9 +161,9 @@ class Worker(Confidential):
         )
         return Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged)
 
-    def _copied(self, source: Source, data: Data, source_digest: str, recalled: Recalled) -> Processed:
-        """A header that the memo made and inspected, and behind it the source's own pixel data."""
-        staged = stage_copy(self._staging, recalled.header, data, recalled.pixels)
+    def _copied(self, source: Source, source_digest: str, recalled: Recalled) -> Processed:
+        """A header that the memo made and inspected, and the pixels behind it."""
+        staged = stage_checked(self._staging, recalled.header, recalled.pixels)
         plan = recalled.plan
         receipt = self._receipt(
             recalled.subject,
@@ -172,7 +172,9 @@ class Worker(Confidential):
             staged=staged,
             codes=plan.codes,
             rules=recalled.rules,
-            steps=_steps(recalled.source_syntax, "", sum(recalled.rules.values()), recalled.emptied, Pixels()),
+            steps=_steps(
+                recalled.source_syntax, "", sum(recalled.rules.values()), recalled.emptied, Pixels(steps=recalled.steps)
+            ),
             facts=recalled.facts,
             masked_regions=0,
         )

@@ -16,7 +16,19 @@ from itertools import chain
 
 import governance
 from governance import dicom, policy, provenance, read, write
-from governance.datatypes import Confidential, Element, Facts, Identifiers, Instance, Method, Plan, within
+from governance.buffers import Data
+from governance.datatypes import (
+    Confidential,
+    Edits,
+    Element,
+    Facts,
+    Identifiers,
+    Instance,
+    Method,
+    Plan,
+    Step,
+    within,
+)
 from governance.detect import devices, identifiers
 from governance.errors import Refused, Unreadable
 from governance.pipeline.acting import act
@@ -70,11 +82,13 @@ class Recalled(Confidential):
     subject: Subject
     header: bytes
     """Everything that is written before PixelData."""
-    pixels: int
-    """Where PixelData, with its own header, begins in the source; from there all is copied."""
+    pixels: Data
+    """PixelData with its own header: of the source, if nothing had to be cleaned away."""
     rules: Mapping[str, int]
     """How many decisions each rule made."""
     emptied: int
+    steps: list[Step]
+    """What was done to the pixels."""
     source_syntax: str
     facts: Facts
 
@@ -138,7 +152,6 @@ class _File(Confidential):
         opening = {unit.tag: unit for unit in units[:OPENING] if unit.tag in (_CHARACTER_SET, _SOP_CLASS)}
         self._character_set = opening.get(_CHARACTER_SET)
         key = (table.explicit, head.syntax, self._character_set, opening.get(_SOP_CLASS))
-        self._fragmented = False
         self._elements: dict[Unit, list[Element]] = {}
         self._places = dict(zip(units, starts, strict=True))
         family = memo.families.get(key)
@@ -161,19 +174,25 @@ class _File(Confidential):
         scene = self._scene((numbers - alone, *[note.key for note in notes if note.key is not None]), alone)
         if scene is None:
             return None
-        if fragments or element.tag != dicom.PIXEL_DATA or element.start == element.stop:
+        is_native = not fragments and element.tag == dicom.PIXEL_DATA and element.start < element.stop
+        cleaned = None
+        if not is_native or not containers.is_clean(scene.frame, memoryview(self._data)[element.start : element.stop]):
             beside = self._parsed(unit for unit, note in zip(self._units, notes, strict=True) if note.beside)
-            if containers.clean(self._instance([*beside, element], fragments)) is not None:
-                return None
-        elif not containers.is_clean(scene.frame, memoryview(self._data)[element.start : element.stop]):
+            cleaned = containers.clean(self._instance([*beside, element], fragments))
+        if cleaned is not None and cleaned.added:
             return None
         uids = frozenset().union(*[note.uids for note in notes if note.uids])
         found = replace(scene.found, uids=uids | identifiers.collect_from(self._reader, self._head.meta).uids)
-        self._fragmented = bool(fragments)
         recalled = self._assembled(scene, found, notes)
-        if recalled is None or not alone:
-            return recalled
-        header = identifiers.bare(recalled.header)
+        if recalled is None:
+            return None
+        if cleaned is not None:
+            edits: Edits = {element: bytes(cleaned.value)}
+            recalled.pixels = write.encoded(self._reader, edits, [element], encapsulated=bool(fragments))
+            recalled.steps = cleaned.steps
+        if fragments and identifiers.search_compressed(recalled.pixels, found, codecs=self._family.codecs):
+            return None
+        header = identifiers.bare(recalled.header) if alone else b""
         return None if any(identifiers.stands_in(number, header) for number in alone) else recalled
 
     def _instance(self, elements: Iterable[Element], fragments: read.Fragments = ()) -> Instance:
@@ -295,9 +314,10 @@ class _File(Confidential):
             plan=scene.plan,
             subject=self._memo.pseudonymiser.of_instance(scene.subject, self._sop_instance()),
             header=head + self._data_set(parts, marks),
-            pixels=self._pixels,
+            pixels=memoryview(self._data)[self._pixels :],
             rules=dict(sorted(counts.items())),
             emptied=sum(part.emptied for part in parts),
+            steps=[],
             source_syntax=self._head.syntax,
             facts=provenance.combined(chain.from_iterable(part.facts for part in parts), facts),
         )
@@ -393,9 +413,7 @@ class _File(Confidential):
         if identifiers.search(new, found, codecs=codecs, allowed=shifted):
             return False
         scene.traces |= identifiers.uids_in(new)
-        if not self._fragmented:
-            return True
-        return not identifiers.search_compressed(memoryview(self._data)[self._pixels :], found, codecs=codecs)
+        return True
 
     def _facts_together(self, parts: Sequence[Part], together: Sequence[Unit], marks: Mapping[int, bytes]) -> Facts:
         """Facts that several elements make, from those elements as they are written."""

@@ -55,10 +55,10 @@ def instance(
     return [_head(instance, edits, new, syntax), *data_set]
 
 
-def encoded(instance: Instance, edits: Edits, elements: Sequence[Element]) -> bytes:
+def encoded(instance: Instance, edits: Edits, elements: Sequence[Element], *, encapsulated: bool = False) -> bytes:
     """Some top-level elements of the data set, one after the other, as `instance` would write them."""
     parts: list[Part] = []
-    _Writer(instance, edits, encapsulated=False).write(parts, _sorted(elements))
+    _Writer(instance, edits, encapsulated=encapsulated).write(parts, _sorted(elements))
     return b"".join(parts)
 
 
