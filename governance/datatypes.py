@@ -342,6 +342,8 @@ class Plan:
     likely_burned_in: bool
     """Whether the class, device or header makes burned-in text likely."""
     filtered: str = ""
+    accepted_unseen: bool = False
+    """Whether the policy accepts likely burned-in text without a look, because another step answers for it."""
 
 
 EARLIER = "prior: "

@@ -7,7 +7,7 @@ from pydicom.uid import UID_dictionary
 from governance import dicom
 from governance.datatypes import Instance
 from governance.errors import Undecided
-from governance.policy import standard
+from governance.policy import conditions, standard
 from governance.policy.rules import Rules
 from governance.policy.schema import Filter
 
@@ -77,14 +77,36 @@ def filtered_by(instance: Instance, rules: Rules) -> str:
 
 
 def _passes(instance: Instance, entry: Filter) -> bool:
-    modality = instance.text("Modality")
+    modality, sop_class = instance.text("Modality"), instance.text("SOPClassUID")
     if entry.keep_modalities is not None and modality not in entry.keep_modalities:
         return False
     if modality in (entry.drop_modalities or ()):
         return False
-    if instance.text("SOPClassUID") in (entry.drop_sop_classes or ()):
+    if entry.keep_sop_classes is not None and sop_class not in map(conditions.uid_of, entry.keep_sop_classes):
         return False
-    return not set(_values(instance, "ImageType")) & set(entry.drop_image_types or ())
+    if sop_class in map(conditions.uid_of, entry.drop_sop_classes or ()):
+        return False
+    if set(_values(instance, "ImageType")) & set(entry.drop_image_types or ()):
+        return False
+    if entry.keep_when is None and entry.drop_when is None:
+        return True
+    facts = conditions.Facts(instance)
+    if entry.keep_when is not None and not conditions.holds(entry.keep_when, facts):
+        return False
+    return entry.drop_when is None or not conditions.holds(entry.drop_when, facts)
+
+
+def may_pass_unseen(instance: Instance, iod: str, rules: Rules) -> bool:
+    """Whether the policy accepts the instance's pixels without a look, because another step answers for them.
+
+    Not where the header itself says that text is burned in: then that step was not done.
+    """
+    unseen = rules.policy.unseen_pixels
+    if unseen is None or instance.text("BurnedInAnnotation").upper() == "YES":
+        return False
+    return standard.groups().get(iod, "") in (unseen.groups or ()) or instance.text("SOPClassUID") in map(
+        conditions.uid_of, unseen.sop_classes or ()
+    )
 
 
 def text_is_likely(instance: Instance, iod: str) -> bool:

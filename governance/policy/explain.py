@@ -1,7 +1,7 @@
 """Why an attribute is treated as it is, under one policy: the table row, the decision, the reason."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -9,7 +9,7 @@ from pydicom import datadict
 
 from governance import dicom
 from governance.errors import Misconfigured
-from governance.policy import private, standard
+from governance.policy import paths, private, standard
 from governance.policy.rules import Rules
 from governance.policy.verdicts import Place, Verdict
 
@@ -49,11 +49,13 @@ class Explanation:
 
 
 def explain(attribute: str, rules: Rules) -> Explanation:
-    """Explain one attribute: a keyword of PS3.6, `(gggg,eeee)`, `gggg,eeee`, or a private `gggg,xxee`.
+    """Explain one attribute: a keyword of PS3.6, `(gggg,eeee)`, `gggg,eeee`, a private `gggg,xxee`, or a path.
 
     Raises:
         Misconfigured: there is no such attribute; the hint has those that are written alike.
     """
+    if "[" in attribute:
+        return _at_path(attribute.strip(), rules)
     match = _TAG.fullmatch(attribute.strip())
     if match and (int(match[1], 16) & 1):
         return _private(int(match[1], 16), int(match[2][2:], 16), rules)
@@ -64,9 +66,14 @@ def explain(attribute: str, rules: Rules) -> Explanation:
     if tag is None or (row is None and not standard.vrs_of(tag)):
         raise Misconfigured("there is no such attribute in PS3.6", hint=_alike(attribute))
     vr = min(standard.vrs_of(tag), default="UN")
-    verdict = _without_type(tag, vr, rules)
+    return _explanation(dicom.keyword_of(tag), tag, _without_type(tag, vr, rules), rules)
+
+
+def _explanation(attribute: str, tag: int, verdict: Verdict, rules: Rules) -> Explanation:
+    row = standard.row_of(tag)
+    vr = min(standard.vrs_of(tag), default="UN")
     return Explanation(
-        attribute=dicom.keyword_of(tag),
+        attribute=attribute,
         tag=dicom.format_tag(tag),
         name="" if row is None else row.name,
         table="" if row is None else f"{'beyond ' if row.because else ''}E.1-1 {row.tag} ({row.source})",
@@ -77,8 +84,37 @@ def explain(attribute: str, rules: Rules) -> Explanation:
         because=row.because
         if row is not None and row.because and "beyond" in verdict.rule
         else rules.because(verdict.rule),
-        also=_other_types(tag, vr, rules) if " as " in verdict.rule else (),
+        also=(*(_other_types(tag, vr, rules) if " as " in verdict.rule else ()), *_elsewhere(tag, rules)),
     )
+
+
+def _at_path(written: str, rules: Rules) -> Explanation:
+    path = paths.parse(written)
+    if isinstance(path, paths.Wrong):
+        raise Misconfigured(f"the path {path.what}", hint=path.hint)
+    tag = path.steps[-1]
+    if path.anywhere or not all(isinstance(step, int) for step in path.steps) or not isinstance(tag, int):
+        hint = "write Sequence[*].Attribute from the top, with keywords of PS3.6"
+        raise Misconfigured("only standard attributes at a path from the top can be explained", hint=hint)
+    place = rules.place("")
+    for step in path.steps[:-1]:
+        if isinstance(step, int):
+            trail = rules.paths.enter(place.trail, step, None)
+            place = Place("", None, private.pattern(step), trail=trail)
+    vr = min(standard.vrs_of(tag), default="UN")
+    return _explanation(str(path), tag, rules.decide(tag, vr, None, place), rules)
+
+
+def _elsewhere(chosen: paths.Step, rules: Rules) -> tuple[str, ...]:
+    """Rules for the attribute that hold only in some instances, or at some places."""
+    lines = []
+    for key, action, rule, _, when in rules.entries:
+        path = key[1] if isinstance(key[1], paths.Path) else None
+        if (key[1] if path is None else path.steps[-1]) != chosen or (path is None and when is None):
+            continue
+        where = f" at {path}" if path is not None else ""
+        lines.append(f"{action} by {rule}{where}{' where its condition holds' if when is not None else ''}")
+    return tuple(lines)
 
 
 def _without_type(tag: int, vr: str, rules: Rules) -> Verdict:
@@ -117,8 +153,16 @@ def _private(group: int, element: int, rules: Rules) -> Explanation:
         method=private.UNLISTED.method.value,
         rule=private.UNLISTED.rule,
         because=rules.because(private.UNLISTED.rule),
-        also=tuple(safe),
+        also=(*safe, *(line for each in _own(group, element, rules) for line in each)),
     )
+
+
+def _own(group: int, element: int, rules: Rules) -> Iterator[tuple[str, ...]]:
+    """Rules of the policy for private elements that may be at this place."""
+    for key, action, rule, _, when in rules.entries:
+        if isinstance(key[1], paths.PrivateElement) and key[1][:2] == (group, element):
+            yield (f"{action} by {rule} for the creator {key[1].creator!r}",) if when is None else ()
+            yield _elsewhere(key[1], rules) if when is not None else ()
 
 
 def _alike(attribute: str) -> str:

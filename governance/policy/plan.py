@@ -35,7 +35,9 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
     decisions: tuple[Decision, ...] = ()
     if not filtered:
         classes.refuse_uncovered(instance, iod, rules)
-        decisions = tuple(decide(instance, rules, instance.elements, iod=iod))
+        walk = _Walk(instance, rules, iod)
+        walk.elements(instance.elements, "", rules.place(iod), 0)
+        decisions = tuple(walk.decisions)
     likely = bool(device) or classes.text_is_likely(instance, iod)
     return Plan(
         policy=rules.name,
@@ -46,21 +48,8 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
         detect_pixels=likely and Option.CLEAN_PIXEL_DATA in rules.options,
         likely_burned_in=likely,
         filtered=filtered,
+        accepted_unseen=likely and classes.may_pass_unseen(instance, iod, rules),
     )
-
-
-def decide(instance: Instance, rules: Rules, elements: Sequence[Element], *, iod: str) -> list[Decision]:
-    """Decide on some of the top-level elements of an instance that the policy covers, and all that is in them.
-
-    iod: of the instance, as `iod_of` has it. Private elements of one group come together: the one
-    that reserves a block stays only with what it holds.
-
-    Raises:
-        Undecided: their nesting has no end.
-    """
-    walk = _Walk(instance, rules, iod)
-    walk.elements(elements, "", Place(iod, "", ""), 0)
-    return walk.decisions
 
 
 class _Walk(Confidential):
@@ -69,14 +58,15 @@ class _Walk(Confidential):
     def __init__(self, instance: Instance, rules: Rules, iod: str) -> None:
         self.decisions: list[Decision] = []
         self._instance = instance
-        self._rules = rules
+        self._decider = rules.on(instance)
+        self._enter = rules.paths.enter if rules.paths else None
         self._iod = iod
 
     def elements(self, elements: Sequence[Element], within: str, place: Place, depth: int) -> None:
         """Decide on the elements of one item, or of the top level."""
         if depth > MAX_DEPTH:
             raise Undecided("sequences are nested too deeply")
-        known, decide = self._rules.memo(place).get, self._rules.decide
+        known, decide = self._decider.memo(place).get, self._decider.decide
         decisions, new = self.decisions, tuple.__new__  # this loop is most of what a plan costs
         creators: list[int] = []
         kept: set[tuple[int, str | None]] = set()
@@ -106,9 +96,10 @@ class _Walk(Confidential):
         name = Decision(element, within, *_STAYS).path
         # Types are tabulated at the top and one level down, for standard sequences.
         path = f"{dicom.keyword_of(tag)}." if place.path == "" and not tag & 0x10000 else None
-        inner = Place(self._iod, path, private.pattern(tag))
+        trail = () if self._enter is None else self._enter(place.trail, tag, element.creator)
+        inner = Place(self._iod, path, private.pattern(tag), trail=trail)
         for number, item in enumerate(element.items or ()):
-            said = concepts.said(self._instance, item.elements, self._rules.creators)
+            said = concepts.said(self._instance, item.elements, self._decider.creators)
             here = inner if said is concepts.NOTHING else inner._replace(said=said)
             self.elements(item.elements, f"{name}[{number}].", here, depth + 1)
 

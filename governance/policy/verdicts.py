@@ -25,6 +25,7 @@ from governance import dicom
 from governance.datatypes import Action, Method
 from governance.policy import standard
 from governance.policy.concepts import CODES, CREATORS, NOTHING, SCHEME, Said
+from governance.policy.paths import Trail
 from governance.policy.schema import Option
 from governance.policy.standard import Row
 
@@ -43,13 +44,15 @@ class Place(NamedTuple):
 
     `path` is "" at the top and `Sequence.` one level down; None deeper, where Types are
     not tabulated. `parent` is the sequence that holds the item, as the list of safe private
-    elements writes it. `said`: what the item itself tells about its elements.
+    elements writes it. `said`: what the item itself tells about its elements. `trail`: which
+    paths of the policy lead here.
     """
 
     iod: str
     path: str | None
     parent: str
     said: Said = NOTHING
+    trail: Trail = ()
 
 
 PERSONAL = {

@@ -216,13 +216,13 @@ def test_nesting_without_end_is_refused() -> None:
 
 def test_remembered_verdicts_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files choose the names of private creators, so files could fill the memory."""
-    monkeypatch.setattr("governance.policy.rules._MOST", 100)
+    monkeypatch.setattr("governance.policy.deciding._MOST", 100)
     rules = policy.load("research")
 
     for number in range(1000):
         policy.plan(instance(at(0x00091001, "x", vr="LO", creator=f"C{number}")), rules)
 
-    assert sum(len(memo) for memo in rules._memo.values()) < 200
+    assert sum(len(memo) for memo in rules.on(instance())._memo.values()) < 200
 
 
 def test_a_plan_does_not_print_what_it_read() -> None:

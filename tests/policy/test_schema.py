@@ -54,6 +54,7 @@ def test_the_example_loads() -> None:
         pytest.param(
             "retain_safe_private\n    list: ps3.15", "retain_full_dates", ":10: options[1].option", id="exclusive"
         ),
+        pytest.param("    list: ps3.15\n", "", "policy.yaml:10: options[1] does not say which list", id="no list"),
         pytest.param("[cross_sectional]", "[pathology]", "policy.yaml:5: covers.groups[0]", id="unknown group"),
         pytest.param("action: remove", "action: drop", "policy.yaml:15: rules[0].action", id="unknown action"),
         pytest.param("SoftwareVersions", "SoftwareVersion", "policy.yaml:14: rules[0].attribute", id="unknown keyword"),

@@ -31,7 +31,8 @@ def tag_in(line: Line) -> int:
 
 
 def rules_with(options: list[str], rules: str = "[]") -> Rules:
-    chosen = "".join(f"\n  - {{option: {option}, because: test}}" for option in options) or " []"
+    lists = {"retain_safe_private": "list: both, "}
+    chosen = "".join(f"\n  - {{option: {each}, {lists.get(each, '')}because: test}}" for each in options) or " []"
     covers = "covers: {groups: [cross_sectional], because: test}"
     text = f"name: test\ndescription: test\nbecause: test\n{covers}\noptions:{chosen}\nrules: {rules}\n"
     return policy.loads(text)

@@ -1,0 +1,167 @@
+"""What the shape of a policy cannot say: each statement once, no contradictions, every name known."""
+
+import re
+from collections.abc import Sequence
+
+from governance.policy import conditions, standard
+from governance.policy.origin import Origin, Place
+from governance.policy.schema import (
+    ANY_CREATOR,
+    EXCLUSIVE,
+    FILTERING,
+    SELECTORS,
+    TESTS,
+    Condition,
+    Filter,
+    Option,
+    Policy,
+    Presence,
+    Rule,
+    UnseenPixels,
+    When,
+)
+
+
+def check(policy: Policy, origin: Origin) -> None:
+    """Check one policy file by itself.
+
+    Raises:
+        Misconfigured: the message says where.
+    """
+    if policy.covers is None and policy.extends is None:
+        hint = "every statement of a policy has its keys and a because"
+        raise origin.wrong(("covers",), "is missing", hint=hint)
+    chosen: list[Option] = []
+    for index, entry in enumerate(policy.options):
+        if entry.safe_list is not None and entry.option is not Option.RETAIN_SAFE_PRIVATE:
+            raise origin.wrong(("options", index, "list"), "belongs to retain_safe_private", hint="remove it")
+        if entry.safe_list is None and entry.option is Option.RETAIN_SAFE_PRIVATE:
+            hint = "add list: ps3.15, tcia or both"
+            raise origin.wrong(("options", index), "does not say which list", hint=hint)
+        refuse_contradiction(entry.option, chosen, origin, ("options", index, "option"))
+        chosen.append(entry.option)
+    for index, rule in enumerate(policy.rules):
+        _check_rule(rule, index, origin)
+    _check_filters(policy.filters, origin)
+    if policy.unseen_pixels is not None:
+        _check_unseen(policy.unseen_pixels, chosen, origin)
+
+
+def refuse_contradiction(option: Option, chosen: Sequence[Option], origin: Origin, place: Place) -> None:
+    """Raise Misconfigured where `option` is among the chosen ones, or excludes one of them."""
+    if option in chosen:
+        raise origin.wrong(place, "is chosen twice", hint="keep one of the two")
+    for pair in EXCLUSIVE:
+        if option in pair and set(pair) & set(chosen):
+            words = f"contradicts {pair[pair[0] == option]}"
+            raise origin.wrong(place, words, hint="dates are kept as they are or modified: keep one of the two")
+
+
+def _check_rule(rule: Rule, index: int, origin: Origin) -> None:
+    given = [name for name in SELECTORS if getattr(rule, name) is not None]
+    if len(given) != 1:
+        hint = f"give exactly one of {', '.join(SELECTORS)}"
+        raise origin.wrong(("rules", index), "does not say where it holds", hint=hint)
+    if rule.when is not None:
+        check_when(rule.when, origin, ("rules", index, "when"))
+    if rule.creator == ANY_CREATOR and rule.action not in ("remove", "empty"):
+        hint = "name the creators whose elements shall stay"
+        raise origin.wrong(("rules", index), "keeps private elements of any creator", hint=hint)
+
+
+def check_when(when: When, origin: Origin, place: Place) -> None:
+    """Raise Misconfigured where a condition on the instance says nothing, or what nobody can answer."""
+    if not when.model_fields_set:
+        raise origin.wrong(place, "says nothing", hint="give modality, sop_class, manufacturer, model or conditions")
+    _check_classes(when.sop_class or (), origin, (*place, "sop_class"))
+    for index, condition in enumerate(when.conditions or ()):
+        _check_condition(condition, origin, (*place, "conditions", index))
+
+
+def _check_condition(condition: Condition, origin: Origin, place: Place) -> None:
+    asked = [name for name in TESTS if getattr(condition, name) is not None]
+    inner = [name for name in ("any_of", "all_of") if getattr(condition, name) is not None]
+    if inner:
+        if len(inner) + len(asked) + (condition.attribute is not None) > 1:
+            hint = "give either attribute with one test, or any_of, or all_of"
+            raise origin.wrong(place, "says several things at once", hint=hint)
+        for index, each in enumerate(getattr(condition, inner[0])):
+            _check_condition(each, origin, (*place, inner[0], index))
+        return
+    if condition.attribute is None or len(asked) != 1:
+        hint = f"give attribute and exactly one of {', '.join(TESTS)}"
+        raise origin.wrong(place, "is no condition", hint=hint)
+    here = (*place, "attribute")
+    tag = standard.tag_of(condition.attribute)
+    if tag is None or tag >> 16 in (0x0000, 0x0002, 0x0004):
+        raise origin.wrong(here, "is not an attribute of data sets", hint="write a keyword of PS3.6")
+    if "SQ" in standard.vrs_of(tag) and not isinstance(condition.value, Presence):
+        raise origin.wrong(
+            here, "is a sequence", hint="of a sequence only value: present, absent or empty can be asked"
+        )
+    expression = condition.matches or condition.not_matches
+    if expression is not None and not is_expression(expression):
+        raise origin.wrong((*place, asked[0]), "is not a regular expression", hint="write one that Python's re reads")
+
+
+def is_expression(text: str) -> bool:
+    """Whether a text is a regular expression."""
+    try:
+        re.compile(text)
+    except (re.error, RecursionError, OverflowError):
+        return False
+    return True
+
+
+def _check_classes(written: Sequence[str], origin: Origin, place: Place) -> None:
+    for number, text in enumerate(written):
+        if text not in conditions.sop_classes() and not re.fullmatch(r"[0-9]+(\.[0-9]+)+", text):
+            hint = "write the UID, or the keyword of PS3.6 such as CTImageStorage"
+            raise origin.wrong((*place, number), "is not a UID or keyword of a SOP class", hint=hint)
+
+
+def _check_filters(filters: Sequence[Filter], origin: Origin) -> None:
+    names = [entry.name for entry in filters]
+    for index, entry in enumerate(filters):
+        here: Place = ("filters", index)
+        if entry.name in names[:index]:
+            raise origin.wrong((*here, "name"), "is taken", hint="give each filter its own name")
+        if not entry.model_fields_set & set(FILTERING):
+            raise origin.wrong(here, "filters nothing", hint=f"give one or more of {', '.join(FILTERING)}")
+        for part in ("keep_sop_classes", "drop_sop_classes"):
+            _check_classes(getattr(entry, part) or (), origin, (*here, part))
+        for part in ("keep_when", "drop_when"):
+            when = getattr(entry, part)
+            if when is not None:
+                check_when(when, origin, (*here, part))
+
+
+def refuse_empty_filters(filters: Sequence[Filter], new: int, origin: Origin) -> None:
+    """Raise Misconfigured where filters together let nothing through; the last `new` of them are of `origin`."""
+    for part, opposite in (("keep_modalities", "drop_modalities"), ("keep_sop_classes", "drop_sop_classes")):
+        left: set[str] | None = None
+        dropped: set[str] = set()
+        for index, entry in enumerate(filters):
+            kept = getattr(entry, part)
+            dropped |= {conditions.uid_of(each) for each in getattr(entry, opposite) or ()}
+            if kept is not None:
+                named = {conditions.uid_of(each) for each in kept}
+                left = named if left is None else left & named
+            if left is not None and not left - dropped:
+                here: Place = ("filters", max(0, index - len(filters) + new))
+                raise origin.wrong(here, "and those before it let nothing through", hint="look at what each keeps")
+
+
+def _check_unseen(unseen: UnseenPixels, chosen: Sequence[Option], origin: Origin) -> None:
+    here: Place = ("unseen_pixels",)
+    if unseen.groups is None and unseen.sop_classes is None:
+        raise origin.wrong(here, "accepts nothing", hint="give groups or sop_classes")
+    _check_classes(unseen.sop_classes or (), origin, (*here, "sop_classes"))
+    refuse_both(chosen, origin, here)
+
+
+def refuse_both(options: Sequence[Option], origin: Origin, place: Place) -> None:
+    """Raise Misconfigured where pixels shall both be looked at and be accepted unseen."""
+    if Option.CLEAN_PIXEL_DATA in options:
+        hint = "pixels are looked at or accepted unseen: keep one of the two"
+        raise origin.wrong(place, "contradicts clean_pixel_data", hint=hint)

@@ -1,0 +1,179 @@
+"""A site's policy lies over a profile: it adds and narrows, and contradictions do not load."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from governance import policy
+from governance.errors import Misconfigured
+from governance.policy.schema import Option
+from tests.policy.build import at, decision, instance
+
+SITE = """\
+name: site
+description: test
+because: test
+extends: research
+"""
+
+
+def layer(text: str) -> policy.Rules:
+    return policy.loads(SITE + text)
+
+
+def test_a_layer_without_statements_decides_as_its_base() -> None:
+    rules, base = layer(""), policy.load("research")
+    made = instance(at("StudyDate", "20200101"), at("PatientName", "A^B"), at("Modality", "US"))
+
+    assert policy.plan(made, base).decisions == policy.plan(made, rules).decisions
+    assert (base.codes, base.dates, base.groups, base.watched) == (
+        rules.codes,
+        rules.dates,
+        rules.groups,
+        rules.watched,
+    )
+
+
+def test_rules_are_called_by_the_layer_that_they_come_from() -> None:
+    rules = layer("rules: [{attribute: KVP, action: remove, because: a site needs no voltage}]")
+    made = instance(at("ReferencedImageSequence", [[]]), at("KVP", "1"))
+    plan = policy.plan(made, rules)
+
+    found = [decision(plan, path).rule for path in ("KVP", "ReferencedImageSequence")]
+    assert found == ["site#1", "research#1"]
+    assert "voltage" in rules.because("site#1")
+    assert "Localisers" in rules.because("research#1")
+
+
+def test_the_upper_layer_decides_where_both_speak() -> None:
+    rules = layer("rules: [{attribute: ReferencedImageSequence, action: remove, because: test}]")
+
+    plan = policy.plan(instance(at("ReferencedImageSequence", [[]])), rules)
+
+    assert decision(plan, "ReferencedImageSequence").rule == "site#1"
+
+
+def test_a_layer_adds_options_and_filters() -> None:
+    rules = layer(
+        "options: [{option: retain_institution_identity, because: test}]\n"
+        "filters: [{name: no-us, drop_modalities: [US], because: test}]\n"
+    )
+
+    assert {*policy.load("research").options, Option.RETAIN_INSTITUTION_IDENTITY} == set(rules.options)
+    assert "113112" in rules.codes
+    assert policy.plan(instance(at("Modality", "US")), rules).filtered == "no-us"
+
+
+def test_a_layer_narrows_what_is_covered() -> None:
+    assert {"nuclear"} == layer("covers: {groups: [nuclear], because: test}").groups
+
+
+def test_layers_lie_over_layers(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(SITE + "rules: [{attribute: KVP, action: remove, because: test}]\n")
+    study = SITE.replace("site", "study").replace("research", "site.yaml")
+    (tmp_path / "study.yaml").write_text(study + "rules: [{attribute: Exposure, action: remove, because: test}]\n")
+
+    plan = policy.plan(instance(at("KVP", "1"), at("Exposure", "1")), policy.load(str(tmp_path / "study.yaml")))
+
+    assert [each.rule for each in plan.decisions[1:]] == ["site#1", "study#1"]
+
+
+def test_a_digest_covers_every_layer_and_survives_a_pickle(tmp_path: Path) -> None:
+    base, top = tmp_path / "base.yaml", tmp_path / "top.yaml"
+    base.write_text(SITE.replace("site", "base"))
+    top.write_text(SITE.replace("research", "base.yaml"))
+    before = policy.load(str(top))
+
+    base.write_text(SITE.replace("site", "base").replace("description: test", "description: other"))
+
+    assert before.digest == pickle.loads(pickle.dumps(before)).digest
+    assert before.digest != policy.load(str(top)).digest
+    assert before.digest != layer("").digest != policy.load("research").digest
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        pytest.param("covers: {groups: [photographs], because: t}", ":5: covers.groups[0]", id="covers more"),
+        pytest.param("options: [{option: retain_full_dates, because: t}]", "options[0].option contra", id="exclusive"),
+        pytest.param("options: [{option: clean_graphics, because: t}]", ":5: options[0].option is chosen", id="twice"),
+        pytest.param(
+            "unseen_pixels: {groups: [projection], because: t}", ":5: unseen_pixels contradicts", id="unseen and looked"
+        ),
+        pytest.param("rules: [{attribute: PatientName, action: keep, because: t}]", ":5: rules[0]", id="relaxes"),
+    ],
+)
+def test_a_layer_that_contradicts_its_base_does_not_load(text: str, where: str) -> None:
+    with pytest.raises(Misconfigured) as error:
+        layer(text)
+
+    assert where in str(error.value)
+    assert "policy.yaml" in str(error.value)
+    assert error.value.hint
+
+
+def files(folder: Path, **extends: str) -> str:
+    for name, base in extends.items():
+        text = f"name: {name}\ndescription: t\nbecause: t\nextends: {base}\n"
+        text += "filters: [{name: only, keep_modalities: [MR], because: t}]\n" if name == "bottom" else ""
+        (folder / f"{name}.yaml").write_text(text)
+    return str(folder / f"{next(iter(extends))}.yaml")
+
+
+@pytest.mark.parametrize(
+    ("extends", "what"),
+    [
+        pytest.param({"a": "a.yaml"}, "a.yaml:4: extends leads back", id="itself"),
+        pytest.param({"a": "b.yaml", "b": "c.yaml", "c": "a.yaml"}, "c.yaml:4: extends leads back", id="cycle"),
+        pytest.param({"a": "b.yaml"}, "a.yaml:4: extends is not there", id="missing"),
+        pytest.param({"a": "../b.yaml"}, "a.yaml:4: extends is neither", id="in another folder"),
+        pytest.param({"research": "research"}, "research.yaml:1: name is the name of", id="name of the base"),
+    ],
+)
+def test_a_base_that_cannot_be_had_is_an_error_of_the_layer(tmp_path: Path, extends: dict[str, str], what: str) -> None:
+    with pytest.raises(Misconfigured) as error:
+        policy.load(files(tmp_path, **extends))
+
+    assert what in str(error.value)
+    assert error.value.hint
+
+
+def test_filters_of_layers_have_different_names_and_leave_something(tmp_path: Path) -> None:
+    top = Path(files(tmp_path, top="bottom.yaml", bottom="research"))
+    for filters, what in (
+        ("[{name: only, drop_modalities: [US], because: t}]", "top.yaml:5: filters[0].name is taken"),
+        ("[{name: ct, keep_modalities: [CT], because: t}]", "top.yaml:5: filters[0] and those before it let nothing"),
+    ):
+        top.write_text(SITE.replace("research", "bottom.yaml") + f"filters: {filters}\n")
+        with pytest.raises(Misconfigured) as error:
+            policy.load(str(top))
+        assert what in str(error.value)
+
+
+def test_a_policy_that_extends_nothing_says_what_it_covers() -> None:
+    with pytest.raises(Misconfigured, match="covers is missing"):
+        policy.loads("name: site\ndescription: test\nbecause: test\n")
+
+
+def test_an_explanation_names_the_layer_and_what_holds_only_sometimes() -> None:
+    rules = layer(
+        "rules:\n"
+        "  - {attribute: KVP, action: remove, because: a site needs no voltage}\n"
+        "  - {attribute: Exposure, action: remove, because: t, when: {modality: [CT]}}\n"
+        "  - {path: 'RequestAttributesSequence[*].StudyID', action: remove, because: t}\n"
+    )
+
+    assert policy.explain("KVP", rules).rule == "site#1"
+    assert policy.explain("Exposure", rules).also == ("remove by site#2 where its condition holds",)
+    assert "remove by site#3 at RequestAttributesSequence[*].StudyID" in policy.explain("StudyID", rules).also
+    assert policy.explain("RequestAttributesSequence[*].StudyID", rules).rule == "site#3"
+    assert policy.explain("StudyID", rules).rule != "site#3"
+
+
+@pytest.mark.parametrize("path", ["Request[*].StudyID", "**.RequestAttributesSequence[*].StudyID", "A[0].B"])
+def test_a_path_that_cannot_be_explained_is_misconfigured(path: str) -> None:
+    with pytest.raises(Misconfigured) as error:
+        policy.explain(path, policy.load("research"))
+
+    assert error.value.hint
