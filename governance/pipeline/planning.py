@@ -97,7 +97,8 @@ def _summary(decided: Plan) -> list[str]:
         return [f"filtered by {decided.filtered}: this file would not be published"]
     pixels = {
         (True, True): "burned-in text is likely and will be looked for",
-        (True, False): "burned-in text is likely and this policy does not look for it: quarantine",
+        (True, False): "burned-in text is likely and this policy does not look for it: "
+        + ("nobody looks, unseen_pixels accepts it" if decided.accepted_unseen else "quarantine"),
     }.get((decided.likely_burned_in, decided.detect_pixels), "burned-in text is not likely; pixels stay as they are")
     codes = (*decided.codes, "113101") if decided.detect_pixels else decided.codes
     return [
