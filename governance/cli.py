@@ -83,7 +83,10 @@ def _parser() -> argparse.ArgumentParser:
     def by_policy(sub: argparse.ArgumentParser) -> None:
         names = ", ".join(policy.profiles())
         sub.add_argument(
-            "--policy", default="research", metavar="NAME|FILE", help=f"{names}, or a YAML file; default: research"
+            "--policy",
+            default="research",
+            metavar="NAME|FILE",
+            help=f"{names}, a YAML file or a deid recipe; default: research",
         )
 
     init = command(

@@ -3,6 +3,7 @@
 schema      what a policy file may say
 reading     a file as that, and where it is wrong: origin, checks
 layers      policies over each other
+recipes     a recipe of the deid package as a layer: fields
 paths       where in nested items a rule holds
 conditions  what an instance must be for a rule or a filter
 standard    the tables of the standard, from data/

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import governance
 from governance.errors import Misconfigured
-from governance.policy import layers, reading
+from governance.policy import layers, reading, recipes
 from governance.policy.layers import Layer
 from governance.policy.origin import Origin
 from governance.policy.rules import Rules
@@ -17,7 +17,7 @@ Complaint = Callable[[str, str], Misconfigured]
 
 
 def load(name_or_path: str) -> Rules:
-    """Load a profile by its name, or a policy by its YAML file.
+    """Load a profile by its name, or a policy by its YAML file, or a recipe of the `deid` package.
 
     Raises:
         Misconfigured: there is no such policy, or it is wrong; the message says where.
@@ -49,8 +49,12 @@ def _read(path: Path, above: tuple[Path, ...]) -> list[Layer]:
     """The layers of a file, the base first. above: the files that extend it."""
     text = reading.text_of(path)
     above = (*above, path.resolve())
-    policy, origin = reading.parse(text, name=path.name)
-    return _with_bases(policy, origin, path.parent, above)
+    if not recipes.is_recipe(text):
+        policy, origin = reading.parse(text, name=path.name)
+        return _with_bases(policy, origin, path.parent, above)
+    recipe = recipes.parse(text, name=path.name)
+    base = _base(recipe.extends, recipe.wrong_base, path.parent, above)
+    return [*base, recipe.over(Rules(base))]
 
 
 def _with_bases(policy: Policy, origin: Origin, folder: Path | None, above: tuple[Path, ...]) -> list[Layer]:
