@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from governance.datatypes import Confidential, Decision, Edits, Element, Identifiers, Instance, Method
+import governance
+from governance.datatypes import Confidential, Decision, Edits, Element, Identifiers, Instance, Method, Step
 from governance.detect import text
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.scrub.attributes import Clean
@@ -60,3 +61,9 @@ def count_rules(rules: Iterable[str]) -> dict[str, int]:
     for rule in rules:
         counts[rule] = counts.get(rule, 0) + 1
     return dict(sorted(counts.items()))
+
+
+def accepted_unseen() -> Step:
+    """What a receipt says where a policy accepts pixels unseen, because another step answers for them."""
+    said: dict[str, str | bool] = {"burned_in_text": "likely", "looked_at": False}
+    return Step("accept", "governance", governance.__version__, said)

@@ -30,7 +30,7 @@ from governance.datatypes import (
 from governance.detect import burned_in, devices, identifiers
 from governance.errors import GovernanceError, Leak, Refused, Unreadable
 from governance.keys import ProjectKeys
-from governance.pipeline.acting import act, count_rules
+from governance.pipeline.acting import accepted_unseen, act, count_rules
 from governance.pipeline.context import where
 from governance.pipeline.memo import Memo, Recalled
 from governance.pseudonymise import Pseudonymiser, Subject
@@ -42,9 +42,6 @@ ICC_PROFILE, BURNED_IN_ANNOTATION = 0x00282000, 0x00280301
 DIRECTORY = "a DICOMDIR; the files that it lists are sources of their own"
 ROUNDS = 4
 """How often a masked frame is looked at again before what is still found holds it back."""
-
-UNSEEN: Mapping[str, str | bool] = {"burned_in_text": "likely", "looked_at": False}
-"""What a receipt says where a policy accepts pixels unseen, because another step answers for them."""
 
 COVERED = 0.6
 """The share of a found box that lies in a masked one, from which it is that one's edge."""
@@ -251,7 +248,7 @@ def scrub_pixels(instance: Instance, plan: Plan) -> Pixels:
         pixels.steps += cleaned.steps
     likely = plan.likely_burned_in
     if likely and plan.accepted_unseen and not plan.detect_pixels:
-        pixels.steps.append(Step("accept", "governance", governance.__version__, UNSEEN))
+        pixels.steps.append(accepted_unseen())
         return pixels
     if likely and not plan.detect_pixels:
         raise Refused("burned-in text is likely, and this policy does not look for it", hint="see clean_pixel_data")

@@ -19,6 +19,7 @@ from governance import dicom, policy, provenance, read, write
 from governance.buffers import Data
 from governance.datatypes import (
     Confidential,
+    Decision,
     Edits,
     Element,
     Facts,
@@ -31,7 +32,7 @@ from governance.datatypes import (
 )
 from governance.detect import devices, identifiers
 from governance.errors import Refused, Unreadable
-from governance.pipeline.acting import act
+from governance.pipeline.acting import accepted_unseen, act
 from governance.pipeline.scenes import SILENT, Family, Note, Part, Scene
 from governance.provenance import Recorded
 from governance.pseudonymise import Pseudonymiser, Subject
@@ -189,7 +190,9 @@ class _File(Confidential):
         if cleaned is not None:
             edits: Edits = {element: bytes(cleaned.value)}
             recalled.pixels = write.encoded(self._reader, edits, [element], encapsulated=bool(fragments))
-            recalled.steps = cleaned.steps
+            recalled.steps += cleaned.steps
+        if scene.plan.likely_burned_in:
+            recalled.steps.append(accepted_unseen())
         if fragments and identifiers.search_compressed(recalled.pixels, found, codecs=self._family.codecs):
             return None
         header = identifiers.bare(recalled.header) if alone else b""
@@ -270,7 +273,8 @@ class _File(Confidential):
             instance = read.parse(self._data)
             plan = policy.plan(instance, self._memo.rules, device=devices.known(instance))
             top = [decision for decision in plan.decisions if decision.where.tag == dicom.PIXEL_DATA]
-            plain = plan.filtered or plan.likely_burned_in or not all(each.method is Method.KEEP for each in top)
+            seen = plan.likely_burned_in and (plan.detect_pixels or not plan.accepted_unseen)
+            plain = plan.filtered or seen or not all(each.method is Method.KEEP for each in top)
             found = identifiers.collect(instance)
             scenes[key] = (
                 None
@@ -281,6 +285,7 @@ class _File(Confidential):
                     self._memo.pseudonymiser.subject(instance),
                     tuple(each.rule for each in top if not each.within),
                     self._frame(),
+                    self._memo.rules.on(instance),
                 )
             )
             self._memo.scenes += 1
@@ -326,7 +331,7 @@ class _File(Confidential):
         self, scene: Scene, units: Sequence[Unit], special: frozenset[Unit]
     ) -> tuple[dict[Unit, Part], frozenset[str]]:
         """What units become that this scene has not seen, and the dates that may stand in them."""
-        decisions = policy.decide(self._reader, self._memo.rules, self._parsed(units), iod=self._family.iod)
+        decisions = self._decide(scene, self._reader, self._parsed(units))
         acted = act(
             self._reader,
             decisions,
@@ -352,6 +357,9 @@ class _File(Confidential):
         parts = {unit: Part(written[unit], tuple(rules[unit]), emptied[unit], facts.get(unit, ())) for unit in units}
         return parts, acted.shifted_dates
 
+    def _decide(self, scene: Scene, instance: Instance, elements: Sequence[Element]) -> list[Decision]:
+        return policy.decide(instance, self._memo.rules, elements, iod=self._family.iod, decider=scene.decider)
+
     def _recorded(self, written: Mapping[Unit, bytes]) -> dict[Unit, tuple[Recorded, ...]]:
         """The facts in what units became, each by itself."""
         telling = {unit: data for unit, data in written.items() if data and provenance.may_record(unit.tag)}
@@ -376,7 +384,7 @@ class _File(Confidential):
         plan, elements = scene.plan, self._parsed(special)
         instance = self._instance(elements)
         instance.codecs = self._family.codecs
-        decisions = policy.decide(instance, self._memo.rules, elements, iod=self._family.iod)
+        decisions = self._decide(scene, instance, elements)
         acted = act(
             instance,
             decisions,

@@ -7,6 +7,7 @@ one patient, study, series and kind of image in a family; in it a unit became on
 from dataclasses import dataclass, field
 
 from governance.datatypes import Confidential, Facts, Identifiers, Instance, Plan
+from governance.policy import Decider
 from governance.provenance import Recorded
 from governance.pseudonymise import Subject
 from governance.read.units import Unit
@@ -53,6 +54,7 @@ class Scene(Confidential):
     """The rules that keep PixelData."""
     frame: Instance
     """The attributes around it, apart from any file."""
+    decider: Decider
     parts: dict[Unit, Part] = field(default_factory=dict)
     traces: set[bytes] = field(default_factory=set)
     """What in all parts and marks reads like a UID."""

@@ -17,9 +17,22 @@ plan        every element at every depth
 explain     why, for a person
 """
 
+from governance.policy.classes import iod_of
+from governance.policy.deciding import Decider
 from governance.policy.explain import Explanation, explain
 from governance.policy.loading import load, loads, profiles
-from governance.policy.plan import plan
+from governance.policy.plan import decide, plan
 from governance.policy.rules import Rules
 
-__all__ = ["Explanation", "Rules", "explain", "load", "loads", "plan", "profiles"]
+__all__ = [
+    "Decider",
+    "Explanation",
+    "Rules",
+    "decide",
+    "explain",
+    "iod_of",
+    "load",
+    "loads",
+    "plan",
+    "profiles",
+]

@@ -9,6 +9,7 @@ from governance import dicom
 from governance.datatypes import Action, Confidential, Decision, Element, Instance, Method, Plan
 from governance.errors import Undecided
 from governance.policy import classes, concepts, private
+from governance.policy.deciding import Decider
 from governance.policy.rules import Rules
 from governance.policy.schema import Option
 from governance.policy.verdicts import Place, Verdict
@@ -35,9 +36,7 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
     decisions: tuple[Decision, ...] = ()
     if not filtered:
         classes.refuse_uncovered(instance, iod, rules)
-        walk = _Walk(instance, rules, iod)
-        walk.elements(instance.elements, "", rules.place(iod), 0)
-        decisions = tuple(walk.decisions)
+        decisions = tuple(decide(instance, rules, instance.elements, iod=iod, decider=rules.on(instance)))
     likely = bool(device) or classes.text_is_likely(instance, iod)
     return Plan(
         policy=rules.name,
@@ -52,13 +51,29 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
     )
 
 
+def decide(
+    instance: Instance, rules: Rules, elements: Sequence[Element], *, iod: str, decider: Decider
+) -> list[Decision]:
+    """Decide on some of the top-level elements of an instance that the policy covers, and all that is in them.
+
+    iod: of the instance, as `iod_of` has it; decider: what `rules.on` gives for the whole instance.
+    Private elements of one group come together: the one that reserves a block stays only with what it holds.
+
+    Raises:
+        Undecided: their nesting has no end.
+    """
+    walk = _Walk(instance, rules, iod, decider)
+    walk.elements(elements, "", rules.place(iod), 0)
+    return walk.decisions
+
+
 class _Walk(Confidential):
     """One pass over one instance; `decisions` grows in file order."""
 
-    def __init__(self, instance: Instance, rules: Rules, iod: str) -> None:
+    def __init__(self, instance: Instance, rules: Rules, iod: str, decider: Decider) -> None:
         self.decisions: list[Decision] = []
         self._instance = instance
-        self._decider = rules.on(instance)
+        self._decider = decider
         self._enter = rules.paths.enter if rules.paths else None
         self._iod = iod
 
