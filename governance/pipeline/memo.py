@@ -28,12 +28,11 @@ from governance.datatypes import (
     Method,
     Plan,
     Step,
-    within,
 )
 from governance.detect import devices, identifiers
 from governance.errors import Refused, Unreadable
 from governance.pipeline.acting import accepted_unseen, act
-from governance.pipeline.scenes import SILENT, Family, Note, Part, Scene
+from governance.pipeline.scenes import AROUND_PIXELS, CHARACTER_SET, MARKED, Family, Note, Part, Scene, noted, tags
 from governance.provenance import Recorded
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.read.elements import Walker
@@ -47,32 +46,16 @@ BEGINNING = 1 << 18
 OPENING = 16
 """Units in which character set and SOP Common UIDs stand."""
 
-_CHARACTER_SET, _SOP_CLASS, _SOP_INSTANCE, _ICC_PROFILE = 0x00080005, 0x00080016, 0x00080018, 0x00282000
-_EXPLICIT, _IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
+_SOP_CLASS, _SOP_INSTANCE, _IMPLICIT = 0x00080016, 0x00080018, "1.2.840.10008.1.2"
 
 
-def _tags(keywords: str) -> frozenset[int]:
-    return frozenset(tag for keyword in keywords.split() if (tag := dicom.tag_of(keyword)) is not None)
-
-
-_AROUND_PIXELS = _tags(
-    "SamplesPerPixel PhotometricInterpretation NumberOfFrames Rows Columns BitsAllocated BitsStored HighBit"
-    " PixelRepresentation"
-)
-"""What the cleaning of pixel containers reads."""
-
-_OF_SCENE = _AROUND_PIXELS | _tags(
+_OF_SCENE = AROUND_PIXELS | tags(
     "StudyInstanceUID SeriesInstanceUID PatientID PatientBirthDate PatientAge Modality ImageType BurnedInAnnotation"
     " ConversionType SeriesDescription"
 )
 """What decides about an instance as a whole; the attributes that device recipes and filters ask for come on top."""
 
 _SINGLE_BYTES = {dicom.encodings("ISO_IR 100"), dicom.encodings("ISO_IR 6"), dicom.encodings("")}
-
-_MARKED = (0x00120062, 0x00120063, 0x00120064, 0x0018A001, 0x00280303)
-"""What `write.marks` writes, in order, whatever the source has there."""
-
-_READ_BESIDE = {_CHARACTER_SET, _ICC_PROFILE, *_AROUND_PIXELS, *_MARKED, *provenance.TAKEN_TOGETHER}
 
 
 @dataclass(slots=True, repr=False)
@@ -101,7 +84,6 @@ class Memo(Confidential):
         self.rules = rules
         self.pseudonymiser = pseudonymiser
         self.watched = _OF_SCENE | devices.attributes() | rules.watched
-        self.read_apart = self.watched | _READ_BESIDE
         self._forget()
 
     def _forget(self) -> None:
@@ -150,8 +132,8 @@ class _File(Confidential):
     ) -> None:
         self._memo, self._table, self._data, self._head = memo, table, data, head
         self._units, self._starts, self._pixels = units, starts, pixels
-        opening = {unit.tag: unit for unit in units[:OPENING] if unit.tag in (_CHARACTER_SET, _SOP_CLASS)}
-        self._character_set = opening.get(_CHARACTER_SET)
+        opening = {unit.tag: unit for unit in units[:OPENING] if unit.tag in (CHARACTER_SET, _SOP_CLASS)}
+        self._character_set = opening.get(CHARACTER_SET)
         key = (table.explicit, head.syntax, self._character_set, opening.get(_SOP_CLASS))
         self._elements: dict[Unit, list[Element]] = {}
         self._places = dict(zip(units, starts, strict=True))
@@ -222,39 +204,19 @@ class _File(Confidential):
         known = self._family.notes
         for unit in self._units:
             if unit not in known:
-                known[unit] = self._note(unit)
+                known[unit] = noted(
+                    unit,
+                    self._parsed([unit]),
+                    self._reader,
+                    watched=unit.tag in self._memo.watched,
+                    declares=unit is self._character_set,
+                )
         notes = [known[unit] for unit in self._units]
         return None if None in notes else notes  # type: ignore[return-value]
 
-    def _note(self, unit: Unit) -> Note | None:
-        elements = self._parsed([unit])
-        only = elements[0] if len(elements) == 1 else None
-        watched = unit.tag in self._memo.watched
-        plain = (
-            only is not None and only.items is None and only.creator is None and unit.tag not in self._memo.read_apart
-        )
-        if plain and only is not None and unit.tag >> 24 < 0x60 and not identifiers.kind_of(only.tag, only.vr):
-            return SILENT
-        tags = {element.tag for element in elements}
-        inside = list(within(elements))
-        nested = {element.tag for element in inside} - (tags if unit is self._character_set else set())
-        if _ICC_PROFILE in nested or _CHARACTER_SET in nested or any(tag >> 16 == 0x7FE0 for tag in tags):
-            return None
-        found = identifiers.collect_from(self._reader, inside)
-        who = (found.names, found.numbers, found.dates)
-        alone = plain and not found.names and not found.dates
-        return Note(
-            key=unit if watched else who if any(who) and not alone else None,
-            uids=found.uids,
-            numbers=found.numbers if alone else frozenset(),
-            beside=any(tag in _AROUND_PIXELS or tag >> 24 == 0x60 for tag in tags),
-            special=unit.tag in _MARKED,
-            together=unit.tag in provenance.TAKEN_TOGETHER,
-        )
-
     def _frame(self) -> Instance:
         """The attributes around the pixels, which every file of a scene shares."""
-        return self._written_instance([unit.raw for unit in self._units if unit.tag in _AROUND_PIXELS])
+        return self._written_instance([unit.raw for unit in self._units if unit.tag in AROUND_PIXELS])
 
     def _alone(self, numbers: frozenset[str]) -> frozenset[str]:
         """Of numbers that single elements hold, those that nothing else in the header holds in any form."""
@@ -409,7 +371,7 @@ class _File(Confidential):
                 [element for element in added if element.tag == tag],
                 {tag: appended[tag]} if tag in appended else {},
             )
-            for tag in _MARKED
+            for tag in MARKED
         }
 
     def _is_clean(self, scene: Scene, found: Identifiers, written: Sequence[bytes], shifted: frozenset[str]) -> bool:
@@ -448,6 +410,6 @@ class _File(Confidential):
         """The header's elements in the order of their tags."""
         pieces = [part.written for part in parts]
         tags = [unit.tag for unit in self._units]
-        for tag in reversed(_MARKED):  # from the last, so that places stay what they are
+        for tag in reversed(MARKED):  # from the last, so that places stay what they are
             pieces.insert(bisect_left(tags, tag), marks[tag])
         return b"".join(pieces)

@@ -4,13 +4,35 @@ A Family is one encoding, character set and SOP class; in it a unit has one Note
 one patient, study, series and kind of image in a family; in it a unit became one Part.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from governance.datatypes import Confidential, Facts, Identifiers, Instance, Plan
+from governance import dicom
+from governance.datatypes import Confidential, Element, Facts, Identifiers, Instance, Plan, within
+from governance.detect import identifiers
 from governance.policy import Decider
-from governance.provenance import Recorded
+from governance.provenance import TAKEN_TOGETHER, Recorded
 from governance.pseudonymise import Subject
 from governance.read.units import Unit
+
+CHARACTER_SET, _ICC_PROFILE = 0x00080005, 0x00282000
+
+
+def tags(keywords: str) -> frozenset[int]:
+    """The tags of several keywords of PS3.6."""
+    return frozenset(tag for keyword in keywords.split() if (tag := dicom.tag_of(keyword)) is not None)
+
+
+AROUND_PIXELS = tags(
+    "SamplesPerPixel PhotometricInterpretation NumberOfFrames Rows Columns BitsAllocated BitsStored HighBit"
+    " PixelRepresentation"
+)
+"""What the cleaning of pixel containers reads."""
+
+MARKED = (0x00120062, 0x00120063, 0x00120064, 0x0018A001, 0x00280303)
+"""What `write.marks` writes, in order, whatever the source has there."""
+
+_READ_BESIDE = {CHARACTER_SET, _ICC_PROFILE, *AROUND_PIXELS, *MARKED, *TAKEN_TOGETHER}
 
 
 @dataclass(slots=True, repr=False, eq=False)
@@ -30,7 +52,35 @@ class Note(Confidential):
     """Whether it makes facts together with others."""
 
 
-SILENT = Note()
+_SILENT = Note()
+
+
+def noted(unit: Unit, elements: Sequence[Element], reader: Instance, *, watched: bool, declares: bool) -> Note | None:
+    """What a unit says by itself; None: its files go the plain way.
+
+    elements: those of the unit. reader: decodes them. watched: whether scenes depend on it as it is.
+    declares: whether it is the character set that the others are in.
+    """
+    only = elements[0] if len(elements) == 1 and elements[0].items is None and elements[0].creator is None else None
+    single = only is not None and not watched and unit.tag not in _READ_BESIDE
+    if single and only is not None and unit.tag >> 24 < 0x60 and not identifiers.kind_of(only.tag, only.vr):
+        return _SILENT
+    top = {element.tag for element in elements}
+    inside = list(within(elements))
+    nested = {element.tag for element in inside} - (top if declares else set())
+    if _ICC_PROFILE in nested or CHARACTER_SET in nested or any(tag >> 16 == 0x7FE0 for tag in top):
+        return None
+    found = identifiers.collect_from(reader, inside)
+    who = (found.names, found.numbers, found.dates)
+    alone = single and not found.names and not found.dates
+    return Note(
+        key=unit if watched else who if any(who) and not alone else None,
+        uids=found.uids,
+        numbers=found.numbers if alone else frozenset(),
+        beside=any(tag in AROUND_PIXELS or tag >> 24 == 0x60 for tag in top),
+        special=unit.tag in MARKED,
+        together=unit.tag in TAKEN_TOGETHER,
+    )
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

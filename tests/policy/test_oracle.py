@@ -99,7 +99,8 @@ def chosen() -> Iterator[frozenset[str]]:
 def rules_with(options: frozenset[str]) -> Rules:
     """Under these options, and with the private sequences that hold rows kept."""
     private = options | {"retain_safe_private"}
-    text = "".join(f"\n  - {{option: {option}, because: t}}" for option in sorted(private))
+    which = {"retain_safe_private": ", list: both"}
+    text = "".join(f"\n  - {{option: {option}{which.get(option, '')}, because: t}}" for option in sorted(private))
     rule = "\nrules:\n  - {creator: BEHIND, action: keep, because: t}"
     return policy.loads(
         f"name: t\ndescription: t\nbecause: t\ncovers: {{groups: {GROUPS}, because: t}}\noptions:{text}{rule}\n"
