@@ -182,7 +182,12 @@ class _Writer(Confidential):
             if not element.tag & 0xFFFF:  # group lengths are retired, and would be wrong (PS3.5, 7.2)
                 continue
             items = element.items
-            if same and element not in edits and (not items or not self._is_touched(items)):
+            if (
+                same
+                and element not in edits
+                and not (element.end - element.header) & 1  # odd: no element may be (PS3.5, 7.1.1)
+                and (not items or not self._is_touched(items))
+            ):
                 if element.header != stop:
                     if start != stop:
                         parts.append(buffer[start:stop])
@@ -199,10 +204,13 @@ class _Writer(Confidential):
             parts.append(buffer[start:stop])
 
     def _is_touched(self, items: Iterable[Item]) -> bool:
+        """Whether anything inside is edited or has to be padded."""
         edits = self._edits
         for item in items:
             for element in item.elements:
-                if element in edits or (element.items and self._is_touched(element.items)):
+                if element in edits or (element.end - element.header) & 1:
+                    return True
+                if element.items and self._is_touched(element.items):
                     return True
         return False
 
