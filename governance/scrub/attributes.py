@@ -135,7 +135,8 @@ def _terms() -> frozenset[str]:
 def _clean(instance: Instance, element: Element, clean: Clean) -> bytes | None:
     values = instance.decode(element)
     limit = dicom.MAX_CHARACTERS.get(element.vr)
-    cleaned = [clean(value, limit) if value.strip() else value for value in values]
+    # Values too long for their VR are common; only what is written anew must fit.
+    cleaned = [value if not value.strip() or clean(value, None) == value else clean(value, limit) for value in values]
     if cleaned == values and "�" not in "".join(values):
         return None
     return _encode(cleaned, instance, element)

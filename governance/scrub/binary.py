@@ -1,11 +1,14 @@
-"""Values of binary VRs: the right size, and no text.
+"""Values of binary VRs: the right size, no text, and no items.
 
-A file can write anything into anything; nobody cleans the words of what should be numbers.
+A file can write anything into anything; nobody cleans the words of what should be numbers,
+nor looks into a sequence that an implicit encoding does not tell from them.
 """
 
 import re
 from itertools import chain
-from struct import iter_unpack
+from struct import iter_unpack, pack
+
+from governance.dicom import ITEM, UNDEFINED
 
 SIZES = {"AT": 4, "FD": 8, "FL": 4, "OB": 1, "OD": 8, "OF": 4, "OL": 4, "OV": 8, "OW": 1, "SL": 4, "SS": 2, "SV": 8}
 SIZES |= {"UL": 4, "UN": 1, "US": 2, "UV": 8}
@@ -18,6 +21,8 @@ FEWEST_CHARACTERS = 4
 LARGEST, SMALLEST = 1e12, 1e-12
 """Numbers of imaging lie between; letters that are read as a number seldom do."""
 
+ITEM_HEAD = pack("<HH", ITEM >> 16, ITEM & 0xFFFF)
+
 _TEXT = re.compile(rb"[\t\n\r -~\xa0-\xff]+")
 _WORDS = re.compile(rb"[A-Za-z0-9 ]")
 _FLOATS = {"FD": "<d", "FL": "<f", "OD": "<d", "OF": "<f"}
@@ -25,7 +30,15 @@ _FLOATS = {"FD": "<d", "FL": "<f", "OD": "<d", "OF": "<f"}
 
 def is_legal(value: bytes | memoryview, vr: str) -> bool:
     """Whether a value can be what its VR says."""
-    return len(value) % SIZES[vr] == 0 and not _is_text(value, vr)
+    return len(value) % SIZES[vr] == 0 and not _is_sequence(value) and not _is_text(value, vr)
+
+
+def _is_sequence(value: bytes | memoryview) -> bool:
+    """Whether the value begins with an item (PS3.5, 7.5) that ends inside it, or with its length."""
+    if value[:4] != ITEM_HEAD:
+        return False
+    length = int.from_bytes(value[4:8], "little")
+    return length == UNDEFINED or length <= len(value) - 8
 
 
 def _is_text(value: bytes | memoryview, vr: str) -> bool:

@@ -204,3 +204,12 @@ def test_kept_text_loses_a_name_after_its_title() -> None:
 
     assert written is not None
     assert b"Weberhof" not in written
+
+
+@pytest.mark.parametrize("keyword", ["StationName", "CassetteID"])
+def test_a_text_that_is_too_long_for_its_vr_stays_if_nothing_is_taken_out_of_it(keyword: str) -> None:
+    assert after(keyword, "CT CHEST W CONTRAST " * 4) is None
+
+
+def test_a_text_that_something_is_taken_out_of_fits_its_vr() -> None:
+    assert after("StationName", "Dr. Weberhof, CT CHEST W CONTRAST") == b"Dr. [NAME], CT"

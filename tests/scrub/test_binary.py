@@ -87,3 +87,16 @@ def test_a_number_that_is_cut_off_is_emptied() -> None:
 )
 def test_each_method_cleans_its_own_way(method: Method, expected: bytes) -> None:
     assert expected == scrubbed(b"MEC Weberhof", "LO", method=method)
+
+
+@pytest.mark.parametrize("length", [8, 0xFFFFFFFF])
+@pytest.mark.parametrize("vr", ["OB", "OW", "SL", "UN", "US"])
+def test_items_are_no_numbers(vr: str, length: int) -> None:
+    """In an implicit encoding nothing else tells that a private element is a sequence."""
+    assert scrubbed(pack("<HHI", 0xFFFE, 0xE000, length) + b"\x10\0\x10\0\0\0\0\0", vr) == b""
+
+
+def test_numbers_that_only_begin_like_an_item_stay() -> None:
+    value = pack("<HHI", 0xFFFE, 0xE000, 4000) + bytes(8)
+
+    assert scrubbed(value, "US") == value
