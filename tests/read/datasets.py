@@ -12,9 +12,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from governance import read
+from governance import dicom, read
 from governance.datatypes import Element, Instance
 from governance.errors import Unreadable
+from tests.encoding import WIDTHS
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 _DATA = Path(pydicom.data.__file__).parent
@@ -103,24 +104,44 @@ def readable() -> Iterator[tuple[Path, bytes, Instance]]:
         yield path, data, instance
 
 
-def differences(instance: Instance, elements: Iterable[Element], dataset: Dataset, path: str = "") -> list[str]:
-    """Where our table and pydicom's reading of the same bytes disagree; tags and kinds, no values."""
+def differences(
+    instance: Instance, elements: Iterable[Element], dataset: Dataset, path: str = "", *, big_endian: bool = False
+) -> list[str]:
+    """Where our table and pydicom's reading of the same bytes disagree; tags and kinds, no values.
+
+    What has no VR of its own, or UN, has that of a dictionary in our table. big_endian: the source was, our
+    table is not.
+    """
     ours = {element.tag: element for element in elements}
     theirs = {int(tag) for tag in dataset.keys()}  # noqa: SIM118  a Dataset iterates over decoded elements
     found = [f"{path}{tag:08x} only in one" for tag in sorted(ours.keys() ^ theirs)]
     for tag in sorted(ours.keys() & theirs):
         element, raw = ours[tag], dataset.get_item(tag)
         if element.items is not None:
+            if element.creator is not None and raw.VR != "SQ":
+                continue  # what a private dictionary says to be a number
             items = dataset[tag].value
             if not isinstance(items, Sequence):
                 continue  # a sequence in UN that pydicom leaves alone
             if len(items) != len(element.items):
                 found.append(f"{path}{tag:08x} has another number of items")
             for number, (mine, other) in enumerate(zip(element.items, items, strict=False)):
-                found += differences(instance, mine.elements, other, f"{path}{tag:08x}[{number}].")
-        elif isinstance(raw, RawDataElement) and (raw.value or b"") != unterminated(instance.value(element)):
-            found.append(f"{path}{tag:08x} has another value")
+                found += differences(
+                    instance, mine.elements, other, f"{path}{tag:08x}[{number}].", big_endian=big_endian
+                )
+        elif isinstance(raw, RawDataElement):
+            value = swapped(raw.value or b"", element.vr) if big_endian else raw.value or b""
+            if value.rstrip(b"\0 ") != unterminated(instance.value(element)).rstrip(b"\0 "):
+                found.append(f"{path}{tag:08x} has another value")
+            if raw.VR not in (None, "UN", element.vr) and tag != dicom.PIXEL_DATA:
+                found.append(f"{path}{tag:08x} has another VR")
     return found
+
+
+def swapped(value: bytes, vr: str) -> bytes:
+    """The other byte order."""
+    width = WIDTHS.get(vr, 1)
+    return b"".join(value[at : at + width][::-1] for at in range(0, len(value), width))
 
 
 def unterminated(value: bytes) -> bytes:
