@@ -47,7 +47,6 @@ def process(worker: Worker, data: bytes) -> Ended:
     written = b""
     if processed.staged is not None:
         written = processed.staged.path.read_bytes()
-        said.append(processed.staged.path.name)
         processed.staged.path.unlink()
     if processed.receipt is not None:
         said.append(json.dumps(dataclasses.asdict(processed.receipt), ensure_ascii=False))

@@ -1,0 +1,189 @@
+"""What becomes of a file depends on it, the policy and the keys: not on what the worker did before.
+
+Whatever an engine remembers to be fast (verdicts, decoded texts, whole sequences) must be
+remembered with all that it depends on. The files here share as many bytes as they can and
+differ in what lies around them.
+"""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from governance import policy
+from governance.datatypes import Outcome
+from tests.encoding import EXPLICIT, IMPLICIT, Node, even, part_10
+from tests.pipeline.worker import Ended, process, strict, worker
+from tests.strategies import BASIC_TEXT, CT, ENHANCED_CT, MR, RT_PLAN, SCRIPTS, Generated, Person, files, frame, people
+
+POLICIES = {"strict": strict(), "research-headers": policy.load("research-headers"), "basic": policy.load("basic")}
+PROJECTS = ("demo", "other")
+CASES = [(name, project) for name in POLICIES for project in PROJECTS]
+
+
+@pytest.fixture(scope="module")
+def staging(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("staging")
+
+
+def text(tag: int, value: str, vr: str = "LO") -> Node:
+    return Node(tag, vr, even(value.encode()))
+
+
+def code(value: str, scheme: str) -> tuple[Node, ...]:
+    return text(0x00080100, value, "SH"), text(0x00080102, scheme, "SH"), text(0x00080104, "Quillbrandt lung")
+
+
+MEASURED = (
+    Node(0x0040A043, "SQ", items=(code("121033", "DCM"),)),
+    Node(
+        0x0040A300, "SQ", items=((Node(0x0040A30A, "DS", b"95"), Node(0x004008EA, "SQ", items=(code("a", "UCUM"),))),)
+    ),
+)
+BIRTH = (Node(0x0040A043, "SQ", items=(code("121031", "DCM"),)), Node(0x0040A121, "DA", b"19640418"))
+DATED = (Node(0x0040A043, "SQ", items=(code("111060", "DCM"),)), Node(0x0040A121, "DA", b"19640418"))
+SHARED = (
+    text(0x00080070, "Quillbrandt Medical"),
+    Node(0x00080090, "PN", b"Quill\xbb\xee\xda\xe1^A "),
+    text(0x00081010, "CT95-Quillbrandt", "SH"),
+    text(0x00081030, "Long axis of 95, see 04/18 and 773333331"),
+    Node(0x00081140, "SQ", items=((Node(0x00081155, "UI", b"1.2.999.4477333333.1.9"),),)),
+    Node(0x0008114A, "SQ", items=((Node(0x00081155, "UI", b"1.2.999.4477333333.1.9"),),)),
+    text(0x00181030, "Quillbrandt B70f"),
+    text(0x00181000, "773333331"),
+    Node(
+        0x00400275,
+        "SQ",
+        items=(
+            (
+                Node(0x00081050, "PN", b"Quill\xbb\xee\xda\xe1^A "),
+                text(0x00321060, "Long axis, Quillbrandt"),
+                Node(0x00400002, "DA", b"19640418"),
+                text(0x00401001, "773333331", "SH"),
+            ),
+        ),
+    ),
+    Node(0x0040A730, "SQ", items=(MEASURED, BIRTH, DATED)),
+    Node(0x0040A504, "SQ", items=(code("Q77Z", "99LOCAL"), code("Q77Z", "DCM"))),
+)
+"""What all files have, byte for byte, and what means something else in each."""
+
+
+def block(creator: str) -> tuple[Node, ...]:
+    return text(0x00090010, creator), text(0x00091001, "Long axis, Quillbrandt"), Node(0x00091005, "DT", b"19640418")
+
+
+def nested(creator: str) -> Node:
+    return Node(0x00081115, "SQ", items=(block(creator),))
+
+
+BLOCKS = ((), block("GEMS_IDEN_01"), block("GEMS_PETD_01"), block("QUILL HOSPITAL"), (nested("GEMS_IDEN_01"),))
+WHO = (
+    Person(SCRIPTS[0], "Quillbrandt", "773333331", "883333342", "1.2.999.4477333333"),
+    Person(
+        SCRIPTS[0]._replace(family="Quillbrandt", name="Quillbrandt^Ada"),
+        "Zqxother",
+        "773333332",
+        "884",
+        "1.2.999.44775",
+    ),
+    Person(SCRIPTS[0]._replace(family="Long", name="Long^Axis"), "Zqxother", "95", "883333343", "1.2.999.4477333333.1"),
+    Person(SCRIPTS[2], "Zqxother", "773333331", "", "1.2.999.4477333333.1.9"),
+    Person(SCRIPTS[3], "Zqxother", "773333333", "04181964", "1.2.999.44776"),
+)
+
+
+@cache
+def alike() -> tuple[bytes, ...]:
+    """Files of the same bytes under other people, character sets, classes, encodings and private creators."""
+    made = []
+    for number, person in enumerate(WHO):
+        for place, sop_class in enumerate((CT, MR, ENHANCED_CT, RT_PLAN, BASIC_TEXT)):
+            syntax = (EXPLICIT, IMPLICIT)[(number + place) % 2]
+            nodes = {
+                node.tag: node for node in (*SHARED, *BLOCKS[(number + place) % len(BLOCKS)], *frame(person, sop_class))
+            }
+            made.append(part_10([nodes[tag] for tag in sorted(nodes)], syntax))
+    return tuple(made)
+
+
+def alone(file: bytes, case: tuple[str, str], staging: Path) -> Ended:
+    """By a worker that has never seen another file."""
+    return process(worker(staging, POLICIES[case[0]], case[1]), file)
+
+
+@cache
+def each_alone(staging: Path) -> dict[tuple[int, tuple[str, str]], Ended]:
+    return {(number, case): alone(file, case, staging) for number, file in enumerate(alike()) for case in CASES}
+
+
+def together(jobs: Iterable[tuple[bytes, tuple[str, str]]], staging: Path) -> list[Ended]:
+    """By one worker for each policy and project, which sees all of its files."""
+    workers = {case: worker(staging, POLICIES[case[0]], case[1]) for case in CASES}
+    return [process(workers[case], file) for file, case in jobs]
+
+
+def test_the_files_that_are_alike_end_differently_and_most_are_published(staging: Path) -> None:
+    ended = each_alone(staging)
+
+    assert all("internal error" not in each.reason for each in ended.values())
+    assert len({each.data for each in ended.values() if each.data}) >= len(ended) * 2 // 3
+    assert {Outcome.PUBLISHED, Outcome.QUARANTINED} == {each.outcome for each in ended.values()}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_files_that_are_alike_end_the_same_in_any_order(seed: int, staging: Path) -> None:
+    jobs = [(number, case) for number in range(len(alike())) for case in CASES]
+    Random(seed).shuffle(jobs)
+    ended = together(((alike()[number], case) for number, case in jobs), staging)
+
+    assert [job for job, each in zip(jobs, ended, strict=True) if each != each_alone(staging)[job]] == []
+
+
+def test_another_process_makes_the_same_of_them_in_reverse_order(staging: Path) -> None:
+    jobs = [(number, case) for number in range(len(alike())) for case in CASES][::-1]
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        ended = pool.submit(together, [(alike()[number], case) for number, case in jobs], staging).result()
+
+    assert [job for job, each in zip(jobs, ended, strict=True) if each != each_alone(staging)[job]] == []
+
+
+def dressed(made: Generated, person: Person, sop_class: str, syntax: str) -> bytes:
+    """The generated elements of one file in the frame of somebody else's."""
+    nodes = {node.tag: node for node in (*made.nodes, *frame(person, sop_class))}
+    if not person.script.declared:
+        nodes.pop(0x00080005, None)
+    return part_10([nodes[tag] for tag in sorted(nodes)], syntax)
+
+
+@st.composite
+def mixed(draw: st.DrawFn) -> Sequence[bytes]:
+    """Files that share elements: two generated ones, each also as somebody else's, in a random order."""
+    who = draw(st.lists(people(), min_size=2, max_size=2))
+    made = draw(st.lists(files(st.sampled_from(who)), min_size=2, max_size=2))
+    classes = st.sampled_from((CT, MR, RT_PLAN, BASIC_TEXT))
+    found = [each.data for each in made]
+    found += [
+        dressed(each, person, draw(classes), draw(st.sampled_from((EXPLICIT, IMPLICIT))))
+        for each in made
+        for person in who
+    ]
+    return draw(st.permutations(found))
+
+
+@settings(
+    max_examples=25,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(found=mixed(), case=st.sampled_from(CASES))
+def test_generated_files_end_the_same_alone_and_after_others(
+    found: Sequence[bytes], case: tuple[str, str], staging: Path
+) -> None:
+    assert [alone(file, case, staging) for file in found] == together(((file, case) for file in found), staging)
