@@ -132,16 +132,15 @@ def test_a_series_is_remembered(context: pipeline.Context) -> None:
     assert len({each.subject.instance for each in recalled if each}) == len(files)
 
 
-@pytest.mark.parametrize("profile", sorted(policy.profiles()))
+@pytest.mark.parametrize("profile", ["basic", "research-headers"])
 def test_real_files_become_the_same(context: pipeline.Context, profile: str) -> None:
     """Small ones of every kind, twice in a row, so that the second time all is remembered."""
     files = [path for folder in (BUNDLED, CORPUS) for path in sorted(folder.rglob("*.dcm"))]
-    without_pixels = profile if profile != "research" else "research-headers"
-    remembering, plain = worker(context, without_pixels), plain_worker(context, without_pixels)
+    remembering, plain = worker(context, profile), plain_worker(context, profile)
 
     assert files
     for path in files:
-        if path.stat().st_size < 1 << 20:
+        if path.stat().st_size < 1 << 19:
             data = path.read_bytes()
             expected = outcome(plain, data)
             assert [expected, expected] == [outcome(remembering, data), outcome(remembering, data)], path.name

@@ -28,7 +28,7 @@ class Ended(NamedTuple):
 
 def strict() -> policy.Rules:
     """`research-headers`, less what keeps planted values on purpose: devices by name, and rare people's traits."""
-    document = yaml.safe_load(policy.rules.profiles()["research-headers"].read_text())
+    document = yaml.safe_load(policy.profiles()["research-headers"].read_text())
     retained = {"retain_device_identity", "retain_patient_characteristics"}
     document["options"] = [option for option in document["options"] if option["option"] not in retained]
     document["name"] = "strict"
