@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: demo test check format bench
+.PHONY: demo test check format bench curve
 
 .venv/ready: pyproject.toml infra/constraints.txt
 	$(PYTHON) -m venv .venv
@@ -25,5 +25,14 @@ check: .venv/ready ## what is quick: format, lint, types, import contract
 format: .venv/ready
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: .venv/ready ## files per second and peak memory of `governance run`
-	$(BIN)/python -m tests.benchmarks.run $(SERIES)
+# The peers live in a virtual environment of their own; Debian packages are named when they are missing
+.venv-bench/ready: tests/benchmarks/peers.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+bench: .venv/ready .venv-bench/ready ## CPU and memory of `governance run` beside its peers; SERIES=folder with ct/, dx/ and mr/
+	@$(BIN)/python -m tests.benchmarks.run $(SERIES)
+
+curve: .venv/ready ## cost of a file and peak memory of `governance run` as an archive grows to 100,000 files
+	@$(BIN)/python -m tests.benchmarks.curve
