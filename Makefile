@@ -34,5 +34,5 @@ format: .venv/ready
 bench: .venv/ready .venv-bench/ready ## CPU and memory of `governance run` beside its peers; SERIES=folder with ct/, dx/ and mr/
 	@$(BIN)/python -m tests.benchmarks.run $(SERIES)
 
-curve: .venv/ready ## cost of a file and peak memory of `governance run` as an archive grows to 100,000 files
-	@$(BIN)/python -m tests.benchmarks.curve
+curve: .venv/ready ## cost of a file and peak memory of `governance run` as an archive grows; SIZES="1000 100000"
+	@$(BIN)/python -m tests.benchmarks.curve $(SIZES)

@@ -251,3 +251,35 @@ def _of_verdicts(told: Sequence[Verdict]) -> str:
         ["goal", "ours", "measure", *(kind.upper() for kind in kinds)],
         ([*names, *cells] for names, cells in rows.items()),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One size of an archive on the curve."""
+
+    files: int
+    whole_ms: float
+    """CPU time a file, the start included."""
+    further_ms: float | None
+    """CPU time of each file beyond the size before; None for the first."""
+    peak_mib: float
+
+
+def curve(runs: Sequence[Spent]) -> list[Point]:
+    """runs: by growing size."""
+    points = []
+    for before, run in zip([None, *runs], runs, strict=False):
+        further = None
+        if before is not None:
+            further = (run.cpu_s - before.cpu_s) * 1000 / (run.files - before.files)
+        points.append(Point(run.files, run.cpu_s * 1000 / run.files, further, run.peak_mib))
+    return points
+
+
+def of_curve(points: Sequence[Point]) -> str:
+    """The curve as a table."""
+    rows = []
+    for point in points:
+        further = "" if point.further_ms is None else number(point.further_ms)
+        rows.append([f"{point.files:,}", number(point.whole_ms), further, f"{point.peak_mib:.0f}"])
+    return table(["files", "whole process, ms a file", "each further file, ms", "peak MiB"], rows)

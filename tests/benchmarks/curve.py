@@ -1,0 +1,66 @@
+"""Cost of a file and peak memory of `governance run` as an archive grows: both should stay flat.
+
+    make curve
+
+Archives of small images of many people (tests/phantoms/many.py), each processed by one command into a fresh
+workspace. The largest and its output take about 2 GB in a temporary folder (see TMPDIR).
+"""
+
+import argparse
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.benchmarks import measure, report, tools
+from tests.benchmarks.measure import Failed, Spent
+
+SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
+
+
+def main() -> int:
+    """Print one row for each size, or with --json one object a line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sizes", type=int, nargs="*", default=SIZES, metavar="N", help="how many files, growing")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+    args = parser.parse_args()
+    measure.on_one_core()
+    try:
+        with tempfile.TemporaryDirectory(prefix="governance-bench-") as folder:
+            spent = list(_grow(sorted(set(args.sizes)), Path(folder)))
+    except Failed as failure:
+        print(f"bench: error: {failure}", file=sys.stderr)
+        return 2
+    points = report.curve(spent)
+    if args.json:
+        for point in points:
+            print(json.dumps(asdict(point)))
+    else:
+        print(report.of_curve(points))
+    return 0
+
+
+def _grow(sizes: Sequence[int], scratch: Path) -> Iterator[Spent]:
+    """Raises Failed where a run published fewer images than it was given."""
+    tool = tools.ours(scratch, policy=tools.FALLBACK)[0]
+    for size in sizes:
+        source, out = scratch / "many", scratch / "out"
+        # in a process of its own: what this one holds, its children seem to hold
+        subprocess.run([sys.executable, "-m", "tests.phantoms.many", str(source), str(size)], check=True)
+        out.mkdir()
+        _, spent = next(tool.run(source, out, files=size))
+        if spent.written != size:
+            raise Failed(f"{size - spent.written} of {size} images were not published")
+        yield spent
+        shutil.rmtree(source)
+        shutil.rmtree(out)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())
