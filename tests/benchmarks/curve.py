@@ -7,12 +7,10 @@ workspace. The largest and its output take about 2 GB in a temporary folder (see
 """
 
 import argparse
-import contextlib
 import json
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -29,20 +27,8 @@ def main() -> int:
     parser.add_argument("sizes", type=int, nargs="*", default=SIZES, metavar="N", help="how many files, growing")
     parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
     args = parser.parse_args()
-    measure.on_one_core()
-    try:
-        with tempfile.TemporaryDirectory(prefix="governance-bench-") as folder:
-            spent = list(_grow(sorted(set(args.sizes)), Path(folder)))
-    except Failed as failure:
-        print(f"bench: error: {failure}", file=sys.stderr)
-        return 2
-    points = report.curve(spent)
-    if args.json:
-        for point in points:
-            print(json.dumps(asdict(point)))
-    else:
-        print(report.of_curve(points))
-    return 0
+    sizes = sorted(set(args.sizes))
+    return measure.in_scratch(lambda scratch: _print(list(_grow(sizes, scratch)), as_json=args.json))
 
 
 def _grow(sizes: Sequence[int], scratch: Path) -> Iterator[Spent]:
@@ -61,6 +47,14 @@ def _grow(sizes: Sequence[int], scratch: Path) -> Iterator[Spent]:
         shutil.rmtree(out)
 
 
+def _print(spent: list[Spent], *, as_json: bool) -> None:
+    points = report.curve(spent)
+    if not as_json:
+        print(report.of_curve(points))
+        return
+    for point in points:
+        print(json.dumps(asdict(point)))
+
+
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(main())
+    sys.exit(main())

@@ -6,9 +6,12 @@ For Linux: the kernel's own accounts (wait4), on one core.
 import ctypes
 import os
 import resource
+import signal
 import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL
@@ -42,6 +45,24 @@ def on_one_core() -> None:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "this process cannot become a subreaper")
+
+
+def in_scratch(work: Callable[[Path], None]) -> int:
+    """Do what is measured, on one core, in a temporary folder that is gone afterwards, also if it is interrupted.
+
+    Returns an exit code: 0, 2 if a command failed or is missing, 130 if interrupted.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: outputs are large
+    on_one_core()
+    try:
+        with tempfile.TemporaryDirectory(prefix="governance-bench-") as folder:
+            work(Path(folder))
+    except Failed as failure:
+        print(f"bench: error: {failure}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
 
 
 def floor_mib() -> float:

@@ -30,5 +30,12 @@ def versions() -> None:
 
 
 if __name__ == "__main__":
-    commands = {"read-save": read_save, "deid": deid, "versions": versions}
-    commands[sys.argv[1]](*map(Path, sys.argv[2:]))
+    match sys.argv[1:]:
+        case ["read-save", source, out]:
+            read_save(Path(source), Path(out))
+        case ["deid", source, out]:
+            deid(Path(source), Path(out))
+        case ["versions"]:
+            versions()
+        case _:
+            sys.exit(__doc__)

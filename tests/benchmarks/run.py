@@ -9,13 +9,11 @@ shows what an unchanged archive costs. Outputs go to a temporary folder (see TMP
 """
 
 import argparse
-import contextlib
 import json
 import os
 import platform
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -49,18 +47,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=FEWEST_ROUNDS, metavar="N", help="default and fewest: 3")
     parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
     args = parser.parse_args()
-    try:
-        tools.require()
-        measure.on_one_core()
-        with tempfile.TemporaryDirectory(prefix="governance-bench-") as folder:
-            _compare(args.series, Path(folder), rounds=max(args.rounds, FEWEST_ROUNDS), as_json=args.json)
-    except Failed as failure:
-        print(f"bench: error: {failure}", file=sys.stderr)
-        return 2
-    return 0
+    rounds = max(args.rounds, FEWEST_ROUNDS)
+    return measure.in_scratch(lambda scratch: _compare(args.series, scratch, rounds=rounds, as_json=args.json))
 
 
 def _compare(folder: Path, scratch: Path, *, rounds: int, as_json: bool) -> None:
+    tools.require()
     series = [_linked(folder / kind, scratch / kind) for kind in KINDS if (folder / kind).is_dir()]
     if not series:
         raise Failed("SERIES needs a sub-folder named ct, dx or mr")
@@ -129,7 +121,7 @@ def _rounds(series: list[Series], every: tuple[tools.Tool, ...], out: Path, *, r
 
 
 def _turns(source: Path, files: int, every: tuple[tools.Tool, ...], out: Path) -> dict[str, Spent]:
-    spent = {}
+    spent: dict[str, Spent] = {}
     for tool in every:
         out.mkdir()
         spent.update(tool.run(source, out, files=files))
@@ -143,7 +135,8 @@ def _say(text: str) -> None:
 
 
 def _print_json(about: About, measured: list[report.Cost], told: list[report.Verdict]) -> None:
-    lines: list[dict[str, object]] = [{"about": asdict(about)}, *({"cost": asdict(cost)} for cost in measured)]
+    lines = [{"about": asdict(about)}]
+    lines += [{"cost": asdict(cost)} for cost in measured]
     for verdict in told:
         named = {"goal": str(verdict.goal), "kind": verdict.kind, "ours": verdict.ours}
         judged = {"measure": verdict.measure.value, "ratio": verdict.ratio, "met": verdict.met}
@@ -153,5 +146,4 @@ def _print_json(about: About, measured: list[report.Cost], told: list[report.Ver
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(main())
+    sys.exit(main())

@@ -43,7 +43,8 @@ class Tool:
     """The name of the same command's second run into the same folder, if that is measured too."""
 
     def run(self, source: Path, out: Path, *, files: int) -> Iterator[tuple[str, Spent]]:
-        """Run it once, or once and again. source: a flat folder of `files` images. out: an empty folder.
+        """Run it once, or once and again. source: a folder of `files` images, flat for those
+        that look no deeper. out: an empty folder.
 
         Raises:
             Failed: the command failed. Having written fewer images is no failure: `written` says so.
