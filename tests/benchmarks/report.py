@@ -103,10 +103,15 @@ class Measure(Enum):
 
 
 class Bound(Enum):
-    """How a goal is worded."""
+    """How a goal is worded, and on which side of its limit it is met."""
 
-    AT_MOST = "at most {} x its CPU"
-    FASTER = "at least {} x faster"
+    AT_MOST = "times the CPU of"
+    FASTER = "times faster than"
+
+    @property
+    def sign(self) -> str:
+        """Between the ratio and its limit."""
+        return "<=" if self is Bound.AT_MOST else ">="
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,7 @@ class Goal:
     limits: dict[str, float]
 
     def __str__(self) -> str:
-        return f"{self.peer}: " + self.bound.value.format(" / ".join(f"{limit:g}" for limit in self.limits.values()))
+        return f"{self.bound.value} {self.peer}"
 
 
 GOALS = (
@@ -140,6 +145,11 @@ class Verdict:
     ratio: float | None
 
     @property
+    def limit(self) -> str:
+        """What the ratio must be, as `<= 6`."""
+        return f"{self.goal.bound.sign} {self.goal.limits[self.kind]:g}"
+
+    @property
     def met(self) -> bool | None:
         """None where there is no ratio."""
         if self.ratio is None:
@@ -150,7 +160,7 @@ class Verdict:
     def __str__(self) -> str:
         if self.ratio is None:
             return "not told"
-        return f"{number(self.ratio)} x: {'met' if self.met else 'not met'}"
+        return f"{number(self.ratio)} ({self.limit}: {'met' if self.met else 'not met'})"
 
 
 def costs(pairs: Sequence[Pair]) -> list[Cost]:

@@ -138,8 +138,8 @@ def _print_json(about: About, measured: list[report.Cost], told: list[report.Ver
     lines = [{"about": asdict(about)}]
     lines += [{"cost": asdict(cost)} for cost in measured]
     for verdict in told:
-        named = {"goal": str(verdict.goal), "kind": verdict.kind, "ours": verdict.ours}
-        judged = {"measure": verdict.measure.value, "ratio": verdict.ratio, "met": verdict.met}
+        named = {"ratio_is": str(verdict.goal), "kind": verdict.kind, "ours": verdict.ours}
+        judged = {"measure": verdict.measure.value, "ratio": verdict.ratio, "goal": verdict.limit, "met": verdict.met}
         lines.append({"verdict": named | judged})
     for line in lines:
         print(json.dumps(line))
