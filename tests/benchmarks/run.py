@@ -106,26 +106,27 @@ def _link(path: Path, link: Path) -> None:
 
 
 def _rounds(series: list[Series], every: tuple[tools.Tool, ...], out: Path, *, rounds: int) -> Iterator[Pair]:
-    """Rounds in which every tool has its turn over N files, and then every tool over twice as many.
+    """Rounds in which every tool has one turn on every kind.
 
     A first turn is not counted: it finds what does not work, and loads the programs from the disk.
     """
     _say("warming up")
-    _turns(series[0].once, series[0].files, every, out)
+    for tool in every:
+        _run(tool, series[0].once, out, files=series[0].files)
     for number in range(1, rounds + 1):
         for each in series:
             _say(f"round {number} of {rounds}: {each.kind}")
-            once = _turns(each.once, each.files, every, out)
-            twice = _turns(each.twice, each.files * 2, every, out)
-            yield from (Pair(each.kind, name, once[name], twice[name]) for name in once)
+            for tool in every:
+                # one after the other: what else the machine does then is much the same for both
+                once = _run(tool, each.once, out, files=each.files)
+                twice = _run(tool, each.twice, out, files=each.files * 2)
+                yield from (Pair(each.kind, name, once[name], twice[name]) for name in once)
 
 
-def _turns(source: Path, files: int, every: tuple[tools.Tool, ...], out: Path) -> dict[str, Spent]:
-    spent: dict[str, Spent] = {}
-    for tool in every:
-        out.mkdir()
-        spent.update(tool.run(source, out, files=files))
-        shutil.rmtree(out)
+def _run(tool: tools.Tool, source: Path, out: Path, *, files: int) -> dict[str, Spent]:
+    out.mkdir()
+    spent = dict(tool.run(source, out, files=files))
+    shutil.rmtree(out)
     return spent
 
 
