@@ -52,7 +52,8 @@ def in_scratch(work: Callable[[Path], None]) -> int:
 
     Returns an exit code: 0, 2 if a command failed or is missing, 130 if interrupted.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: outputs are large
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, _interrupt)
     on_one_core()
     try:
         with tempfile.TemporaryDirectory(prefix="governance-bench-") as folder:
@@ -63,6 +64,12 @@ def in_scratch(work: Callable[[Path], None]) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _interrupt(*_: object) -> None:
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)  # a second one would stop what is cleaned up
+    raise KeyboardInterrupt
 
 
 def floor_mib() -> float:
@@ -77,8 +84,14 @@ def spend(command: Sequence[str], *, name: str, good: Collection[int] = (0,)) ->
         Failed: its exit code is not among the `good` ones.
     """
     start = time.perf_counter()
-    child = subprocess.Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
-    _, status, used = os.wait4(child.pid, 0)
+    child = subprocess.Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, process_group=0)
+    try:
+        _, status, used = os.wait4(child.pid, 0)
+    except KeyboardInterrupt:  # nothing may write on where outputs are being removed
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        _orphans()
+        raise
     wall = time.perf_counter() - start
     child.returncode = os.waitstatus_to_exitcode(status)
     cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss

@@ -1,8 +1,10 @@
 """What a command, its helpers and what outlives it spend is counted, and so is what it wrote."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,32 @@ def test_a_command_that_fails_is_named_and_not_quoted(tmp_path: Path) -> None:
         list(tool.run(tmp_path, tmp_path, files=0))
 
     assert str(failure.value) == "tool ended with exit code 1; run it alone to see why"
+
+
+def test_an_interrupted_measurement_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Two signals, as when a terminal and `make` both pass one on; the command writes until it is killed."""
+    writer = (
+        "import pathlib, sys\nfor number in range(10**9):\n    pathlib.Path(sys.argv[1], str(number)).write_text('x')"
+    )
+    work = (
+        "import sys\nfrom tests.benchmarks import measure\n"
+        "def work(scratch):\n"
+        "    print('ready', flush=True)\n"
+        "    measure.spend([sys.executable, '-c', sys.argv[1], str(scratch)], name='writer')\n"
+        "sys.exit(measure.in_scratch(work))"
+    )
+    command = [sys.executable, "-c", work, writer]
+    environ = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, cwd=tools.ROOT, env=environ, stdout=subprocess.PIPE) as measuring:
+        assert measuring.stdout is not None
+        measuring.stdout.readline()
+        while not any(tmp_path.glob("*/100")):
+            time.sleep(0.01)
+        measuring.terminate()
+        measuring.terminate()
+
+    assert measuring.returncode == 130
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_only_images_count_as_written(tmp_path: Path) -> None:
