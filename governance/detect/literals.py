@@ -209,11 +209,14 @@ def _encode(forms: dict[bytes, _Form], kind: str, text: str, codecs: tuple[str, 
         if bare == encoded or len(bare) > LONGEST_WORD:
             forms.setdefault(bare.lower(), form)
         if bare != encoded:
-            forms.setdefault(encoded[: encoded.rindex(b"\x1b")].lower(), form)
+            # An escape that nothing declares is a part of the name, and may be its beginning.
+            head = encoded[: encoded.rindex(b"\x1b")]
+            forms.setdefault((head if _ESCAPES.sub(b"", head) else encoded).lower(), form)
     # Little and big endian agree on the bytes between the first and the last one of Latin text.
     for codec in ("utf-16-le", "utf-16-be"):
         encoded = text.encode(codec, "surrogatepass").strip(b"\0")
         forms.setdefault(encoded.lower(), form._replace(wide=True))
+    forms.pop(b"", None)  # it is everywhere
 
 
 def _alternation(literals: list[bytes]) -> bytes:

@@ -331,3 +331,17 @@ def test_finds_an_own_number_however_a_number_is_written(number: str, written: b
 @pytest.mark.parametrize("written", [b"0.76543", b"17654321", b"1.5.7"])
 def test_a_number_that_only_looks_like_it_is_no_identifier(written: bytes) -> None:
     assert search(b"\0" + written + b"\0", Identifiers(numbers=frozenset({"76543"})), codecs=LATIN) == ()
+
+
+@pytest.mark.timeout(30)
+@given(st.frozensets(st.text(st.sampled_from("\x1b\0$()B2V花ab"), min_size=2, max_size=6), min_size=1, max_size=3))
+def test_no_name_is_everywhere(names: frozenset[str]) -> None:
+    """The escape of a character set that nothing declares can begin a name; searching must come to its end."""
+    assert search(b"\x10\0\x10\0PN\x04\0\x01\x02\x03\x04", Identifiers(names=names), codecs=LATIN) == ()
+
+
+@pytest.mark.parametrize("name", ["\x1b$B;3EDED;3", "Weberhof"])
+def test_a_name_is_found_beside_one_that_begins_with_an_undeclared_escape(name: str) -> None:
+    found = Identifiers(names=frozenset({"\x1b$B2V", name}))
+
+    assert search(b"\x10\0\x10\0PN\x10\0" + name.encode() + b"  ", found, codecs=LATIN) == ("name",)
