@@ -11,8 +11,8 @@ import io
 import json
 import os
 import sys
-import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,6 @@ from governance import __version__, keys, pipeline, policy
 from governance.datatypes import Outcome
 from governance.errors import GovernanceError, Misconfigured
 from governance.storage import FULL
-
-_HIDDEN = {"Cc", "Cf", "Zl", "Zp"}  # controls, what turns the direction of text, line and paragraph ends
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,13 +78,22 @@ def _parser() -> argparse.ArgumentParser:
     def in_workspace(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--workspace", "-w", type=Path, required=True, metavar="W", help="folder made by init")
 
-    def by_policy(sub: argparse.ArgumentParser) -> None:
+    def by_policy(sub: argparse.ArgumentParser, default: str | None = "research") -> None:
         names = ", ".join(policy.profiles())
         sub.add_argument(
             "--policy",
-            default="research",
+            default=default,
             metavar="NAME|FILE",
             help=f"{names}, a YAML file or a deid recipe; default: research",
+        )
+
+    def some(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument(
+            "--values",
+            type=_count,
+            default=5,
+            metavar="N",
+            help="values to show of an attribute; default: 5; not --json",
         )
 
     init = command(
@@ -101,9 +108,8 @@ def _parser() -> argparse.ArgumentParser:
         "Ingest, de-identify, inspect and commit sources.",
         "governance run /archive/2024 scans.zip -w /data/research --project lung --policy research",
     )
-    run.add_argument(
-        "sources", type=Path, nargs="+", metavar="SOURCE", help="file, folder, zip, tar(.gz/.xz) or DICOMDIR"
-    )
+    takes = "file, folder, zip, tar(.gz/.xz) or DICOMDIR"
+    run.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help=takes)
     in_workspace(run)
     run.add_argument("--project", "-p", required=True, metavar="P", help="pseudonyms of projects cannot be linked")
     by_policy(run)
@@ -112,10 +118,19 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     plan = command(
-        "plan", _plan, "Every decision on one file; writes nothing.", "governance plan ct.dcm --policy research"
+        "plan",
+        _plan,
+        "Every decision on one file; or, with --diff, what a change of policy changes. Writes nothing.",
+        "governance plan ct.dcm --policy research\n  governance plan --diff research my-study.yaml /archive/2024",
     )
-    plan.add_argument("file", type=Path, metavar="FILE", help="one DICOM file")
-    by_policy(plan)
+    plan.add_argument(
+        "sources", type=Path, nargs="+", metavar="FILE", help="one DICOM file; with --diff any SOURCE that run takes"
+    )
+    by_policy(plan, default=None)
+    plan.add_argument(
+        "--diff", nargs=2, metavar=("OLD", "NEW"), help="compare what two policies would write; shows original values"
+    )
+    some(plan)
 
     explain = command(
         "explain", _explain, "Why an attribute is treated as it is.", "governance explain StudyDate --policy basic"
@@ -192,10 +207,34 @@ def _write(text: str, *, flush: bool = False) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _shown(name: str) -> str:
-    """`name` on one line of a terminal: with a control character in it, it could pass for another line."""
-    hidden = {character for character in name if unicodedata.category(character) in _HIDDEN}
-    return name.translate({ord(character): character.encode("unicode_escape").decode() for character in hidden})
+def _count(text: str) -> int:
+    """A number from 0."""
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError("not a number")
+    return int(text)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int], None]]:
+    """How many sources are done, on a terminal only."""
+    console = Console(stderr=True)
+    with Progress(
+        # How many there are is known only once every archive has been read to its end.
+        TextColumn("{task.completed:>8} sources"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def _print_confidential(args: argparse.Namespace, entries: Iterable[pipeline.Entry]) -> None:
+    _say("governance: confidential: original values follow; they stay where the raw archive may be")
+    for entry in entries:
+        if (entry.record if args.json else entry.text) is not None:
+            _print(args, entry.record, entry.text or "")
 
 
 def _open(args: argparse.Namespace) -> pipeline.Context:
@@ -234,23 +273,14 @@ def _init(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     pipeline.check_processes(args.processes)
     context = _open(args)
-    console = Console(stderr=True)
-    with Progress(
-        # How many there are is known only once every archive has been read to its end.
-        TextColumn("{task.completed:>8} sources"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    ) as progress:
-        task = progress.add_task("", total=None)
+    with _progress() as on_progress:
         summary = pipeline.run(
             context,
             args.sources,
             project=args.project,
             policy_name=args.policy,
             processes=args.processes,
-            on_progress=lambda done: progress.update(task, completed=done),
+            on_progress=on_progress,
         )
     _print(args, summary, summary.text())
     if not args.json and summary.held_back:
@@ -261,12 +291,26 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _plan(args: argparse.Namespace) -> int:
-    planned = pipeline.plan(args.file, policy_name=args.policy)
+    if args.diff is not None:
+        return _compare(args)
+    if len(args.sources) > 1:
+        raise Misconfigured("plan takes one image file", hint="plan --diff OLD NEW takes any number")
+    planned = pipeline.plan(args.sources[0], policy_name=args.policy or "research")
     for line in planned.lines:
         _print(args, line, line.text())
     if not args.json:
         _say(planned.summary)
     return 0
+
+
+def _compare(args: argparse.Namespace) -> int:
+    if args.policy is not None:
+        raise Misconfigured("--diff names both policies", hint="leave --policy out")
+    old, new = args.diff
+    with _progress() as on_progress:
+        comparison = pipeline.compare(args.sources, old=old, new=new, on_progress=on_progress)
+    _print_confidential(args, comparison.entries(most=args.values))
+    return 0 if comparison.complete else 3
 
 
 def _explain(args: argparse.Namespace) -> int:
@@ -286,7 +330,7 @@ def _outcomes(args: argparse.Namespace) -> int:
             "output": outcome.output,
         }
         tail = "  ".join(part for part in (outcome.reason, outcome.output) if part)
-        _print(args, value, f"{outcome.outcome.value:<11} {_shown(outcome.source)}  {tail}")
+        _print(args, value, f"{outcome.outcome.value:<11} {pipeline.shown(outcome.source)}  {tail}")
     return 0
 
 

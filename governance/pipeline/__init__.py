@@ -10,8 +10,13 @@ runs.py        runs: register, list, de-identify, finish, summarise
 publishing.py  releases: publish, verify
 tracing.py     from an output back to its source, and forward to its releases
 planning.py    every decision on one file, nothing written
+comparing.py   what two policies would write of the same sources
+comparison.py  that, added up and shown
+reading.py     sources looked at one after the other
+values.py      values of elements: counted in bounded memory, shown on one line
 """
 
+from governance.pipeline.comparing import compare
 from governance.pipeline.context import Context, create, needs_passphrase, open_context, where
 from governance.pipeline.planning import plan
 from governance.pipeline.pool import check_processes
@@ -29,11 +34,14 @@ from governance.pipeline.runs import (
     summarise,
 )
 from governance.pipeline.tracing import trace
+from governance.pipeline.values import Entry, shown
 
 __all__ = [
     "Context",
+    "Entry",
     "Summary",
     "check_processes",
+    "compare",
     "create",
     "deidentify",
     "finish",
@@ -47,6 +55,7 @@ __all__ = [
     "publish",
     "register",
     "run",
+    "shown",
     "summarise",
     "trace",
     "verify",

@@ -103,6 +103,10 @@ def test_a_source_held_back_gives_exit_code_3(tmp_path: Path) -> None:
         pytest.param(("publish", "-w", "W", "-p", "demo", "--dataset", "d"), id="nothing curated"),
         pytest.param(("trace", "DEMO-0", "-w", "W"), id="unknown id"),
         pytest.param(("init", "W"), id="a workspace already"),
+        pytest.param(("plan", "CT", "CT"), id="a plan of two files"),
+        pytest.param(("plan", "--diff", "basic", "nope", "CT"), id="a comparison with no policy"),
+        pytest.param(("plan", "--diff", "basic", "research", "nowhere"), id="a comparison of nothing"),
+        pytest.param(("plan", "--diff", "basic", "research", "CT", "--policy", "basic"), id="a third policy"),
         pytest.param(("explain", "NotAnAttribute"), id="unknown attribute"),
         pytest.param(("outcomes", "-w", "."), id="not a workspace"),
     ],
@@ -110,7 +114,8 @@ def test_a_source_held_back_gives_exit_code_3(tmp_path: Path) -> None:
 def test_misuse_gives_exit_code_2_and_a_hint_or_a_reason(words: tuple[str, ...], tmp_path: Path) -> None:
     governance("init", tmp_path / "w")
 
-    done = governance(*(str(tmp_path / "w") if word == "W" else word for word in words))
+    places = {"W": str(tmp_path / "w"), "CT": str(BUNDLED / "CT_small.dcm")}
+    done = governance(*(places.get(word, word) for word in words))
 
     assert done.returncode == 2
     assert done.stderr.startswith("governance: error: ")
@@ -123,6 +128,34 @@ def test_plan_shows_decisions_and_no_value(tmp_path: Path) -> None:
     assert by_path["PatientName"]["method"] == "patient pseudonym"
     assert by_path["StudyDate"]["method"] == "shift date"
     assert "CompressedSamples" not in done.stdout
+
+
+CONFIDENTIAL = "governance: confidential: original values follow; they stay where the raw archive may be\n"
+
+
+def test_a_comparison_of_policies_shows_values_on_stdout_alone() -> None:
+    words = ("plan", "--diff", "research", "basic", BUNDLED / "CT_small.dcm")
+
+    text, data = governance(*words), governance(*words, "--json")
+
+    assert (text.returncode, data.returncode) == (0, 0)
+    assert text.stderr == data.stderr == CONFIDENTIAL
+    assert '"CT01_OC0"  kept -> removed' in text.stdout
+    (station,) = (line for line in lines(data) if line.get("attribute") == "StationName")
+    assert station["values"] == [
+        {"value": "CT01_OC0", "old": "kept", "new": "removed", "differs": False, "elements": 1}
+    ]
+
+
+@pytest.mark.parametrize("command", [("plan", "--diff", "basic", "research")])
+def test_what_cannot_be_looked_at_gives_exit_code_3_and_its_reason(command: tuple[str, ...], tmp_path: Path) -> None:
+    shutil.copyfile(BUNDLED / "CT_small.dcm", tmp_path / "ct.dcm")
+    (tmp_path / "notes.txt").write_text("not an image")
+
+    done = governance(*command, tmp_path)
+
+    assert done.returncode == 3
+    assert "       1  unreadable: not a DICOM file" in done.stdout
 
 
 def test_explain_names_the_row_of_the_table() -> None:

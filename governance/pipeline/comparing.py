@@ -1,0 +1,207 @@
+"""What changing from one policy to another would newly keep and newly remove, by unique value. Writes nothing.
+
+Results are compared, not decisions: what the old policy would write in the place of a value with
+what the new one would. A value is *kept* where it is written as it is. What is replaced by a
+pseudonym, a new UID, a moved date or a dummy is named by its kind; text that is cleaned is shown.
+What this program writes about itself (PS3.15, E.3) is not compared, nor is text found in pixels.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import governance
+from governance import dicom, policy, read, write
+from governance.datatypes import Confidential, Decision, Edits, Element, Instance, Method, Outcome, Plan
+from governance.detect import devices, identifiers
+from governance.errors import Leak, Refused, Unreadable
+from governance.keys import Keyring
+from governance.pipeline.comparison import Change, Changed, Comparison, Found, State
+from governance.pipeline.instance import Pixels, cleaners, native_pixels, reason, scrub_pixels
+from governance.pipeline.reading import Progress, look_at
+from governance.pipeline.values import Value, elements_of, read_value, text_of
+from governance.pseudonymise import Pseudonymiser
+from governance.pseudonymise.attributes import Replaced
+from governance.scrub import binary
+from governance.scrub.attributes import attributes as scrub_attributes
+
+# No key of any project: no pseudonym is shown or written, only compared with another one.
+_KEYS = Keyring(bytes(32)).project("plan")
+
+_TELLING = {Method.KEEP, Method.TEXT, Method.MACHINE, Method.AGE}
+"""Methods whose results are shown. The others depend on a project's key, or are always the same."""
+
+
+@dataclass(slots=True, repr=False)
+class Side(Confidential):
+    """What one policy would write of one instance; without edits, nothing."""
+
+    state: State
+    edits: Edits | None = None
+    decisions: Mapping[Element, Decision] = field(default_factory=dict)
+    marks: frozenset[int] = frozenset()
+    """Top-level elements that are written anew, whatever the source has in their place."""
+
+    def written(self, element: Element, above: Sequence[Element], original: memoryview) -> bytes | memoryview | None:
+        """What is written instead of `original`, None for nothing."""
+        if self.edits is None or any(outer in self.edits for outer in above):
+            return None
+        return self.edits.get(element, original)
+
+    def decision(self, element: Element, above: Sequence[Element]) -> Decision | None:
+        """The decision on the element, or on the sequence with which it goes; None if nothing is written."""
+        if self.edits is None:
+            return None
+        return self.decisions.get(next((outer for outer in above if outer in self.edits), element))
+
+
+def compare(sources: Sequence[Path], *, old: str, new: str, on_progress: Progress | None = None) -> Comparison:
+    """Compare what two policies, by name or file, would write of every source.
+
+    Raises:
+        Misconfigured: a policy does not load, or a source does not exist.
+    """
+    comparison = Comparison(policy.load(old), policy.load(new))
+    pseudonymiser = Pseudonymiser(_KEYS)
+
+    def look(name: str, instance: Instance) -> None:
+        worker = _Worker(instance, pseudonymiser)
+        before, after = worker.side(comparison.old), worker.side(comparison.new)
+        comparison.add(name, (before.state, after.state), list(_changes(instance, before, after)))
+
+    comparison.unread = look_at(sources, look, on_progress=on_progress)
+    return comparison
+
+
+class _Worker(Confidential):
+    """One instance, de-identified under one policy after the other, up to the bytes that would be staged."""
+
+    def __init__(self, instance: Instance, pseudonymiser: Pseudonymiser) -> None:
+        self._instance = instance
+        self._pseudonymiser = pseudonymiser
+        self._found = identifiers.collect(instance)
+        self._device = devices.known(instance)
+        self._pixels: dict[bool, Pixels] = {}
+
+    def side(self, rules: policy.Rules) -> Side:
+        """What `rules` make of the instance; the order and the reasons are those of a run."""
+        try:
+            return self._side(rules)
+        except Unreadable as error:
+            return Side((Outcome.UNREADABLE, reason(error)))
+        except Refused as error:
+            return Side((Outcome.QUARANTINED, reason(error)))
+
+    def _side(self, rules: policy.Rules) -> Side:
+        instance = self._instance
+        plan = policy.plan(instance, rules, device=self._device)
+        if plan.filtered:
+            return Side((Outcome.FILTERED, f"filter {plan.filtered}"))
+        subject = self._pseudonymiser.subject(instance)
+        pixels = self._scrubbed_pixels(plan)
+        replaced = self._pseudonymiser.attributes(instance, plan, subject)
+        clean = cleaners(self._found, dummy=self._pseudonymiser.consistent)
+        edits = scrub_attributes(instance, plan, clean=clean) | replaced.edits
+        edits |= {element: value for element, value in pixels.edits.items() if edits.get(element, b"") is not None}
+        added, appended = write.marks(
+            plan.codes,
+            instance=instance,
+            edits=edits,
+            policy=plan.policy,
+            policy_digest=plan.policy_digest,
+            dates=plan.dates,
+            version=governance.__version__,
+        )
+        self._inspect(write.instance(instance, edits, [*added, *pixels.added], appended_items=appended), replaced)
+        marks = frozenset(each.tag for each in added)
+        return Side((Outcome.PUBLISHED, ""), edits, {each.where: each for each in plan.decisions}, marks)
+
+    def _scrubbed_pixels(self, plan: Plan) -> Pixels:
+        """What a run does around the pixels, and refuses; where it would look for text, nobody looks here."""
+        looked = plan.detect_pixels and self._instance.first(dicom.PIXEL_DATA) is not None
+        likely = plan.likely_burned_in and not looked
+        if likely not in self._pixels:
+            self._pixels[likely] = scrub_pixels(self._instance, replace(plan, likely_burned_in=likely))
+        return self._pixels[likely]
+
+    def _inspect(self, parts: Iterable[bytes | memoryview], replaced: Replaced) -> None:
+        """What a run looks for in the written file.
+
+        Raises:
+            Leak: an identifier of this patient is still there.
+        """
+        data = b"".join(parts)
+        kinds = identifiers.search(
+            data,
+            self._found,
+            codecs=self._instance.all_codecs,
+            skip=native_pixels(read.parse(data)),
+            allowed=frozenset(replaced.shifted_dates),
+        )
+        if kinds:
+            raise Leak(f"still there after writing: {', '.join(kinds)}")
+
+
+def _changes(instance: Instance, before: Side, after: Side) -> Iterator[Found]:
+    view, marks = memoryview(instance.buffer), before.marks | after.marks
+    for attribute, element, above in elements_of(instance):
+        if (above[0] if above else element).tag in marks:
+            continue
+        original = view[element.start : element.stop]
+        old, new = before.written(element, above, original), after.written(element, above, original)
+        if old is new or (element.items and original in (old, new)):
+            continue  # what is in an item that stays is compared on its own
+        bare = [_bare(value, element) for value in (original, old, new)]
+        if before.edits is not None and after.edits is not None:
+            change = _change(*bare)
+        else:  # only one of them publishes the instance
+            change = (Change.COMES if bare[2] else Change.GOES) if bare[1] or bare[2] else None
+        if change is None:
+            continue
+        key, value = read_value(instance, element)
+        yield Found(
+            change,
+            attribute,
+            key,
+            Changed(value, _label(instance, element, above, before), _label(instance, element, above, after)),
+            (_rule(before, element, above), _rule(after, element, above)),
+        )
+
+
+def _bare(value: bytes | memoryview | None, element: Element) -> bytes | None:
+    """Without padding; text that only lost its padding is the same text."""
+    if value is None or element.vr in binary.SIZES:
+        return None if value is None else bytes(value)
+    return bytes(value).rstrip(b"\0 ")
+
+
+def _change(original: bytes | None, old: bytes | None, new: bytes | None) -> Change | None:
+    if old == new or (not original and not old and not new):
+        return None
+    if original and new == original:
+        return Change.KEPT
+    return Change.REMOVED if original and old == original else Change.OTHER
+
+
+def _label(instance: Instance, element: Element, above: Sequence[Element], side: Side) -> str:
+    """What a policy makes of the value, in a word, or as the text that it leaves."""
+    original = memoryview(instance.buffer)[element.start : element.stop]
+    written, decision = side.written(element, above, original), side.decision(element, above)
+    if side.edits is None:
+        return side.state[0].value
+    if written is None:
+        return "removed"
+    if _bare(written, element) == _bare(original, element):
+        return "kept" if len(original) else "empty"
+    if not written:
+        return "emptied"
+    if decision is None or decision.method not in _TELLING:
+        return "replaced" if decision is None else decision.method.value
+    text = text_of(instance, element, bytes(written))
+    return "cleaned" if text is None else Value.of(text).label()
+
+
+def _rule(side: Side, element: Element, above: Sequence[Element]) -> str:
+    """The rule behind what is written; for an instance that is not, its outcome."""
+    decision = side.decision(element, above)
+    return f"({side.state[0].value})" if decision is None else decision.rule
