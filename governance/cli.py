@@ -132,6 +132,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     some(plan)
 
+    survey = command(
+        "survey",
+        _survey,
+        "What is in an archive: unique values, creators, devices, classes. Confidential.",
+        "governance survey /archive/2024 --out survey-2024.json\n"
+        "  governance survey /archive/2025 --since survey-2024.json --attribute StudyDescription",
+    )
+    survey.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help=takes)
+    survey.add_argument(
+        "--attribute", action="append", default=[], metavar="KEYWORD", help="list every value; may be given again"
+    )
+    survey.add_argument(
+        "--since", type=Path, metavar="FILE", help="an earlier --out: mark what it does not have as new"
+    )
+    survey.add_argument("--out", type=Path, metavar="FILE", help="save it as JSON for --since, readable for you alone")
+    some(survey)
+
     explain = command(
         "explain", _explain, "Why an attribute is treated as it is.", "governance explain StudyDate --policy basic"
     )
@@ -311,6 +328,17 @@ def _compare(args: argparse.Namespace) -> int:
         comparison = pipeline.compare(args.sources, old=old, new=new, on_progress=on_progress)
     _print_confidential(args, comparison.entries(most=args.values))
     return 0 if comparison.complete else 3
+
+
+def _survey(args: argparse.Namespace) -> int:
+    if args.out is not None:
+        pipeline.check_target(args.out)
+    with _progress() as on_progress:
+        found = pipeline.survey(args.sources, attributes=args.attribute, since=args.since, on_progress=on_progress)
+    _print_confidential(args, found.entries(most=args.values))
+    if args.out is not None:
+        pipeline.save((entry.record for entry in found.entries(most=0) if entry.record is not None), args.out)
+    return 0 if found.complete else 3
 
 
 def _explain(args: argparse.Namespace) -> int:

@@ -12,6 +12,8 @@ tracing.py     from an output back to its source, and forward to its releases
 planning.py    every decision on one file, nothing written
 comparing.py   what two policies would write of the same sources
 comparison.py  that, added up and shown
+surveying.py   what is in an archive
+inventory.py   that, added up and shown
 reading.py     sources looked at one after the other
 values.py      values of elements: counted in bounded memory, shown on one line
 """
@@ -33,6 +35,7 @@ from governance.pipeline.runs import (
     run,
     summarise,
 )
+from governance.pipeline.surveying import check_target, save, survey
 from governance.pipeline.tracing import trace
 from governance.pipeline.values import Entry, shown
 
@@ -41,6 +44,7 @@ __all__ = [
     "Entry",
     "Summary",
     "check_processes",
+    "check_target",
     "compare",
     "create",
     "deidentify",
@@ -55,8 +59,10 @@ __all__ = [
     "publish",
     "register",
     "run",
+    "save",
     "shown",
     "summarise",
+    "survey",
     "trace",
     "verify",
     "verify_audit",

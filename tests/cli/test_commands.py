@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import BUNDLED
 
-COMMANDS = ("init", "run", "plan", "explain", "outcomes", "publish", "trace", "verify", "audit verify")
+COMMANDS = ("init", "run", "plan", "survey", "explain", "outcomes", "publish", "trace", "verify", "audit verify")
 
 
 def governance(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -107,6 +107,10 @@ def test_a_source_held_back_gives_exit_code_3(tmp_path: Path) -> None:
         pytest.param(("plan", "--diff", "basic", "nope", "CT"), id="a comparison with no policy"),
         pytest.param(("plan", "--diff", "basic", "research", "nowhere"), id="a comparison of nothing"),
         pytest.param(("plan", "--diff", "basic", "research", "CT", "--policy", "basic"), id="a third policy"),
+        pytest.param(("survey", "nowhere"), id="a survey of nothing"),
+        pytest.param(("survey", "CT", "--attribute", "PatientsName"), id="a survey of no attribute"),
+        pytest.param(("survey", "CT", "--since", "CT"), id="no earlier survey"),
+        pytest.param(("survey", "CT", "--out", "CT"), id="a report instead of a file"),
         pytest.param(("explain", "NotAnAttribute"), id="unknown attribute"),
         pytest.param(("outcomes", "-w", "."), id="not a workspace"),
     ],
@@ -147,7 +151,21 @@ def test_a_comparison_of_policies_shows_values_on_stdout_alone() -> None:
     ]
 
 
-@pytest.mark.parametrize("command", [("plan", "--diff", "basic", "research")])
+def test_a_survey_shows_values_on_stdout_and_saves_them_for_the_next_one(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    words = ("survey", BUNDLED / "CT_small.dcm", "--attribute", "StationName")
+
+    done = governance(*words, "--out", report)
+    again = governance(*words, "--since", report)
+
+    assert (done.returncode, again.returncode) == (0, 0)
+    assert done.stderr == again.stderr == CONFIDENTIAL
+    assert '"CT01_OC0"' in done.stdout
+    assert "new since the earlier survey: nothing" in again.stdout
+    assert "NEW" not in again.stdout
+
+
+@pytest.mark.parametrize("command", [("plan", "--diff", "basic", "research"), ("survey",)])
 def test_what_cannot_be_looked_at_gives_exit_code_3_and_its_reason(command: tuple[str, ...], tmp_path: Path) -> None:
     shutil.copyfile(BUNDLED / "CT_small.dcm", tmp_path / "ct.dcm")
     (tmp_path / "notes.txt").write_text("not an image")
