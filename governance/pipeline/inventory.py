@@ -225,6 +225,7 @@ def _thing(kind: Kind, thing: Thing) -> str:
         case Kind.SYNTAX:
             return thing.about["name"] or f"unknown to the standard: {names[0]}"
         case Kind.CREATOR:
-            return f"{names[0]}: {', '.join(thing.about['listed_by']) or 'on no list'}"
+            listed = ", ".join(thing.about["listed_by"]) or "on no list"
+            return f"{names[0]}: {listed}" if thing.key[0] else "elements without a creator's name"
         case _:
             return " | ".join(names)
