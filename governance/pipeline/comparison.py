@@ -181,9 +181,10 @@ class Comparison(Confidential):
             elements = plural(self.values.beyond, "element")
             lines.append(f"{'not told apart':<23}  {elements} of further attributes, which are too many")
         lines.append(f"{'compared':<23}  {plural(self.states.total(), 'instance')}")
-        for (old, new), count in self.states.most_common():
-            how = f"{_state(old)}, by both" if old == new else f"{_newly((old, new))}, see above"
-            lines.append(f"{count:>8}  {how}")
+        ends: Counter[str] = Counter()
+        for (old, new), count in self.states.items():
+            ends[f"by both {_state(old)}" if old == new else f"{_newly((old, new))}, see above"] += count
+        lines += [f"{count:>8}  {end}" for end, count in ends.most_common()]
         if self.unread:
             lines += ["not compared", *unread_text(self.unread)]
         return "\n".join(lines)
