@@ -15,7 +15,6 @@ from governance.policy.schema import (
     Filter,
     Option,
     Policy,
-    Presence,
     Rule,
     UnseenPixels,
     When,
@@ -95,10 +94,9 @@ def _check_condition(condition: Condition, origin: Origin, place: Place) -> None
     tag = standard.tag_of(condition.attribute)
     if tag is None or tag >> 16 in (0x0000, 0x0002, 0x0004):
         raise origin.wrong(here, "is not an attribute of data sets", hint="write a keyword of PS3.6")
-    if "SQ" in standard.vrs_of(tag) and not isinstance(condition.value, Presence):
-        raise origin.wrong(
-            here, "is a sequence", hint="of a sequence only value: present, absent or empty can be asked"
-        )
+    if standard.vrs_of(tag) <= conditions.BYTES | {"SQ"} and condition.value is None:
+        hint = "only value: present, absent or empty can be asked of it"
+        raise origin.wrong(here, "is a sequence, or bytes", hint=hint)
     expression = condition.matches or condition.not_matches
     if expression is not None and not is_expression(expression):
         raise origin.wrong((*place, asked[0]), "is not a regular expression", hint="write one that Python's re reads")

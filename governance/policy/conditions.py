@@ -17,11 +17,13 @@ _SIZES = {"H": 2, "h": 2, "I": 4, "i": 4, "Q": 8, "q": 8, "f": 4, "d": 8}
 _PARTS = {"modality": "Modality", "sop_class": "SOPClassUID", "manufacturer": "Manufacturer"}
 _PARTS["model"] = "ManufacturerModelName"
 
+BYTES = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
+
 Values = tuple[str, ...]
 
 
 class Facts(Confidential):
-    """Values of attributes at the top of one instance, read once each; a sequence with items has one value."""
+    """Values of attributes at the top of one instance, read once each; sequences and bytes have one if any."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
@@ -40,6 +42,8 @@ class Facts(Confidential):
             return None
         if element.items is not None:
             return ("sequence",) if element.items else ()
+        if element.vr in BYTES:
+            return ("bytes",) if element.stop > element.start else ()
         kind = _NUMBERS.get(element.vr)
         if kind is None:
             return tuple(text.strip().casefold() for text in self._instance.decode(element))

@@ -135,7 +135,8 @@ class Decider(Confidential):
         if creator is None:
             return get(("tag", tag))
         element = paths.PrivateElement(tag >> 16, tag & 0xFF, creator)
-        return get(("private", element)) or get(("creator", creator)) or get(("creator", ANY_CREATOR))
+        found = get(("private", element)) if paths.is_at(element, tag, creator) else None
+        return found or get(("creator", creator)) or get(("creator", ANY_CREATOR))
 
     def _may_be_broad(self, action: RuleAction, tag: int, *, nested: bool) -> bool:
         """A rule for a group or a VR relaxes nothing that a table row decides, and keeps nothing unknown."""

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from pydicom import datadict
 
 from governance import dicom
+from governance.datatypes import Method
 from governance.errors import Misconfigured
 from governance.policy import paths, private, standard
 from governance.policy.rules import Rules
@@ -96,13 +97,17 @@ def _at_path(written: str, rules: Rules) -> Explanation:
     if path.anywhere or not all(isinstance(step, int) for step in path.steps) or not isinstance(tag, int):
         hint = "write Sequence[*].Attribute from the top, with keywords of PS3.6"
         raise Misconfigured("only standard attributes at a path from the top can be explained", hint=hint)
-    place = rules.place("")
+    place, closed = rules.place(""), []
     for step in path.steps[:-1]:
         if isinstance(step, int):
+            around = rules.decide(step, "SQ", None, place)
+            if around.method is not Method.DESCEND:
+                closed.append(f"never reached: {dicom.keyword_of(step)} goes whole, by {around.rule}")
             trail = rules.paths.enter(place.trail, step, None)
             place = Place("", None, private.pattern(step), trail=trail)
     vr = min(standard.vrs_of(tag), default="UN")
-    return _explanation(str(path), tag, rules.decide(tag, vr, None, place), rules)
+    explained = _explanation(str(path), tag, rules.decide(tag, vr, None, place), rules)
+    return replace(explained, also=(*closed[:1], *explained.also))
 
 
 def _elsewhere(chosen: paths.Step, rules: Rules) -> tuple[str, ...]:

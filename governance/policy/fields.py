@@ -88,6 +88,8 @@ def is_kept(place: Place, base: Rules) -> bool:
         vr = min(standard.vrs_of(place), default="UN")
         item = base.place("") if place in dicom.PIXELS else Item("", None, "unknown")
         verdict = base.decide(place, vr, None, item)
+        if verdict.action is Action.UID and dicom.keyword_of(place).endswith("SOPClassUID"):
+            return True  # UIDs that the standard registers stay
     elif isinstance(place, PrivateElement):
         entry = standard.safe_private().get(place)
         parent = next(iter(sorted(entry.parents)), "") if entry is not None and entry.parents else ""

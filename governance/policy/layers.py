@@ -33,13 +33,18 @@ def merge(layers: Sequence[Layer]) -> Policy:
         Misconfigured: a layer contradicts one below it; the message says where in the layer.
     """
     merged = layers[0].policy
-    for layer in layers[1:]:
-        merged = _over(merged, layer, [each.policy.name for each in layers[: layers.index(layer)]])
-    last = layers[-1]
+    _check(merged, layers[0])
+    for number, layer in enumerate(layers[1:], 1):
+        merged = _over(merged, layer, [each.policy.name for each in layers[:number]])
+        _check(merged, layer)
+    return merged
+
+
+def _check(merged: Policy, last: Layer) -> None:
+    """What a layer and those below it come to; errors point into the layer."""
     if merged.unseen_pixels is not None:
         _check_unseen(merged, merged.unseen_pixels, last)
     checks.refuse_empty_filters(merged.filters, len(last.policy.filters), last.origin)
-    return merged
 
 
 def _over(base: Policy, layer: Layer, names: list[str]) -> Policy:

@@ -64,6 +64,7 @@ ROWS = at("Rows", pack("<H", 512))
         ("attribute: BodyPartExamined, value: empty", [], False),
         ("attribute: ReferencedImageSequence, value: empty", [at("ReferencedImageSequence", [])], True),
         ("attribute: ReferencedImageSequence, value: empty", [at("ReferencedImageSequence", [[HEAD]])], False),
+        ("attribute: PixelData, value: present", [at("PixelData", b"\0\0")], True),
         ("any_of: [{attribute: Rows, above: 9000}, {attribute: Rows, above: 9}]", [ROWS], True),
         ("all_of: [{attribute: Rows, above: 9000}, {attribute: Rows, above: 9}]", [ROWS], False),
         ("attribute: BodyPartExamined, equals: [HEAD]", [at("ReferencedImageSequence", [[HEAD]])], False),

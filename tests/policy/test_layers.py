@@ -139,6 +139,15 @@ def test_a_base_that_cannot_be_had_is_an_error_of_the_layer(tmp_path: Path, exte
     assert error.value.hint
 
 
+def test_an_error_of_a_layer_in_the_middle_names_its_file(tmp_path: Path) -> None:
+    top = files(tmp_path, top="middle.yaml", middle="research")
+    with (tmp_path / "middle.yaml").open("a") as file:
+        file.write("unseen_pixels: {groups: [projection], because: t}\n")
+
+    with pytest.raises(Misconfigured, match=r"middle.yaml:5: unseen_pixels contradicts"):
+        policy.load(top)
+
+
 def test_filters_of_layers_have_different_names_and_leave_something(tmp_path: Path) -> None:
     top = Path(files(tmp_path, top="bottom.yaml", bottom="research"))
     for filters, what in (
@@ -169,6 +178,12 @@ def test_an_explanation_names_the_layer_and_what_holds_only_sometimes() -> None:
     assert "remove by site#3 at RequestAttributesSequence[*].StudyID" in policy.explain("StudyID", rules).also
     assert policy.explain("RequestAttributesSequence[*].StudyID", rules).rule == "site#3"
     assert policy.explain("StudyID", rules).rule != "site#3"
+
+
+def test_an_explanation_says_where_a_path_is_never_reached() -> None:
+    also = policy.explain("RequestAttributesSequence[*].StudyID", policy.load("basic")).also
+
+    assert any("never reached: RequestAttributesSequence" in line for line in also)
 
 
 @pytest.mark.parametrize("path", ["Request[*].StudyID", "**.RequestAttributesSequence[*].StudyID", "A[0].B"])

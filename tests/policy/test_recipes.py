@@ -152,6 +152,7 @@ def test_keep_exempts_from_expanders_and_keeps_as_the_base_does(tmp_path: Path) 
         "REMOVE ALL",
         "KEEP fields:shown",
         "KEEP StudyDescription",
+        "KEEP SOPClassUID",
         'KEEP (0043,"GEMS_PARM_01",39)',
     )
     specs = [
