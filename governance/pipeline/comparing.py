@@ -16,14 +16,13 @@ from governance.datatypes import Confidential, Decision, Edits, Element, Instanc
 from governance.detect import devices, identifiers
 from governance.errors import Leak, Refused, Unreadable
 from governance.keys import Keyring
+from governance.pipeline.acting import act
 from governance.pipeline.comparison import Change, Changed, Comparison, Found, State
-from governance.pipeline.instance import Pixels, cleaners, native_pixels, reason, scrub_pixels
+from governance.pipeline.instance import Pixels, reason, scrub_pixels, still_there
 from governance.pipeline.reading import Progress, look_at
 from governance.pipeline.values import Value, elements_of, read_value, text_of
 from governance.pseudonymise import Pseudonymiser
-from governance.pseudonymise.attributes import Replaced
 from governance.scrub import binary
-from governance.scrub.attributes import attributes as scrub_attributes
 
 # No key of any project: no pseudonym is shown or written, only compared with another one.
 _KEYS = Keyring(bytes(32)).project("plan")
@@ -99,9 +98,10 @@ class _Worker(Confidential):
             return Side((Outcome.FILTERED, f"filter {plan.filtered}"))
         subject = self._pseudonymiser.subject(instance)
         pixels = self._scrubbed_pixels(plan)
-        replaced = self._pseudonymiser.attributes(instance, plan, subject)
-        clean = cleaners(self._found, dummy=self._pseudonymiser.consistent)
-        edits = scrub_attributes(instance, plan, clean=clean) | replaced.edits
+        acted = act(
+            instance, plan.decisions, codes=plan.codes, found=self._found, subject=subject, by=self._pseudonymiser
+        )
+        edits = acted.edits
         edits |= {element: value for element, value in pixels.edits.items() if edits.get(element, b"") is not None}
         added, appended = write.marks(
             plan.codes,
@@ -112,7 +112,8 @@ class _Worker(Confidential):
             dates=plan.dates,
             version=governance.__version__,
         )
-        self._inspect(write.instance(instance, edits, [*added, *pixels.added], appended_items=appended), replaced)
+        parts = write.instance(instance, edits, [*added, *pixels.added], appended_items=appended)
+        self._inspect(parts, acted.shifted_dates)
         marks = frozenset(each.tag for each in added)
         return Side((Outcome.PUBLISHED, ""), edits, {each.where: each for each in plan.decisions}, marks)
 
@@ -124,19 +125,15 @@ class _Worker(Confidential):
             self._pixels[likely] = scrub_pixels(self._instance, replace(plan, likely_burned_in=likely))
         return self._pixels[likely]
 
-    def _inspect(self, parts: Iterable[bytes | memoryview], replaced: Replaced) -> None:
+    def _inspect(self, parts: Iterable[bytes | memoryview], allowed: frozenset[str]) -> None:
         """What a run looks for in the written file.
 
         Raises:
             Leak: an identifier of this patient is still there.
         """
         data = b"".join(parts)
-        kinds = identifiers.search(
-            data,
-            self._found,
-            codecs=self._instance.all_codecs,
-            skip=native_pixels(read.parse(data)),
-            allowed=frozenset(replaced.shifted_dates),
+        kinds = still_there(
+            data, read.parse(data), found=self._found, codecs=self._instance.all_codecs, allowed=allowed
         )
         if kinds:
             raise Leak(f"still there after writing: {', '.join(kinds)}")

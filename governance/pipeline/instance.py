@@ -316,19 +316,26 @@ def inspect(
     written = read.parse(data)
     if written.trailing or any(written.preamble or b""):
         raise Leak("bytes outside the data set survived")
-    element = written.first(dicom.PIXEL_DATA)
-    skip = [] if element is None else [(element.start, element.stop)]
-    codecs = instance.all_codecs
-    kinds = identifiers.search(data, found, codecs=codecs, skip=skip, allowed=allowed)
-    if element is not None and written.fragments:  # native ones have the length that the container stage has checked
-        kinds += identifiers.search_compressed(memoryview(data)[element.start : element.stop], found, codecs=codecs)
+    kinds = still_there(data, written, found=found, codecs=instance.all_codecs, allowed=allowed)
     if kinds:
-        raise Leak(f"still there after writing: {', '.join(sorted(set(kinds)))}")
+        raise Leak(f"still there after writing: {', '.join(kinds)}")
     if pixels.regions:
         left = burned_in.find(written, read.frames(written))
         if any(not _covered(region, pixels.regions) for region in left):
             raise Leak("still there after masking: burned-in text")
     return written
+
+
+def still_there(
+    data: Data, written: Instance, *, found: Identifiers, codecs: tuple[str, ...], allowed: frozenset[str]
+) -> tuple[str, ...]:
+    """The kinds of identifiers that are left in written bytes; of native pixels the length is checked elsewhere."""
+    element = written.first(dicom.PIXEL_DATA)
+    skip = [] if element is None else [(element.start, element.stop)]
+    kinds = identifiers.search(data, found, codecs=codecs, skip=skip, allowed=allowed)
+    if element is not None and written.fragments:
+        kinds += identifiers.search_compressed(memoryview(data)[element.start : element.stop], found, codecs=codecs)
+    return tuple(sorted(set(kinds)))
 
 
 def _steps(source_syntax: str, repaired: str, decisions: int, emptied: int, pixels: Pixels) -> tuple[Step, ...]:

@@ -33,7 +33,7 @@ options:
   - {option: clean_descriptors, because: A test.}
   - {option: retain_modified_dates, because: A test.}
 rules:
-  - {attribute: Rows, action: empty, because: A test.}
+  - {attribute: KVP, action: empty, because: A test.}
   - {attribute: ImageComments, action: remove, because: A test.}
 filters:
   - {name: no-localisers, drop_image_types: [LOCALIZER], because: A test.}
