@@ -1,6 +1,7 @@
 """Instance -> what identifies in it. Runs before anything is changed, and again on the written bytes.
 
 identifiers.py   names, numbers, UIDs, dates of this study; and the search for them in bytes
+compressed.py    what could be read in compressed pixels
 tags.py          what surrounds a number in bytes: the next element, a time of day
 literals.py      how a name or number is spelled in bytes
 text.py          a description -> spans that may identify
