@@ -30,7 +30,7 @@ from governance.buffers import Data, chunks
 from governance.database import open_database
 from governance.errors import GovernanceError, Leak, Misconfigured, Refused, Unavailable
 
-FORMAT = 2
+FORMAT = 3
 MARKER = "workspace.yaml"
 BUILDING = ".governance-init"
 """Where `create` works inside the folder; what it moved out of there is complete once the marker is."""
