@@ -136,7 +136,7 @@ def test_two_inits_in_one_folder_do_not_mix(tmp_path: Path) -> None:
     [
         pytest.param(None, id="none"),
         pytest.param("", id="empty"),
-        pytest.param("format: 2\norigin: governance/x\n", id="of a later version"),
+        pytest.param("format: 9\norigin: governance/x\n", id="of a later version"),
         pytest.param("format: 1\n", id="without a log"),
         pytest.param("{", id="no YAML"),
         pytest.param("!!python/object/apply:os.getcwd []", id="YAML that runs code"),
