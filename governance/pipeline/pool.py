@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,27 +140,40 @@ def check_processes(processes: int) -> None:
         )
 
 
-def process_all(
-    context: Context, entries: Iterable[Entry], *, rules: policy.Rules, keys: ProjectKeys, processes: int
-) -> Iterator[Processed]:
-    """De-identify `entries` in `processes` processes; a bounded number of them is in flight.
+class Workers(Confidential):
+    """Processes that de-identify entries of one project under one policy, started when there is work.
 
     A source that ends its process, as a codec can on a damaged frame or the system for want
     of memory, is quarantined. processes: 0 works in this process, which such a source would end.
-
-    Raises:
-        Unavailable: processes cannot be started.
     """
-    workspace = context.workspace
-    job = Job(workspace.database_path, workspace.staging, workspace.curated, rules, keys)
-    if processes == 0:
-        process = _make(job)
-        with closing(process.known):
+
+    def __init__(self, context: Context, *, rules: policy.Rules, keys: ProjectKeys, processes: int) -> None:
+        workspace = context.workspace
+        self._job = Job(workspace.database_path, workspace.staging, workspace.curated, rules, keys)
+        self._processes = processes
+        self._mine: _Process | None = None
+        self._pool: _Pool | None = None
+
+    def results(self, entries: Iterable[Entry]) -> Iterator[Processed]:
+        """What becomes of `entries`, in their order; a bounded number of them is in flight.
+
+        Raises:
+            Unavailable: processes cannot be started.
+        """
+        if self._processes == 0:
+            self._mine = self._mine or _make(self._job)
             for chunk in _chunks(entries):
-                yield from process.run(chunk)
-        return
-    with closing(_Pool(processes, job)) as pool:
-        yield from pool.results(_chunks(entries))
+                yield from self._mine.run(chunk)
+            return
+        self._pool = self._pool or _Pool(self._processes, self._job)
+        yield from self._pool.results(_chunks(entries))
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._mine is not None:
+            self._mine.known.close()
+        if self._pool is not None:
+            self._pool.close()
 
 
 class _Pool(Confidential):

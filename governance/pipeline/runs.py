@@ -10,6 +10,7 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,7 +131,8 @@ def deidentify(
     """
     with context.workspace.lock():
         recover(context)
-        return shards.process(context, run_id, number, processes=processes, on_progress=on_progress)
+        with closing(shards.workers(context, run_id, processes=processes)) as workers:
+            return shards.process(context, run_id, number, workers=workers, on_progress=on_progress)
 
 
 def finish(context: Context, run_id: str) -> Summary:
@@ -163,8 +165,9 @@ def run(
         recover(context)
         run_id = register(context, sources, project=project, policy_name=policy_name)
         shards.write(context, run_id)
-        for number in shards.left(context, run_id):
-            before += shards.process(context, run_id, number, processes=processes, on_progress=advance)
+        with closing(shards.workers(context, run_id, processes=processes)) as workers:
+            for number in shards.left(context, run_id):
+                before += shards.process(context, run_id, number, workers=workers, on_progress=advance)
         return _finish(context, run_id)
 
 

@@ -25,7 +25,7 @@ from governance.keys import Keyring
 from governance.pipeline.commit import Committer, record_outcomes, seal_source
 from governance.pipeline.context import Context
 from governance.pipeline.instance import Processed
-from governance.pipeline.pool import Entry, process_all
+from governance.pipeline.pool import Entry, Workers
 
 SHARD = 500
 """Disk files a shard: long enough to be worth a task, short enough to lose little."""
@@ -124,18 +124,29 @@ def left(context: Context, run_id: str) -> list[int]:
         return [int(row.number) for row in rows]
 
 
-def process(context: Context, run_id: str, number: int, *, processes: int, on_progress: Progress | None = None) -> int:
-    """Process what is left of one shard; returns how many sources that was."""
+def workers(context: Context, run_id: str, *, processes: int) -> Workers:
+    """Who works on the shards of a run; what they learn of its images serves the next shard too.
+
+    Raises:
+        Misconfigured: the policy has changed since the run was registered.
+    """
     run = find(context, run_id)
     request = Request.unseal(run.sealed_request, context.keyring)
     rules = policy.load(request.policy)
     if rules.digest != run.policy_digest:
         raise Misconfigured("the policy has changed since this run was registered", hint="start a new run")
-    committer = Committer(context, run_id, run.project, rules.digest)
+    return Workers(context, rules=rules, keys=context.keyring.project(run.project), processes=processes)
+
+
+def process(
+    context: Context, run_id: str, number: int, *, workers: Workers, on_progress: Progress | None = None
+) -> int:
+    """Process what is left of one shard; returns how many sources that was."""
+    run = find(context, run_id)
+    committer = Committer(context, run_id, run.project, run.policy_digest)
     positions: deque[int] = deque()
     entries = _noting(_left_of(context, run_id, number), positions)
-    keys = context.keyring.project(run.project)
-    results = _counted(process_all(context, entries, rules=rules, keys=keys, processes=processes), on_progress)
+    results = _counted(workers.results(entries), on_progress)
     count = 0
     with closing(committer):
         while batch := list(islice(results, BATCH)):
