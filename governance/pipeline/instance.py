@@ -4,6 +4,7 @@ Every source that enters `Worker.process` leaves as one `Processed`, whatever it
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -313,7 +314,11 @@ def inspect(
         digest.update(piece)
     if digest.hexdigest() != staged.sha256:
         raise Leak("the staged file does not read back as written")
-    written = read.parse(data)
+    written: Instance | None = None
+    with suppress(Unreadable):
+        written = read.parse(data)
+    if written is None:  # the source could be read: what is wrong is what we wrote
+        raise Leak("the staged file does not read back as DICOM")
     if written.trailing or any(written.preamble or b""):
         raise Leak("bytes outside the data set survived")
     kinds = still_there(data, written, found=found, codecs=instance.all_codecs, allowed=allowed)
