@@ -234,6 +234,8 @@ def carry_out(letter: str, tag: int, vr: str) -> tuple[Action, Method]:
     action = Action(letter)
     if action is Action.REMOVE:
         return action, Method.REMOVE
+    if vr == "SQ" and tag in PERSONAL:  # a pseudonym is no item
+        return Action.EMPTY, Method.EMPTY
     if action is Action.EMPTY:
         return action, PERSONAL.get(tag, Method.EMPTY)
     if vr == "SQ" and (action is Action.UID or tag in DUMMIED_INSIDE):

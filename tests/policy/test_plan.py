@@ -229,3 +229,12 @@ def test_a_plan_does_not_print_what_it_read() -> None:
     made: Instance = instance(at("PatientName", "SECRET^NAME"), at("StudyDescription", "SECRET"))
 
     assert "SECRET" not in repr(policy.plan(made, RESEARCH))
+
+
+@pytest.mark.parametrize("keyword", ["AccessionNumber", "PatientID", "PatientName"])
+@pytest.mark.parametrize("name", ["basic", "research"])
+def test_items_where_an_identifier_should_be_are_emptied(keyword: str, name: str) -> None:
+    """A pseudonym among items could not be read back."""
+    hidden = at(keyword, [[at("PatientComments", "x")]])
+
+    assert decision(policy.plan(instance(hidden), policy.load(name)), keyword).method is Method.EMPTY
