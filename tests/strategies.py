@@ -135,7 +135,7 @@ _TOP = _words(
 """What a file of `files` has of its own, and what tells an image that cannot be looked at here."""
 
 _INSIDE = frozenset({"SpecificCharacterSet"})
-_KEEP_WORDS = _words(
+MACHINE_TEXT = _words(
     "Manufacturer ManufacturerModelName ManufacturerModelVersion SoftwareVersions ConvolutionKernel FilterType "
     "TypeOfFilters ImageFilter SecondaryCaptureDeviceManufacturer SecondaryCaptureDeviceManufacturerModelName "
     "SecondaryCaptureDeviceSoftwareVersions HardcopyDeviceManufacturer HardcopyDeviceManufacturerModelName "
@@ -260,7 +260,7 @@ def leaves(draw: st.DrawFn, person: Person, *, top: bool) -> Node:
     kind = draw(st.integers(0, 9))
     if kind < 4:
         return Node(tag, vr, draw(harmless(vr)))
-    value = draw(telling(vr, person, strangers=keyword not in _KEEP_WORDS))
+    value = draw(telling(vr, person, strangers=keyword not in MACHINE_TEXT))
     if kind == 9:  # another VR than the standard's
         names = ("PN",) if vr in ("LO", "PN", "CS", "UI") else ()
         other = draw(st.sampled_from(("LO", "UT", "UN", "OB", "CS", *names)))
