@@ -2,17 +2,20 @@
 
 import datetime
 import struct
+from io import BytesIO
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from pydicom import dcmread
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_sequence
 
+from tests.phantoms import study
 from tests.phantoms.bundled import load, save
 from tests.phantoms.leak_case import code, ct, item, items, leak, mr, patch
 
@@ -95,7 +98,7 @@ def report(folder: Path, words: list[str], uids: list[str]) -> None:
     save(ds, folder / "report.dcm")
 
 
-@leak(31, "Annotations of presentation states", words=4)
+@leak(31, "Annotations of presentation states", words=8)
 def annotations(folder: Path, words: list[str], uids: list[str]) -> None:
     text = item(UnformattedTextValue=f"{words[0]} lesion", AnchorPoint=[1.0, 1.0])
     graphic = item(GraphicLayer="LAYER1", TextObjectSequence=items(text))
@@ -107,6 +110,12 @@ def annotations(folder: Path, words: list[str], uids: list[str]) -> None:
         ContentDescription=f"for {words[3]}",
     )
     save(ds, folder / "one.dcm")
+
+    ds = dcmread(BytesIO(study.build()["presentation"]))
+    ds.GraphicAnnotationSequence[0].TextObjectSequence[0].UnformattedTextValue = f"{words[4]} lesion"
+    ds.GraphicLayerSequence[0].GraphicLayerDescription = words[5]
+    ds.ContentLabel, ds.ContentDescription = words[6].upper(), f"for {words[7]}"
+    save(ds, folder / "state.dcm")
 
 
 @leak(32, "Other patient numbers, responsible persons, photos, addresses of staff", words=9, uids=1)
@@ -134,7 +143,7 @@ def other_people(folder: Path, words: list[str], uids: list[str]) -> None:
     save(ds, folder / "one.dcm")
 
 
-@leak(33, "Private elements in public sequences, and public elements in private ones", words=5)
+@leak(33, "Private elements in public sequences, and public elements in private ones", words=8)
 def mixed_nesting(folder: Path, words: list[str], uids: list[str]) -> None:
     request = item(RequestedProcedureID="1")
     request.private_block(0x0055, "PHANTOM NESTED", create=True).add_new(0x01, "LO", words[0])
@@ -145,6 +154,10 @@ def mixed_nesting(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(33, RequestAttributesSequence=items(request))
     public = item(PatientName=f"{words[3]}^Agnes", PatientID=words[4])
     ds.private_block(0x0059, "PHANTOM OUTER", create=True).add_new(0x01, "SQ", items(public))
+    # On the list of safe elements, hence kept, with everything inside decided on its own.
+    kept = item(PatientName=f"{words[5]}^Agnes", PatientComments=words[6])
+    kept.private_block(0x0055, "PHANTOM NESTED", create=True).add_new(0x01, "LO", words[7])
+    ds.private_block(0x2001, "Philips Imaging DD 001", create=True).add_new(0x5F, "SQ", items(kept))
     save(ds, folder / "one.dcm")
 
 
@@ -210,7 +223,7 @@ def scanner_uids(folder: Path, words: list[str], uids: list[str]) -> None:
     save(ds, folder / "one.dcm")
 
 
-@leak(37, "Private creators that name the hospital, and swapped blocks", words=4)
+@leak(37, "Private creators that name the hospital, and swapped blocks", words=5)
 def creators(folder: Path, words: list[str], uids: list[str]) -> None:
     for index, (first, second) in enumerate([(words[0], words[1]), (words[1], words[0])]):
         ds = ct(37, index)
@@ -218,6 +231,13 @@ def creators(folder: Path, words: list[str], uids: list[str]) -> None:
         ds.add_new(0x00550011, "LO", second)
         ds.add_new(0x00551001, "LO", words[2])
         ds.add_new(0x00551101, "LO", words[3])
+        save(ds, folder / f"{index}.dcm")
+    # The same element is safe of one creator and says who it is of the other, in either block.
+    for index, creators in enumerate((("GEMS_IDEN_01", words[0]), (words[0], "GEMS_IDEN_01")), start=2):
+        ds = ct(37, index)
+        for block, creator in zip((0x10, 0x11), creators, strict=True):
+            ds.add_new(0x00090000 | block, "LO", creator)
+            ds.add_new(0x00090001 | block << 8, "LO", "GE CT" if creator != words[0] else words[4])
         save(ds, folder / f"{index}.dcm")
 
 

@@ -54,7 +54,7 @@ def processing(folder: Path, words: list[str], uids: list[str]) -> None:
     save(ds, folder / "one.dcm")
 
 
-@leak(16, "Clinical Trial attributes", words=9)
+@leak(16, "Clinical Trial attributes", words=10)
 def trial(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(
         16,
@@ -64,6 +64,7 @@ def trial(folder: Path, words: list[str], uids: list[str]) -> None:
         ClinicalTrialSiteID=words[3],
         ClinicalTrialSiteName=words[4],
         ClinicalTrialSubjectID=words[5],
+        ClinicalTrialTimePointID=words[9],
         ClinicalTrialTimePointDescription=f"visit of {words[6]}",
         ClinicalTrialCoordinatingCenterName=words[7],
         ClinicalTrialSubjectReadingID=words[8],
@@ -137,7 +138,7 @@ def unlimited(folder: Path, words: list[str], uids: list[str]) -> None:
     (folder / "two.json").write_text(json.dumps(model))
 
 
-@leak(21, "Title and type of an encapsulated document", words=3)
+@leak(21, "Title and type of an encapsulated document", words=6)
 def document(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(21, SOPClassUID=ENCAPSULATED_PDF, Modality="DOC", DocumentTitle=f"Letter about {words[0]}")
     for tag in [element.tag for element in ds if element.tag.group in (0x0028, 0x7FE0)]:
@@ -146,6 +147,12 @@ def document(folder: Path, words: list[str], uids: list[str]) -> None:
     ds.MIMETypeOfEncapsulatedDocument = f"application/pdf; name={words[1]}.pdf"
     ds.EncapsulatedDocument = f"%PDF-1.4\n% {words[2]}\n%%EOF\n".encode().ljust(64, b"\n")
     save(ds, folder / "one.dcm")
+
+    # No policy covers documents; an image that carries one is published without it.
+    ds = ct(21, 1, DocumentTitle=f"Letter about {words[3]}")
+    ds.MIMETypeOfEncapsulatedDocument = f"application/pdf; name={words[4]}.pdf"
+    ds.EncapsulatedDocument = f"%PDF-1.4\n% {words[5]}\n%%EOF\n".encode().ljust(64, b"\n")
+    save(ds, folder / "two.dcm")
 
 
 @leak(22, "Accession numbers and MRNs in other numbers", "227731901", "227731902", words=5)
@@ -165,7 +172,15 @@ def numbers(folder: Path, words: list[str], uids: list[str]) -> None:
     save(ds, folder / "one.dcm")
 
 
-@leak(23, "Dates inside free text and private strings", "11/04/1937", "1937-04-11", "April 11, 1937", "11.04.1937")
+@leak(
+    23,
+    "Dates inside free text and private strings",
+    "11/04/1937",
+    "1937-04-11",
+    "April 11, 1937",
+    "11.04.1937",
+    "12.04.1937",
+)
 def dates_in_text(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(
         23,
@@ -175,10 +190,12 @@ def dates_in_text(folder: Path, words: list[str], uids: list[str]) -> None:
     )
     block = ds.private_block(0x0055, "PHANTOM NOTES", create=True)
     block.add_new(0x01, "LO", "prior 11.04.1937")
+    listed = ds.private_block(0x0009, "GEMS_IDEN_01", create=True)  # on the list of safe elements, hence kept
+    listed.add_new(0x01, "LO", "GE prior 12.04.1937")
     save(ds, folder / "one.dcm")
 
 
-@leak(24, "Quasi-identifiers of rare people", "174219.31", "19270411", words=5)
+@leak(24, "Quasi-identifiers of rare people", "174219.31", "19270411", "217.25", words=5)
 def rare_people(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(
         24,

@@ -26,7 +26,6 @@ CODECS = (
 )
 
 HELD_BACK = {
-    21: "encapsulated documents",
     54: "whole slides",
     55: "documents, meshes and video",
 }
@@ -71,7 +70,7 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("number", sorted(CASES))
+@pytest.mark.parametrize("number", [pytest.param(n, id=f"{n} {CASES[n].title}") for n in sorted(CASES)])
 def test_no_planted_value_survives(
     number: int, policy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
