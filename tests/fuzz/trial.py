@@ -102,19 +102,27 @@ def failure(worker: Worker, staging: Path, seed: Seed, data: bytes) -> str:
     if (ended.outcome is Outcome.PUBLISHED) == bool(ended.reason):
         return "no reason, or one too many"
     if ended.outcome is Outcome.PUBLISHED:
-        return _unsound(ended) or _leak(seed, data, ended)
+        return _unsound(data, ended) or _leak(seed, data, ended)
     return "quotes a value" if any(form in ended.said for text in seed.planted for form in spellings(text)) else ""
 
 
-def _unsound(ended: Ended) -> str:
-    """Whether nobody else could read what was written."""
+def _unsound(data: bytes, ended: Ended) -> str:
+    """Whether what was written is damaged, or unreadable for others who could read the source."""
     written = read.parse(ended.data)
     if written.repaired or written.trailing:
         return "what was written is not well formed"
+    return "pydicom read the source and not the output" if _opens(data) and not _opens(ended.data) else ""
+
+
+def _opens(data: bytes) -> bool:
+    """Whether pydicom opens a file; it raises whatever the values lead it to."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pydicom.dcmread(BytesIO(ended.data))
-    return ""
+        try:
+            pydicom.dcmread(BytesIO(data), force=True)
+        except Exception:
+            return False
+    return True
 
 
 def _leak(seed: Seed, data: bytes, ended: Ended) -> str:
