@@ -126,30 +126,31 @@ def _opens(data: bytes) -> bool:
 
 
 def _leak(seed: Seed, data: bytes, ended: Ended) -> str:
-    written, source = read.parse(ended.data), read.parse(data)
-    own = identifiers.collect(source)
+    """Where a planted value is left, unless damage put it where it tells nothing any more."""
+    written = read.parse(ended.data)
+    own = identifiers.collect(read.parse(data))
     known = {*own.names, *own.numbers, *own.uids, *own.dates}
     for text in seed.planted:
         forms = spellings(text)
-        if any(form in ended.said for form in forms):
+        places = list(_places(written, forms))
+        if not places and any(form in bytes(written.buffer) for form in forms):
+            return "a planted value is in no element's value"
+        for place, vr in places:
+            if text in known or not _stays(text, place, vr):
+                return f"a planted value is in {place}"
+        if not places and any(form in ended.said for form in forms):
             return "a planted value is in the receipt"
-        places = _places(written, forms)
-        if places and (text in known or not all(map(_stays, places))):
-            return f"a planted value is in {places[0]}"
     return ""
 
 
-def _stays(place: str) -> bool:
-    """What a stranger's device is called stays, and what damage turned into pixels is no text any more."""
-    return place in MACHINE_TEXT or place == "PixelData"
+def _stays(text: str, place: str, vr: str) -> bool:
+    """What a stranger's device is called; a number among numbers; what became pixels."""
+    number = vr in ("DS", "IS") and text.lstrip("-").replace(".", "", 1).isdecimal()
+    return number or place in MACHINE_TEXT or place == "PixelData"
 
 
-def _places(instance: Instance, forms: set[bytes]) -> list[str]:
-    """Where a value is found, as keywords; "elsewhere" where it is in no element's value."""
-    found = [
-        pydicom.datadict.keyword_for_tag(element.tag) or "a private element"
-        for element in instance.walk()
-        if element.items is None and any(form in instance.value(element) for form in forms)
-    ]
-    whole = bytes(instance.buffer)
-    return found or (["elsewhere"] if any(form in whole for form in forms) else [])
+def _places(instance: Instance, forms: set[bytes]) -> Iterator[tuple[str, str]]:
+    """Keyword and VR of the elements whose value holds one of these."""
+    for element in instance.walk():
+        if element.items is None and any(form in instance.value(element) for form in forms):
+            yield pydicom.datadict.keyword_for_tag(element.tag) or "a private element", element.vr
