@@ -223,15 +223,17 @@ def _wanted(
     )
 
 
-_BARE = bytes(
-    {0xB2: 0x32, 0xB3: 0x33, 0xB9: 0x31}.get(byte, byte + 0x20 if 0x41 <= byte <= 0x5A else byte)  # also superscripts
-    for byte in range(256)
-)
-_NOT_BARE = bytes(byte for byte in range(256) if not chr(_BARE[byte]).isalnum() or _BARE[byte] >= 0x80)
+_FOLDED = ["".join(c for c in vocabulary.fold(chr(byte)) if c.isascii() and c.isalnum()) for byte in range(256)]
+"""What `text.find` reads where ISO 8859-1 has this byte: no diacritics, ligatures and fractions in parts."""
+_BARE = bytes(ord(folded) if len(folded) == 1 else byte for byte, folded in enumerate(_FOLDED))
+_NOT_BARE = bytes(byte for byte, folded in enumerate(_FOLDED) if not folded)
+_SEVERAL = [(bytes([byte]), folded.encode()) for byte, folded in enumerate(_FOLDED) if len(folded) > 1]
 
 
 def bare(data: bytes) -> bytes:
-    """The letters and digits of `data` without all that can stand between them: a superset of what is written."""
+    """The letters and digits of `data` as `vocabulary.fold` has them, without all that can stand between them."""
+    for byte, folded in _SEVERAL:
+        data = data.replace(byte, folded)
     return data.translate(_BARE, _NOT_BARE)
 
 
@@ -241,9 +243,9 @@ def stands_in(number: str, data: bytes) -> bool:
 
 
 def stands_alone(number: str, data: bytes) -> bool:
-    """Whether `bare` bytes hold a number once, in whatever form, so that no second place depends on it."""
+    """Whether `bare` bytes hold a number of ASCII once, in whatever form, so that no second place depends on it."""
     forms = _bare_forms(number)
-    return all(len(form) >= SHORTEST_NAME and data.count(form) == 1 for form in forms)
+    return number.isascii() and all(len(form) >= SHORTEST_NAME and data.count(form) == 1 for form in forms)
 
 
 @lru_cache(maxsize=4096)

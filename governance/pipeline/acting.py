@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import governance
+from governance import dicom
+from governance.buffers import Data
 from governance.datatypes import Confidential, Decision, Edits, Element, Identifiers, Instance, Method, Step
 from governance.detect import text
 from governance.pseudonymise import Pseudonymiser, Subject
@@ -61,6 +63,15 @@ def count_rules(rules: Iterable[str]) -> dict[str, int]:
     for rule in rules:
         counts[rule] = counts.get(rule, 0) + 1
     return dict(sorted(counts.items()))
+
+
+def is_directory(data: Data, meta: Iterable[Element]) -> bool:
+    """Whether a file with this file meta information is a DICOMDIR (PS3.10, 8.6): a list of files, not an image."""
+    return any(
+        element.tag == 0x00020002
+        and bytes(data[element.start : element.stop]).strip(b"\0 ") == dicom.MEDIA_STORAGE_DIRECTORY.encode()
+        for element in meta
+    )
 
 
 def accepted_unseen() -> Step:

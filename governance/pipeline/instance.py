@@ -31,7 +31,7 @@ from governance.datatypes import (
 from governance.detect import burned_in, devices, identifiers
 from governance.errors import GovernanceError, Leak, Refused, Unreadable
 from governance.keys import ProjectKeys
-from governance.pipeline.acting import accepted_unseen, act, count_rules
+from governance.pipeline.acting import accepted_unseen, act, count_rules, is_directory
 from governance.pipeline.context import where
 from governance.pipeline.memo import Memo, Recalled
 from governance.pseudonymise import Pseudonymiser, Subject
@@ -111,7 +111,7 @@ class Worker(Confidential):
             return self._copied(source, source_digest, recalled)
         # (1) read, and know whose it is
         instance = read.parse(data)
-        if is_directory(instance):
+        if is_directory(instance.buffer, instance.meta):
             return Processed(source.name, Outcome.FILTERED, DIRECTORY, source_digest)
         found = identifiers.collect(instance)
         # (2) decide
@@ -217,14 +217,6 @@ class Worker(Confidential):
 def reason(error: GovernanceError) -> str:
     """What went wrong, and what to do next."""
     return f"{error}; {error.hint}" if error.hint else str(error)
-
-
-def is_directory(instance: Instance) -> bool:
-    """Whether this is a DICOMDIR (PS3.10, 8.6): a list of files, not an image."""
-    return any(
-        element.tag == 0x00020002 and instance.value(element).strip(b"\0 ") == dicom.MEDIA_STORAGE_DIRECTORY.encode()
-        for element in instance.meta
-    )
 
 
 def scrub_pixels(instance: Instance, plan: Plan) -> Pixels:

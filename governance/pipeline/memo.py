@@ -31,7 +31,7 @@ from governance.datatypes import (
 )
 from governance.detect import devices, identifiers
 from governance.errors import Refused, Unreadable
-from governance.pipeline.acting import accepted_unseen, act
+from governance.pipeline.acting import accepted_unseen, act, is_directory
 from governance.pipeline.scenes import AROUND_PIXELS, CHARACTER_SET, MARKED, Family, Note, Part, Scene, noted, tags
 from governance.provenance import Recorded
 from governance.pseudonymise import Pseudonymiser, Subject
@@ -46,7 +46,9 @@ BEGINNING = 1 << 18
 OPENING = 16
 """Units in which character set and SOP Common UIDs stand."""
 
-_SOP_CLASS, _SOP_INSTANCE, _IMPLICIT = 0x00080016, 0x00080018, "1.2.840.10008.1.2"
+_SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
+_IMPLICIT = "1.2.840.10008.1.2"
+_NATIVE = frozenset({_IMPLICIT, "1.2.840.10008.1.2.1"})
 
 
 _OF_SCENE = AROUND_PIXELS | tags(
@@ -104,8 +106,10 @@ class Memo(Confidential):
     def _recall(self, data: bytes | memoryview) -> Recalled | None:
         head = read.head(data)
         explicit = head.syntax != _IMPLICIT
-        if not head.marked or not read.is_plain(head.syntax):
+        if not head.marked or not read.is_plain(head.syntax) or is_directory(data, head.meta):
             return None
+        if explicit is not (bytes(data[head.start + 4 : head.start + 6]).decode("latin-1") in dicom.VRS):
+            return None  # not encoded as it says, or not as it looks
         units = self._units[explicit]
         if units.is_full or self.scenes > MOST_SCENES:
             self._forget()
@@ -152,12 +156,16 @@ class _File(Confidential):
         if notes is None or pixels is None:
             return None
         element, fragments = pixels
+        meta = identifiers.collect_from(self._reader, self._head.meta)
+        if meta.names or meta.numbers or meta.dates:  # no scene depends on them
+            return None
         numbers = frozenset().union(*[note.numbers for note in notes if note.numbers])
         alone = self._alone(numbers)
-        scene = self._scene((numbers - alone, *[note.key for note in notes if note.key is not None]), alone)
+        around = element.vr, element.start < element.stop  # what a rule may ask of the pixels
+        scene = self._scene((around, numbers - alone, *[note.key for note in notes if note.key is not None]), alone)
         if scene is None:
             return None
-        is_native = not fragments and element.tag == dicom.PIXEL_DATA and element.start < element.stop
+        is_native = not fragments and self._head.syntax in _NATIVE and element.start < element.stop
         cleaned = None
         if not is_native or not containers.is_clean(scene.frame, memoryview(self._data)[element.start : element.stop]):
             beside = self._parsed(unit for unit, note in zip(self._units, notes, strict=True) if note.beside)
@@ -165,7 +173,7 @@ class _File(Confidential):
         if cleaned is not None and cleaned.added:
             return None
         uids = frozenset().union(*[note.uids for note in notes if note.uids])
-        found = replace(scene.found, uids=uids | identifiers.collect_from(self._reader, self._head.meta).uids)
+        found = replace(scene.found, uids=uids | meta.uids)
         recalled = self._assembled(scene, found, notes)
         if recalled is None:
             return None
@@ -175,7 +183,8 @@ class _File(Confidential):
             recalled.steps += cleaned.steps
         if scene.plan.likely_burned_in:
             recalled.steps.append(accepted_unseen())
-        if fragments and identifiers.search_compressed(recalled.pixels, found, codecs=self._family.codecs):
+        whole = replace(found, numbers=found.numbers | alone)
+        if fragments and identifiers.search_compressed(recalled.pixels, whole, codecs=self._family.codecs):
             return None
         header = identifiers.bare(recalled.header) if alone else b""
         return None if any(identifiers.stands_in(number, header) for number in alone) else recalled
@@ -377,6 +386,9 @@ class _File(Confidential):
     def _is_clean(self, scene: Scene, found: Identifiers, written: Sequence[bytes], shifted: frozenset[str]) -> bool:
         """Whether nothing in what is new identifies, and nothing in what is remembered is a UID of this file."""
         if not scene.traces.isdisjoint(identifiers.uids_looked_for(found)):
+            return False
+        # A moved date that is another day of this patient's may stand here, and nowhere else.
+        if not shifted.isdisjoint(found.dates):
             return False
         new = b"".join(written)
         codecs = self._reader.codecs

@@ -7,8 +7,9 @@ from pathlib import Path
 from governance import ingest, read
 from governance.datatypes import Instance, Outcome, Source, SourceOutcome
 from governance.errors import Refused
+from governance.pipeline.acting import is_directory
 from governance.pipeline.context import where
-from governance.pipeline.instance import DIRECTORY, is_directory, reason
+from governance.pipeline.instance import DIRECTORY, reason
 
 Look = Callable[[str, Instance], None]
 """Called with the name of a source, which is confidential, and with what was read from it."""
@@ -68,7 +69,7 @@ def _look_at(source: Source, look: Look) -> SourceOutcome | None:
         return data
     try:
         instance = read.parse(data)
-        if is_directory(instance):
+        if is_directory(instance.buffer, instance.meta):
             return SourceOutcome(source.name, Outcome.FILTERED, DIRECTORY)
         look(source.name, instance)
     except Refused as error:

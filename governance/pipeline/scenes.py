@@ -65,6 +65,8 @@ def noted(unit: Unit, elements: Sequence[Element], reader: Instance, *, watched:
     single = only is not None and not watched and unit.tag not in _READ_BESIDE
     if single and only is not None and unit.tag >> 24 < 0x60 and not identifiers.kind_of(only.tag, only.vr):
         return _SILENT
+    if declares and only is None:
+        return None
     top = {element.tag for element in elements}
     inside = list(within(elements))
     nested = {element.tag for element in inside} - (top if declares else set())

@@ -20,10 +20,12 @@ MOST_BYTES = 64 << 20
 """Bytes of units that are remembered before all are forgotten."""
 LONGEST = 1 << 16
 """Longer units seldom come twice."""
+_AROUND = 1 << 10
+"""Bytes that a unit takes beside its own: what is said of it, decided on it and written for it."""
 
 _SHORT = frozenset(vr.encode() for vr in VRS - LONG_VRS)
 _LONG = frozenset(vr.encode() for vr in LONG_VRS)
-_PIXEL_TAG = b"\xe0\x7f\x10\x00"
+_PIXEL_TAG, _PIXEL_VRS = b"\xe0\x7f\x10\x00", frozenset({"OB", "OW"})
 _EXPLICIT, _IMPLICIT, _LENGTH = Struct("<HH2sH").unpack_from, Struct("<HHI").unpack_from, Struct("<I").unpack_from
 
 
@@ -92,13 +94,18 @@ class Units(Confidential):
         return Walker(data).part(start, start + unit.size, explicit=self.explicit)
 
     def pixels(self, data: bytes | memoryview, pos: int) -> tuple[Element, Fragments] | None:
-        """PixelData at `pos` and its fragments; None if it is not well formed or something follows it."""
+        """PixelData at `pos` and its fragments.
+
+        None: not well formed, of odd length or of another VR than its own, or something follows it.
+        """
         walker = Walker(data)
         try:
             elements = walker.part(pos, len(data), explicit=self.explicit)
         except Misfit:
             return None
-        return (elements[0], walker.fragments) if len(elements) == 1 else None
+        element = elements[0]
+        usual = len(elements) == 1 and element.vr in _PIXEL_VRS and not (element.end - element.header) & 1
+        return (element, walker.fragments) if usual else None
 
     def _next(self, data: bytes, pos: int, last: int) -> Unit | None:
         """The unit at `pos`, as anyone would find it."""
@@ -118,9 +125,9 @@ class Units(Confidential):
         unit = self._known.get(raw)
         if unit is None:
             unit = Unit(raw, first, last)
+            self._bytes += unit.size + _AROUND  # also of long ones, which whoever decided on them holds
             if unit.size <= LONGEST:
                 self._known[raw] = unit
-                self._bytes += unit.size
         return unit
 
     def _one(self, data: bytes, pos: int, last: int) -> tuple[int, int] | None:

@@ -1,0 +1,107 @@
+"""What the scenes of a memo do not depend on goes the plain way: each file here follows an ordinary one."""
+
+import struct
+
+import pytest
+from pydicom.encaps import encapsulate
+
+from governance import pipeline, read
+from governance.read.units import Units
+from tests.pipeline.test_memo import dicom_file, outcome, plain_worker, worker
+
+CASE = dict.fromkeys(("request", "SpecificCharacterSet", "AccessionNumber"))
+CASE |= {"creator": "ACME 1.0", "implicit": False, "hidden": False, "StudyDescription": "CHEST"}
+CASE |= {"ContentDate": "20190417", "PatientID": "PX1", "SOPInstanceUID": "1.2.826.0.1.3680043.8.498.5.1"}
+CASE |= {"PatientName": "Quillfeather^Ada"}
+PLAIN = dicom_file(CASE)
+
+
+def become_the_same(context: pipeline.Context, *files: bytes) -> bool:
+    remembering, plain = worker(context), plain_worker(context)
+    return [outcome(remembering, data) for data in files] == [outcome(plain, data) for data in files]
+
+
+def with_meta(data: bytes, tag: int, vr: bytes, value: bytes) -> bytes:
+    """`data` with one element of its file meta information added or replaced."""
+    head = read.head(data)
+    parts = {element.tag: data[element.header : element.end] for element in head.meta}
+    parts[tag] = struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr, len(value)) + value
+    return data[:132] + b"".join(part for _, part in sorted(parts.items())) + data[head.start :]
+
+
+def with_pixels(data: bytes, vr: bytes, value: bytes) -> bytes:
+    return (
+        data[: data.rindex(b"\xe0\x7f\x10\0")]
+        + b"\xe0\x7f\x10\0"
+        + vr
+        + b"\0\0"
+        + struct.pack("<I", len(value))
+        + value
+    )
+
+
+def test_a_directory_by_its_file_meta_is_filtered_in_the_midst_of_images(context: pipeline.Context) -> None:
+    directory = with_meta(PLAIN, 0x00020002, b"UI", b"1.2.840.10008.1.3.10")
+
+    assert become_the_same(context, PLAIN, directory)
+
+
+def test_native_pixels_under_a_compressed_syntax_are_refused(context: pipeline.Context) -> None:
+    assert become_the_same(context, PLAIN, with_meta(PLAIN, 0x00020010, b"UI", b"1.2.840.10008.1.2.5\0"))
+
+
+@pytest.mark.parametrize(("vr", "value"), [(b"PN", b"Brannock^Station"), (b"DA", b"20190418")])
+def test_identifiers_in_the_file_meta_are_looked_for(context: pipeline.Context, vr: bytes, value: bytes) -> None:
+    data = dicom_file(CASE | {"StationName": "BRANNOCK", "DeviceSerialNumber": "20190418"})
+
+    assert become_the_same(context, data, with_meta(data, 0x00020102, vr, value))
+
+
+@pytest.mark.parametrize("vr", [b"OB", b"UN", b"UT", b"OF"])
+def test_pixels_of_any_vr_become_the_same(context: pipeline.Context, vr: bytes) -> None:
+    data = dicom_file(CASE | {"Rows": 4, "Columns": 4})
+
+    assert become_the_same(*(context, *(with_pixels(data, each, b"Quillfeather^Ada" * 2) for each in (b"OW", vr))))
+
+
+def test_pixels_of_odd_length_are_padded(context: pipeline.Context) -> None:
+    shape = {"Rows": 3, "Columns": 3, "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PixelRepresentation": 0}
+    data = dicom_file(CASE | shape)
+
+    assert become_the_same(context, with_pixels(data, b"OB", bytes(10)), with_pixels(data, b"OB", bytes(9)))
+
+
+def test_a_number_that_stands_alone_in_the_header_is_looked_for_in_compressed_pixels(context: pipeline.Context) -> None:
+    shape = {"Rows": 8, "Columns": 16, "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PixelRepresentation": 0}
+    pixels = b"\x90\x91 7798765 \x90".ljust(128, b"\x90")
+    frame = struct.pack("<16I", 1, 64, *[0] * 14) + bytes([127]) + pixels + b"\0"
+    data = dicom_file(CASE | shape | {"AdmissionID": "7798765"})
+    data = with_meta(data, 0x00020010, b"UI", b"1.2.840.10008.1.2.5\0")
+    stream = encapsulate([frame])
+    end = b"\xfe\xff\xdd\xe0" + bytes(4)
+    stream = stream if stream.endswith(end) else stream + end
+    head = data[: data.rindex(b"\xe0\x7f\x10\0")]
+
+    assert become_the_same(context, head + b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff" + stream)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [("MÜL1234", "MUL1234"), ("MUL1234", "MÜL1234"), ("STRASSE77", "STRAßE77"), ("12345", "½345"), ("A1234", "ª1234")],
+)
+def test_a_number_with_other_diacritics_is_the_same_number(context: pipeline.Context, number: str, text: str) -> None:
+    latin = CASE | {"SpecificCharacterSet": "ISO_IR 100", "StationName": text}
+
+    assert become_the_same(
+        context, dicom_file(latin | {"AdmissionID": "QQ99881"}), dicom_file(latin | {"AdmissionID": number})
+    )
+
+
+def test_long_units_are_forgotten_too() -> None:
+    units = Units(explicit=True)
+    pixels = b"\xe0\x7f\x10\0OW\0\0\0\0\0\0"
+    for number in range(3):
+        value = bytes([number]) * (30 << 20)
+        units.header(b"\x29\0\x10\x10OB\0\0" + struct.pack("<I", len(value)) + value + pixels, 0)
+
+    assert units.is_full
