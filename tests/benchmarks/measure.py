@@ -90,23 +90,23 @@ def spend(command: Sequence[str], *, name: str, good: Collection[int] = (0,)) ->
     except KeyboardInterrupt:  # nothing may write on where outputs are being removed
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
-        _orphans()
+        _orphans(child.pid)
         raise
     wall = time.perf_counter() - start
     child.returncode = os.waitstatus_to_exitcode(status)
     cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss
-    for orphan in _orphans():
+    for orphan in _orphans(child.pid):
         cpu, peak = cpu + orphan.ru_utime + orphan.ru_stime, max(peak, orphan.ru_maxrss)
     if child.returncode not in good:
         raise Failed(f"{name} ended with exit code {child.returncode}; run it alone to see why")
     return cpu, wall, peak / 1024
 
 
-def _orphans() -> list[resource.struct_rusage]:
+def _orphans(group: int) -> list[resource.struct_rusage]:
     left = []
     while True:
         try:
-            left.append(os.wait4(-1, 0)[2])
+            left.append(os.wait4(-group, 0)[2])
         except ChildProcessError:
             return left
 
