@@ -276,7 +276,7 @@ class _File(Confidential):
             written += marks.values()
         parts = [new[unit] if unit in new else known[unit] for unit in units]
         head = self._written_head(parts)
-        if not self._is_clean(scene, found, [head, *written], shifted):
+        if not self._is_clean(scene, found, head, written, shifted):
             return None
         # Only what was searched is remembered.
         known |= new
@@ -383,17 +383,24 @@ class _File(Confidential):
             for tag in MARKED
         }
 
-    def _is_clean(self, scene: Scene, found: Identifiers, written: Sequence[bytes], shifted: frozenset[str]) -> bool:
-        """Whether nothing in what is new identifies, and nothing in what is remembered is a UID of this file."""
+    def _is_clean(
+        self, scene: Scene, found: Identifiers, head: bytes, written: Sequence[bytes], shifted: frozenset[str]
+    ) -> bool:
+        """Whether nothing in what is new identifies, and nothing in what is remembered is a UID of this file.
+
+        Raises:
+            Unreadable: what is new does not read back.
+        """
         if not scene.traces.isdisjoint(identifiers.uids_looked_for(found)):
             return False
         # A moved date that is another day of this patient's may stand here, and nowhere else.
         if not shifted.isdisjoint(found.dates):
             return False
         new = b"".join(written)
-        codecs = self._reader.codecs
-        if identifiers.search(new, found, codecs=codecs, allowed=shifted):
+        if identifiers.search(head + new, found, codecs=self._reader.codecs, allowed=shifted):
             return False
+        # As it reads back: a pseudonym is no sequence, even if what it replaces says that it is one.
+        Walker(new).part(0, len(new), explicit=self._table.explicit)
         scene.traces |= identifiers.uids_in(new)
         return True
 

@@ -64,6 +64,13 @@ def test_pixels_of_any_vr_become_the_same(context: pipeline.Context, vr: bytes) 
     assert become_the_same(*(context, *(with_pixels(data, each, b"Quillfeather^Ada" * 2) for each in (b"OW", vr))))
 
 
+def test_what_would_not_read_back_is_not_written(context: pipeline.Context) -> None:
+    written = b"\x10\0\x20\0LO\4\0PX1 "
+    sequence = b"\x10\0\x20\0SQ\0\0\xff\xff\xff\xff\xfe\xff\xdd\xe0\0\0\0\0"
+
+    assert become_the_same(context, PLAIN, PLAIN.replace(written, sequence))
+
+
 def test_pixels_of_odd_length_are_padded(context: pipeline.Context) -> None:
     shape = {"Rows": 3, "Columns": 3, "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PixelRepresentation": 0}
     data = dicom_file(CASE | shape)
