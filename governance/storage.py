@@ -95,24 +95,21 @@ def stage_checked(staging: Path, *parts: Data) -> Staged:
 def _staged(staging: Path, write: Callable[[int], tuple[str, int]]) -> Staged:
     """A new file with what `write` writes to it, on the disk when this returns; gone if anything goes wrong."""
     path = staging / secrets.token_hex(16)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    full = False
     try:
-        digest, size = write(descriptor)
-        os.fsync(descriptor)
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        full = error.errno in FULL
-        if not full:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            digest, size = write(descriptor)
+            os.fsync(descriptor)
+        except BaseException:
+            path.unlink(missing_ok=True)
             raise
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(descriptor)
-    if full:
-        raise Unavailable("the disk of the workspace is full")
-    return Staged(path, digest, size)
+        finally:
+            os.close(descriptor)
+        return Staged(path, digest, size)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+    raise Unavailable("the disk of the workspace is full")
 
 
 def _write(descriptor: int, data: memoryview) -> None:

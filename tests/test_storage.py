@@ -1,5 +1,6 @@
 """Bytes get in by one door: staged, hashed, committed inside the zone, under one lock."""
 
+import errno
 import hashlib
 import os
 import signal
@@ -252,6 +253,20 @@ def test_a_source_that_breaks_off_leaves_nothing(workspace: Workspace) -> None:
 def test_a_full_disk_is_for_later(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.open
     monkeypatch.setattr(os, "open", lambda _path, _flags, _mode: real("/dev/full", os.O_WRONLY))
+
+    with pytest.raises(Unavailable, match="full") as refusal:
+        workspace.stage([b"x"])
+
+    assert refusal.value.__context__ is None
+
+
+def test_a_disk_without_room_for_another_file_is_for_later(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_path: object, _flags: int, _mode: int) -> int:
+        raise OSError(errno.ENOSPC, "no inode is left")
+
+    monkeypatch.setattr(os, "open", refuse)
 
     with pytest.raises(Unavailable, match="full") as refusal:
         workspace.stage([b"x"])

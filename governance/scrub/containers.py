@@ -63,6 +63,8 @@ def clean(instance: Instance) -> Cleaned | None:
     if not found or found[0].start == found[0].stop:
         return None
     element = found[0]
+    if element.items is not None:
+        raise Refused("the pixel data is a sequence")
     dropped: Dropped = set()
     added: list[Added] = []
     if bool(instance.fragments) == (instance.transfer_syntax in _NATIVE):

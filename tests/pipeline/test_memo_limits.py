@@ -6,6 +6,7 @@ import pytest
 from pydicom.encaps import encapsulate
 
 from governance import pipeline, read
+from governance.datatypes import Outcome
 from governance.read.units import Units
 from tests.pipeline.test_memo import dicom_file, outcome, plain_worker, worker
 
@@ -62,6 +63,16 @@ def test_pixels_of_any_vr_become_the_same(context: pipeline.Context, vr: bytes) 
     data = dicom_file(CASE | {"Rows": 4, "Columns": 4})
 
     assert become_the_same(*(context, *(with_pixels(data, each, b"Quillfeather^Ada" * 2) for each in (b"OW", vr))))
+
+
+def test_pixels_that_are_a_sequence_are_refused(context: pipeline.Context) -> None:
+    name = b"\x10\0\x10\0PN\x10\0Quillfeather^Ada"
+    sequence = b"\xfe\xff\0\xe0" + struct.pack("<I", len(name)) + name
+    data = with_pixels(dicom_file(CASE | {"Rows": 4, "Columns": 4}), b"SQ", sequence)
+
+    done, reason, *_ = outcome(worker(context), data)
+
+    assert (done, reason) == (Outcome.QUARANTINED, "the pixel data is a sequence")
 
 
 def test_what_would_not_read_back_is_not_written(context: pipeline.Context) -> None:
