@@ -73,10 +73,14 @@ SHARED = (
             ),
         ),
     ),
-    Node(0x0040A730, "SQ", items=(MEASURED, BIRTH, DATED)),
-    Node(0x0040A504, "SQ", items=(code("Q77Z", "99LOCAL"), code("Q77Z", "DCM"))),
+    Node(0x00204000, "LT", b"Sch\xe4del nativ axial "),
 )
 """What all files have, byte for byte, and what means something else in each."""
+
+
+OBSERVED = ((MEASURED, BIRTH, DATED), (DATED, MEASURED, BIRTH), (BIRTH,), (DATED,), (MEASURED[1:], DATED))
+CODED = (code("113691", "DCM"), code("113691", "99LOCAL"), code("Q77Z", "DCM"))
+"""Items that differ from file to file, in what they say about their own elements."""
 
 
 def block(creator: str) -> tuple[Node, ...]:
@@ -110,9 +114,13 @@ def alike() -> tuple[bytes, ...]:
     for number, person in enumerate(WHO):
         for place, sop_class in enumerate((CT, MR, ENHANCED_CT, RT_PLAN, BASIC_TEXT)):
             syntax = (EXPLICIT, IMPLICIT)[(number + place) % 2]
-            nodes = {
-                node.tag: node for node in (*SHARED, *BLOCKS[(number + place) % len(BLOCKS)], *frame(person, sop_class))
-            }
+            turn = number + place
+            own = (
+                *BLOCKS[turn % len(BLOCKS)],
+                Node(0x0040A730, "SQ", items=OBSERVED[turn % len(OBSERVED)]),
+                Node(0x0040A504, "SQ", items=(CODED[turn % len(CODED)],)),
+            )
+            nodes = {node.tag: node for node in (*SHARED, *own, *frame(person, sop_class))}
             made.append(part_10([nodes[tag] for tag in sorted(nodes)], syntax))
     return tuple(made)
 
