@@ -4,6 +4,7 @@
 them is harmless: legal in its VR, and no word of it says who somebody is.
 """
 
+import re
 import string
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -95,14 +96,15 @@ def _with(between: str) -> Callable[[str], str]:
 
 
 def text(value: str, script: Script) -> bytes:
-    """`value` as somebody wrote it who used this script."""
-    codecs = convert_encodings(script.written.split("\\"))
+    """`value` as somebody wrote it who used this script; a delimiter ends what an escape began (PS3.5, 6.1.2.5.3)."""
+    codecs = list(convert_encodings(script.written.split("\\")))
     try:
-        return bytes(encode_string(value, list(codecs)))
+        return b"".join(bytes(encode_string(part, codecs)) for part in _DELIMITERS.split(value))
     except UnicodeEncodeError:
         return value.encode("utf-8")
 
 
+_DELIMITERS = re.compile(r"([\\^=\r\n])")
 _letters = st.text(st.sampled_from(string.ascii_lowercase), min_size=6, max_size=6)
 
 
@@ -183,7 +185,8 @@ _HARMLESS = {
     "PN": b"",
     "UR": b"",
 }
-_WORDS = (b"CT CHEST W CONTRAST", b"AX T1 FLAIR", b"Lung", b"B70f", b"5 mm", b"")
+_WORDS = (b"CT CHEST W CONTRAST", b"AX FLAIR", b"Lung", b"STANDARD", b"")
+"""Without digits: in another element the same value could be a number of the study's."""
 
 
 def harmless(vr: str) -> st.SearchStrategy[bytes]:
