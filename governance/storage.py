@@ -26,7 +26,7 @@ from typing import Any, Self
 import yaml
 
 from governance import keys
-from governance.buffers import Data, chunks
+from governance.buffers import CHUNK, Data, chunks
 from governance.database import open_database
 from governance.errors import GovernanceError, Leak, Misconfigured, Refused, Unavailable
 
@@ -80,13 +80,14 @@ def stage_checked(staging: Path, *parts: Data) -> Staged:
         for part in parts:
             for piece in chunks(part):
                 _write(descriptor, piece)
+        found = bytearray(min(CHUNK, max(map(len, parts))))  # the same memory for every piece
         for part in parts:
             for piece in chunks(part):
-                found = os.pread(descriptor, len(piece), place)
-                if not (len(found) == len(piece) and found.startswith(piece)):
+                count = os.preadv(descriptor, [memoryview(found)[: len(piece)]], place)
+                if not (count == len(piece) and found.startswith(piece)):
                     raise Leak("the staged file does not read back as written")
-                digest.update(found)
-                place += len(found)
+                digest.update(memoryview(found)[:count])
+                place += count
         return digest.hexdigest(), place
 
     return _staged(staging, write)

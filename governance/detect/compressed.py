@@ -13,7 +13,8 @@ from governance.buffers import Data, chunks
 
 OVERLAP = 512
 """Bytes that neighbouring windows share; no identifier that is looked for is longer."""
-_WINDOW = 1 << 18
+_WINDOW = 1 << 16
+"""Bytes at a time: so few that memory for the arrays is not asked for, and given back, each time."""
 _AROUND = 2
 _TEXT, _NUMBER = 6, 5
 _GAP = 0xFF
@@ -50,8 +51,9 @@ def _single(values: Any) -> Iterator[Any]:
     printable = _is_printable(values)
     two = printable[:-1] & printable[1:]
     four = two[:-2] & two[2:]
-    yield _members(np.flatnonzero(four[:-2] & two[4:]), _TEXT)
-    starts = np.flatnonzero(four[:-1] & printable[4:])
+    starts = np.flatnonzero(four[:-1] & printable[4:])  # of five in a row
+    longer = starts[starts + _NUMBER < len(values)]
+    yield _members(longer[printable[longer + _NUMBER]], _TEXT)
     starts = starts[_is_digit(values[starts])]
     yield _members(starts[_is_digit(values[starts[:, None] + np.arange(_NUMBER)]).all(axis=1)], _NUMBER)
 
@@ -59,7 +61,10 @@ def _single(values: Any) -> Iterator[Any]:
 def _wide(values: Any) -> Iterator[Any]:
     """Places of stretches in UTF-16, where every other byte of ASCII is NUL, the first or the second."""
     zero = values == 0
-    starts = np.flatnonzero(zero[:-2] & zero[2:])
+    several = zero[:-4] & zero[2:-2] & zero[4:]
+    if not several.any():
+        return
+    starts = np.flatnonzero(several)
     for first in (-1, 1):  # of the characters' other bytes, seen from the first NUL
         here = starts[(starts + min(first, 0) >= 0) & (starts + 2 * _TEXT < len(values))]
         steps = 2 * np.arange(_TEXT)

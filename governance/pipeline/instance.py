@@ -33,7 +33,8 @@ from governance.errors import GovernanceError, Leak, Refused, Unreadable
 from governance.keys import ProjectKeys
 from governance.pipeline.acting import accepted_unseen, act, count_rules, is_directory
 from governance.pipeline.context import where
-from governance.pipeline.memo import Memo, Recalled
+from governance.pipeline.memo import Memo
+from governance.pipeline.scenes import Recalled
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.scrub import containers, encode, icc, regions
 from governance.storage import Staged, stage, stage_checked
@@ -164,7 +165,7 @@ class Worker(Confidential):
 
     def _copied(self, source: Source, source_digest: str, recalled: Recalled) -> Processed:
         """A header that the memo made and inspected, and the pixels behind it."""
-        staged = stage_checked(self._staging, recalled.header, recalled.pixels)
+        staged = stage_checked(self._staging, recalled.header, *recalled.pixels)
         plan = recalled.plan
         receipt = self._receipt(
             recalled.subject,

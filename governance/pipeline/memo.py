@@ -11,30 +11,38 @@ plain way does the whole file.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 
 import governance
 from governance import dicom, policy, provenance, read, write
-from governance.buffers import Data
 from governance.datatypes import (
     Confidential,
     Decision,
-    Edits,
     Element,
     Facts,
     Identifiers,
     Instance,
     Method,
-    Plan,
-    Step,
 )
 from governance.detect import devices, identifiers
 from governance.errors import Refused, Unreadable
 from governance.pipeline.acting import accepted_unseen, act, is_directory
-from governance.pipeline.scenes import AROUND_PIXELS, CHARACTER_SET, MARKED, Family, Note, Part, Scene, noted, tags
+from governance.pipeline.scenes import (
+    AROUND_PIXELS,
+    CHARACTER_SET,
+    MARKED,
+    Bare,
+    Family,
+    Note,
+    Part,
+    Recalled,
+    Scene,
+    noted,
+    tags,
+)
 from governance.provenance import Recorded
-from governance.pseudonymise import Pseudonymiser, Subject
+from governance.pseudonymise import Pseudonymiser
 from governance.read.elements import Walker
 from governance.read.units import Unit, Units
 from governance.scrub import containers
@@ -60,25 +68,6 @@ _OF_SCENE = AROUND_PIXELS | tags(
 _SINGLE_BYTES = {dicom.encodings("ISO_IR 100"), dicom.encodings("ISO_IR 6"), dicom.encodings("")}
 
 
-@dataclass(slots=True, repr=False)
-class Recalled(Confidential):
-    """A header made from memory, inspected, and what goes behind it unchanged."""
-
-    plan: Plan
-    subject: Subject
-    header: bytes
-    """Everything that is written before PixelData."""
-    pixels: Data
-    """PixelData with its own header: of the source, if nothing had to be cleaned away."""
-    rules: Mapping[str, int]
-    """How many decisions each rule made."""
-    emptied: int
-    steps: list[Step]
-    """What was done to the pixels."""
-    source_syntax: str
-    facts: Facts
-
-
 class Memo(Confidential):
     """The memory of one worker: one project, one policy."""
 
@@ -91,6 +80,7 @@ class Memo(Confidential):
     def _forget(self) -> None:
         self._units = {explicit: Units(explicit=explicit) for explicit in (True, False)}
         self.families: dict[tuple[bool, str, Unit | None, Unit | None], Family] = {}
+        self.bare = Bare()
         self.scenes = 0
 
     def recall(self, data: bytes | memoryview) -> Recalled | None:
@@ -174,20 +164,21 @@ class _File(Confidential):
             return None
         uids = frozenset().union(*[note.uids for note in notes if note.uids])
         found = replace(scene.found, uids=uids | meta.uids)
-        recalled = self._assembled(scene, found, notes)
+        recalled = self._assembled(scene, found, notes, alone)
         if recalled is None:
             return None
         if cleaned is not None:
-            edits: Edits = {element: bytes(cleaned.value)}
-            recalled.pixels = write.encoded(self._reader, edits, [element], encapsulated=bool(fragments))
+            recalled.pixels = write.pixel_data(
+                element.vr, bytes(cleaned.value), explicit=self._table.explicit, encapsulated=bool(fragments)
+            )
             recalled.steps += cleaned.steps
         if scene.plan.likely_burned_in:
             recalled.steps.append(accepted_unseen())
         whole = replace(found, numbers=found.numbers | alone)
-        if fragments and identifiers.search_compressed(recalled.pixels, whole, codecs=self._family.codecs):
+        value = recalled.pixels[0] if cleaned is None else cleaned.value
+        if fragments and identifiers.search_compressed(value, whole, codecs=self._family.codecs):
             return None
-        header = identifiers.bare(recalled.header) if alone else b""
-        return None if any(identifiers.stands_in(number, header) for number in alone) else recalled
+        return recalled
 
     def _instance(self, elements: Iterable[Element], fragments: read.Fragments = ()) -> Instance:
         """Some elements of this file as an instance."""
@@ -231,8 +222,12 @@ class _File(Confidential):
         """Of numbers that single elements hold, those that nothing else in the header holds in any form."""
         if not numbers or self._reader.codecs not in _SINGLE_BYTES:
             return frozenset()
-        header = identifiers.bare(bytes(self._data[self._head.start : self._pixels]))
+        header = self._bare(unit.raw for unit in self._units)
         return frozenset(number for number in numbers if identifiers.stands_alone(number, header))
+
+    def _bare(self, pieces: Iterable[bytes]) -> bytes:
+        """`identifiers.bare` of `pieces` in a row: it looks at each byte by itself."""
+        return b"".join(map(self._memo.bare.__getitem__, pieces))
 
     def _scene(self, key: tuple[object, ...], alone: frozenset[str]) -> Scene | None:
         """The scene of this file, made the plain way the first time; None if its files go that way whole.
@@ -264,7 +259,7 @@ class _File(Confidential):
 
     # -------------------------------------------------------------- what becomes of it
 
-    def _assembled(self, scene: Scene, found: Identifiers, notes: list[Note]) -> Recalled | None:
+    def _assembled(self, scene: Scene, found: Identifiers, notes: list[Note], alone: frozenset[str]) -> Recalled | None:
         units, known = self._units, scene.parts
         special = tuple([unit for unit, note in zip(units, notes, strict=True) if note.special])
         together = tuple([unit for unit, note in zip(units, notes, strict=True) if note.together])
@@ -278,6 +273,10 @@ class _File(Confidential):
         head = self._written_head(parts)
         if not self._is_clean(scene, found, head, written, shifted):
             return None
+        pieces = self._data_set(parts, marks)
+        bare = identifiers.bare(head) + self._bare(pieces) if alone else b""
+        if any(identifiers.stands_in(number, bare) for number in alone):
+            return None
         # Only what was searched is remembered.
         known |= new
         scene.marks[special] = marks
@@ -289,8 +288,8 @@ class _File(Confidential):
         return Recalled(
             plan=scene.plan,
             subject=self._memo.pseudonymiser.of_instance(scene.subject, self._sop_instance()),
-            header=head + self._data_set(parts, marks),
-            pixels=memoryview(self._data)[self._pixels :],
+            header=b"".join((head, *pieces)),
+            pixels=[memoryview(self._data)[self._pixels :]],
             rules=dict(sorted(counts.items())),
             emptied=sum(part.emptied for part in parts),
             steps=[],
@@ -425,10 +424,10 @@ class _File(Confidential):
         unit = next(unit for unit in self._units[:OPENING] if unit.tag == _SOP_INSTANCE)
         return self._reader.decode(self._parsed([unit])[0])[0]
 
-    def _data_set(self, parts: Sequence[Part], marks: Mapping[int, bytes]) -> bytes:
+    def _data_set(self, parts: Sequence[Part], marks: Mapping[int, bytes]) -> list[bytes]:
         """The header's elements in the order of their tags."""
         pieces = [part.written for part in parts]
         tags = [unit.tag for unit in self._units]
         for tag in reversed(MARKED):  # from the last, so that places stay what they are
             pieces.insert(bisect_left(tags, tag), marks[tag])
-        return b"".join(pieces)
+        return pieces

@@ -4,11 +4,12 @@ A Family is one encoding, character set and SOP class; in it a unit has one Note
 one patient, study, series and kind of image in a family; in it a unit became one Part.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from governance import dicom
-from governance.datatypes import Confidential, Element, Facts, Identifiers, Instance, Plan, within
+from governance.buffers import Data
+from governance.datatypes import Confidential, Element, Facts, Identifiers, Instance, Plan, Step, within
 from governance.detect import identifiers
 from governance.policy import Decider
 from governance.provenance import TAKEN_TOGETHER, Recorded
@@ -123,3 +124,30 @@ class Family(Confidential):
     notes: dict[Unit, Note | None] = field(default_factory=dict)
     """None: files that hold this unit go the plain way."""
     scenes: dict[tuple[object, ...], Scene | None] = field(default_factory=dict)
+
+
+@dataclass(slots=True, repr=False)
+class Recalled(Confidential):
+    """A header made from memory, inspected, and what goes behind it unchanged."""
+
+    plan: Plan
+    subject: Subject
+    header: bytes
+    """Everything that is written before PixelData."""
+    pixels: Sequence[Data]
+    """PixelData with its own header, in parts: of the source, if nothing had to be cleaned away."""
+    rules: Mapping[str, int]
+    """How many decisions each rule made."""
+    emptied: int
+    steps: list[Step]
+    """What was done to the pixels."""
+    source_syntax: str
+    facts: Facts
+
+
+class Bare(Confidential, dict[bytes, bytes]):
+    """`identifiers.bare` of bytes that come again and again."""
+
+    def __missing__(self, piece: bytes) -> bytes:
+        found = self[piece] = identifiers.bare(piece)
+        return found

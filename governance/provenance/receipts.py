@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any, NoReturn
 
@@ -49,32 +50,37 @@ def to_json(receipt: Receipt) -> bytes:
             for s in receipt.steps
         ],
     }
-    if all(map(_is_plain, value["facts"].values())) and not any(
-        isinstance(parameter, float) for step in receipt.steps for parameter in step.parameters.values()
-    ):
-        # Twenty times as fast, and the same bytes for all but rare numbers.
-        plain = {name: _without_fraction(fact) for name, fact in value["facts"].items()}
-        return _PLAIN.encode(value | {"facts": plain}).encode()
+    parameters = (parameter for step in receipt.steps for parameter in step.parameters.values())
+    if not any(isinstance(parameter, float) for parameter in parameters):
+        with suppress(_Rare):  # twenty times as fast, and the same bytes
+            return _PLAIN.encode(
+                value | {"facts": {name: _plain(fact) for name, fact in receipt.facts.items()}}
+            ).encode()
     return rfc8785.dumps(value)
 
 
 _PLAIN = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 
 
-def _is_plain(fact: object) -> bool:
-    """Whether JSON has one spelling for it: no float that ECMAScript and Python write differently, no huge integer."""
+class _Rare(Exception):
+    """A number that ECMAScript and Python may write differently."""
+
+
+def _plain(fact: object) -> object:
+    """`fact` where JSON has one spelling for it; a float that is a whole number as an int (RFC 8785, 3.2.2.3).
+
+    Raises:
+        _Rare: it has several.
+    """
     if isinstance(fact, list):
-        return all(map(_is_plain, fact))
+        return [_plain(each) for each in fact]
     if isinstance(fact, float):
-        return 1e-4 <= abs(fact) < 1e15 or fact == 0
-    return not isinstance(fact, int) or abs(fact) < 1 << 53
-
-
-def _without_fraction(fact: object) -> object:
-    """RFC 8785, 3.2.2.3: a float that is a whole number is written like one."""
-    if isinstance(fact, list):
-        return list(map(_without_fraction, fact))
-    return int(fact) if isinstance(fact, float) and fact.is_integer() else fact
+        if not (1e-4 <= abs(fact) < 1e15 or fact == 0):
+            raise _Rare
+        return int(fact) if fact.is_integer() else fact
+    if isinstance(fact, int) and abs(fact) >= 1 << 53:
+        raise _Rare
+    return fact
 
 
 def from_json(body: bytes) -> Receipt:

@@ -33,10 +33,10 @@ def check_character(digits: str) -> str:
 def _drawn(key: bytes, value: str, characters: int) -> str:
     for attempt in range(256):
         digest = hmac.digest(key, bytes([attempt]) + value.encode("utf-8", "surrogatepass"), "sha256")
-        digits = base32(int.from_bytes(digest) >> 256 - 5 * characters, characters)
-        check = check_character(digits)
+        number = int.from_bytes(digest) >> 256 - 5 * characters
+        check = CHECK_ALPHABET[number % 37]  # `check_character` of what follows
         if check in ALPHABET:
-            return digits + check
+            return base32(number, characters) + check
     raise AssertionError("256 draws without a usable check character")
 
 

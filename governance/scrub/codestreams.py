@@ -215,8 +215,9 @@ def _codestream(data: bytes, dropped: Dropped) -> bytes:
     if not mine:
         return data
     dropped |= mine
-    parts += [part for head_of_part, body_of_part in tile_parts for part in (head_of_part, data[body_of_part])]
-    return b"".join([*parts, data[pos:end] if trails else data[pos:]])
+    view = memoryview(data)
+    bodies = [part for head_of_part, body_of_part in tile_parts for part in (head_of_part, view[body_of_part])]
+    return b"".join([*parts, *bodies, data[pos:end] if trails else data[pos:]])
 
 
 def _list_tiles(parts: list[bytes], tiles: Sequence[tuple[int, int]], dropped: Dropped) -> None:

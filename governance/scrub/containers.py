@@ -7,11 +7,12 @@ is the same before and after. Payload inside entropy-coded data is out of reach 
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from importlib.metadata import version
+from itertools import accumulate, chain
 from struct import pack, unpack_from
 from typing import Any
 
@@ -25,6 +26,7 @@ from governance.scrub import codestreams
 from governance.scrub.codestreams import Dropped
 
 Codec = Callable[[bytes, Dropped], bytes]
+Group = Sequence[tuple[int, int]]
 """One compressed frame -> the frame without extras; the same bytes if it has none."""
 
 MAX_SET_FRACTION = 0.01
@@ -231,31 +233,40 @@ def _encapsulated(instance: Instance, dropped: Dropped, added: list[Added]) -> b
         raise Refused("an overlay in unused bits of compressed pixels cannot be removed")
     buffer, table = memoryview(instance.buffer), instance.fragments[0]
     groups = _groups(instance, dropped)
-    fits = True
-    try:
-        for group in groups:  # most have nothing to lose, and are not held in memory together
-            codec(b"".join([buffer[start:stop] for start, stop in group]), dropped)
-    except _MISFITS:
-        fits = False
-    if not fits:
-        raise Refused("the compressed pixel data does not parse")
+    # Most have nothing to lose, so that all of them need not be held in memory together.
+    frames = list(_frames(buffer, groups[:1], codec, dropped))
+    for _ in _frames(buffer, groups[1:], codec, dropped):
+        pass
     _check_tables(instance, groups, dropped)
     if not dropped:
         return None
-    frames = [codec(b"".join([buffer[start:stop] for start, stop in group]), dropped) for group in groups]
-    frames = [frame + bytes(len(frame) % 2) for frame in frames]
-    offsets = [0]
-    for frame in frames:
-        offsets.append(offsets[-1] + 8 + len(frame))
+    frames += _frames(buffer, groups[1:], codec, dropped)
+    sizes = [len(frame) + len(frame) % 2 for frame in frames]
+    offsets = list(accumulate((8 + size for size in sizes), initial=0))
     extended = instance.first(_OFFSETS) is not None or instance.first(_LENGTHS) is not None
     if extended:
         added.append(Added(_OFFSETS, "OV", pack(f"<{len(frames)}Q", *offsets[:-1])))
-        added.append(Added(_LENGTHS, "OV", pack(f"<{len(frames)}Q", *map(len, frames))))
+        added.append(Added(_LENGTHS, "OV", pack(f"<{len(frames)}Q", *sizes)))
     # PS3.5, A.4: the basic table is empty beside an extended one, and where 32 bits do not suffice.
     basic = table[0] != table[1] and not extended and offsets[-2] <= 0xFFFFFFFF
-    parts = [_item(pack(f"<{len(frames)}I", *offsets[:-1]) if basic else b"")]
-    parts += map(_item, frames)
-    return b"".join([*parts, dicom.header(dicom.SEQUENCE_END, "", 0, explicit=True)])
+    items = [pack(f"<{len(frames)}I", *offsets[:-1]) if basic else b"", *frames]
+    end = dicom.header(dicom.SEQUENCE_END, "", 0, explicit=True)
+    return b"".join([*chain.from_iterable(map(_item, items)), end])
+
+
+def _frames(buffer: memoryview, groups: Iterable[Group], codec: Codec, dropped: Dropped) -> Iterator[bytes]:
+    """Each frame without what its decoder does not read.
+
+    Raises:
+        Refused: a codestream does not parse.
+    """
+    for group in groups:
+        frame = None
+        with suppress(*_MISFITS):
+            frame = codec(b"".join([buffer[start:stop] for start, stop in group]), dropped)
+        if frame is None:
+            raise Refused("the compressed pixel data does not parse")
+        yield frame
 
 
 def bare(instance: Instance, codestream: bytes) -> bytes:
@@ -270,11 +281,10 @@ def bare(instance: Instance, codestream: bytes) -> bytes:
     raise Refused("the compressed pixel data does not parse")
 
 
-def _item(value: bytes) -> bytes:
-    return dicom.header(dicom.ITEM, "", len(value), explicit=True) + value
-
-
-Group = Sequence[tuple[int, int]]
+def _item(value: bytes) -> tuple[bytes, bytes, bytes]:
+    """An item of even length, in parts."""
+    padding = bytes(len(value) % 2)
+    return dicom.header(dicom.ITEM, "", len(value) + len(padding), explicit=True), value, padding
 
 
 def _groups(instance: Instance, dropped: Dropped) -> list[Group]:
