@@ -32,6 +32,7 @@ from governance.pipeline.scenes import (
     AROUND_PIXELS,
     CHARACTER_SET,
     MARKED,
+    SILENT,
     Bare,
     Family,
     Note,
@@ -149,20 +150,21 @@ class _File(Confidential):
         meta = identifiers.collect_from(self._reader, self._head.meta)
         if meta.names or meta.numbers or meta.dates:  # no scene depends on them
             return None
-        numbers = frozenset().union(*[note.numbers for note in notes if note.numbers])
+        numbers = frozenset().union(*[note.numbers for note in notes.values() if note.numbers])
         alone = self._alone(numbers)
         around = element.vr, element.start < element.stop  # what a rule may ask of the pixels
-        scene = self._scene((around, numbers - alone, *[note.key for note in notes if note.key is not None]), alone)
+        keys = [note.key for note in notes.values() if note.key is not None]
+        scene = self._scene((around, numbers - alone, *keys), alone)
         if scene is None:
             return None
         is_native = not fragments and self._head.syntax in _NATIVE and element.start < element.stop
         cleaned = None
         if not is_native or not containers.is_clean(scene.frame, memoryview(self._data)[element.start : element.stop]):
-            beside = self._parsed(unit for unit, note in zip(self._units, notes, strict=True) if note.beside)
+            beside = self._parsed(unit for unit, note in notes.items() if note.beside)
             cleaned = containers.clean(self._instance([*beside, element], fragments))
         if cleaned is not None and cleaned.added:
             return None
-        uids = frozenset().union(*[note.uids for note in notes if note.uids])
+        uids = frozenset().union(*[note.uids for note in notes.values() if note.uids])
         found = replace(scene.found, uids=uids | meta.uids)
         recalled = self._assembled(scene, found, notes, alone)
         if recalled is None:
@@ -199,8 +201,8 @@ class _File(Confidential):
 
     # ------------------------------------------------------------------ what a unit says
 
-    def _notes(self) -> list[Note] | None:
-        """What each unit says by itself; None if one is for the plain way."""
+    def _notes(self) -> dict[Unit, Note] | None:
+        """What the units that say something say by themselves; None if one is for the plain way."""
         known = self._family.notes
         for unit in self._units:
             if unit not in known:
@@ -211,8 +213,14 @@ class _File(Confidential):
                     watched=unit.tag in self._memo.watched,
                     declares=unit is self._character_set,
                 )
-        notes = [known[unit] for unit in self._units]
-        return None if None in notes else notes  # type: ignore[return-value]
+        found: dict[Unit, Note] = {}
+        for unit in self._units:
+            note = known[unit]
+            if note is None:
+                return None
+            if note is not SILENT:
+                found[unit] = note
+        return found
 
     def _frame(self) -> Instance:
         """The attributes around the pixels, which every file of a scene shares."""
@@ -259,10 +267,12 @@ class _File(Confidential):
 
     # -------------------------------------------------------------- what becomes of it
 
-    def _assembled(self, scene: Scene, found: Identifiers, notes: list[Note], alone: frozenset[str]) -> Recalled | None:
+    def _assembled(
+        self, scene: Scene, found: Identifiers, notes: Mapping[Unit, Note], alone: frozenset[str]
+    ) -> Recalled | None:
         units, known = self._units, scene.parts
-        special = tuple([unit for unit, note in zip(units, notes, strict=True) if note.special])
-        together = tuple([unit for unit, note in zip(units, notes, strict=True) if note.together])
+        special = tuple([unit for unit, note in notes.items() if note.special])
+        together = tuple([unit for unit, note in notes.items() if note.together])
         new, shifted = self._new_parts(scene, [unit for unit in units if unit not in known], frozenset(special))
         marks = scene.marks.get(special)
         written = [part.written for part in new.values()]

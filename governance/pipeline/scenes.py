@@ -53,7 +53,8 @@ class Note(Confidential):
     """Whether it makes facts together with others."""
 
 
-_SILENT = Note()
+SILENT = Note()
+"""Of a unit that nothing depends on."""
 
 
 def noted(unit: Unit, elements: Sequence[Element], reader: Instance, *, watched: bool, declares: bool) -> Note | None:
@@ -65,7 +66,7 @@ def noted(unit: Unit, elements: Sequence[Element], reader: Instance, *, watched:
     only = elements[0] if len(elements) == 1 and elements[0].items is None and elements[0].creator is None else None
     single = only is not None and not watched and unit.tag not in _READ_BESIDE
     if single and only is not None and unit.tag >> 24 < 0x60 and not identifiers.kind_of(only.tag, only.vr):
-        return _SILENT
+        return SILENT
     if declares and only is None:
         return None
     top = {element.tag for element in elements}
