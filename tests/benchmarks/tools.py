@@ -21,6 +21,7 @@ FALLBACK = "research-headers"
 NO_WORKERS = "governance, no workers"
 ONE_WORKER = "governance, one worker"
 UNCHANGED = "governance again, nothing changed"
+FLOOR = "digests, write, read back"
 
 PROGRAMS = {"cp": "coreutils", "gdcmanon": "libgdcm-tools", "openssl": "openssl"}
 """Programs, and the Debian packages that have them."""
@@ -70,13 +71,17 @@ def require() -> None:
 
 
 def ours(scratch: Path, *, policy: str) -> tuple[Tool, ...]:
-    """`governance run` into a fresh workspace, in one process and with a worker. scratch: where one is made to copy."""
+    """`governance run` into a fresh workspace, in one process and with a worker, and what no header changes about it.
+
+    scratch: where a workspace is made to copy.
+    """
     program = (sys.executable, "-m", "governance.cli")
     fresh = scratch / "workspace"
     measure.spend([*program, "init", str(fresh)], name="governance init")
     copy = ("cp", "-r", f"{fresh}/.", "{out}")
     run = (*program, "run", "{source}", "-w", "{out}", "-p", "bench", "--policy", policy, "--processes")
     return (
+        Tool(FLOOR, (sys.executable, "-m", "tests.benchmarks.floor", "{source}", "{out}")),
         Tool(NO_WORKERS, (*run, "0"), before=copy, good=(0, _HELD_BACK), again=UNCHANGED),
         Tool(ONE_WORKER, (*run, "1"), before=copy, good=(0, _HELD_BACK)),
     )
