@@ -34,11 +34,11 @@ def chunks(data: Data, *, size: int = CHUNK) -> Iterator[memoryview]:
     for start in range(0, len(view), size):
         yield view[start : start + size]
         if len(view) >= MAPPED:
-            _let_go(view)
+            let_go(view)
 
 
-def _let_go(view: memoryview) -> None:
-    """Pages of a file come back when they are read again."""
+def let_go(view: memoryview) -> None:
+    """Let the pages of a mapped file leave memory; they come back when they are read again."""
     if isinstance(view.obj, mmap.mmap):
         with suppress(OSError, ValueError):
             view.obj.madvise(mmap.MADV_DONTNEED)

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
@@ -67,8 +68,10 @@ def stage(staging: Path, parts: Iterable[Data]) -> Staged:
     return _staged(staging, write)
 
 
-def stage_checked(staging: Path, *parts: Data) -> Staged:
-    """Write `parts` one behind the other, read the file back, and hash what is there.
+def stage_checked(staging: Path, parts: Callable[[], Iterable[Data]]) -> Staged:
+    """Write parts one behind the other, read the file back, and hash what is there.
+
+    parts: makes them, the same each time, so that none need be held in memory.
 
     Raises:
         Leak: the file does not read back as it was written.
@@ -77,17 +80,17 @@ def stage_checked(staging: Path, *parts: Data) -> Staged:
 
     def write(descriptor: int) -> tuple[str, int]:
         digest, place = sha256(), 0
-        for part in parts:
-            for piece in chunks(part):
-                _write(descriptor, piece)
-        found = bytearray(min(CHUNK, max(map(len, parts))))  # the same memory for every piece
-        for part in parts:
-            for piece in chunks(part):
-                count = os.preadv(descriptor, [memoryview(found)[: len(piece)]], place)
-                if not (count == len(piece) and found.startswith(piece)):
-                    raise Leak("the staged file does not read back as written")
-                digest.update(memoryview(found)[:count])
-                place += count
+        for piece in chain.from_iterable(map(chunks, parts())):
+            _write(descriptor, piece)
+        found = bytearray(CHUNK)  # the same memory for every piece
+        for piece in chain.from_iterable(map(chunks, parts())):
+            here = memoryview(found)[: len(piece)]
+            if os.preadv(descriptor, [here], place) != len(piece) or not found.startswith(piece):
+                raise Leak("the staged file does not read back as written")
+            digest.update(here)
+            place += len(piece)
+        if place != os.fstat(descriptor).st_size:
+            raise Leak("the staged file does not read back as written")
         return digest.hexdigest(), place
 
     return _staged(staging, write)

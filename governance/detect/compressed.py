@@ -4,7 +4,7 @@ Entropy-coded bytes hold any short word by chance. What counts are stretches of 
 characters in a row, in ASCII or UTF-16, and of five that a number has.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,37 +18,50 @@ _WINDOW = 1 << 16
 _AROUND = 2
 _TEXT, _NUMBER = 6, 5
 _GAP = 0xFF
+_DENSE = 0.75
+"""The share of characters and zeros from which all of a window could be text."""
 
 
-def readable(data: Data) -> bytes:
-    """Every stretch of `data` that could be text, with the bytes around it, in order."""
-    return bytes([_GAP]).join(map(_stretches, windows(data)))
+def readable(parts: Iterable[Data]) -> Iterator[bytes]:
+    """Every stretch of `parts` that could be text, with the bytes around it, in order; several at a time."""
+    found: list[bytes] = []
+    size = 0
+    for window in windows(parts):
+        found.append(_stretches(window))
+        size += len(found[-1])
+        if size > _WINDOW:
+            yield bytes([_GAP]).join(found)
+            found, size = [], 0
+    yield bytes([_GAP]).join(found)
 
 
-def windows(data: Data) -> Iterator[bytes]:
-    """`data` piece by piece, each behind the end of the one before it."""
-    tail = b""
-    for piece in chunks(data, size=_WINDOW):
-        window = tail + bytes(piece)
-        tail = window[-OVERLAP:]
-        yield window
+def windows(parts: Iterable[Data]) -> Iterator[bytes]:
+    """Each part piece by piece, each piece behind the end of the one before it."""
+    for part in parts:
+        tail = b""
+        for piece in chunks(part, size=_WINDOW):
+            window = tail + bytes(piece)
+            tail = window[-OVERLAP:]
+            yield window
 
 
 def _stretches(window: bytes) -> bytes:
     values = np.frombuffer(window, np.uint8)
     if len(values) < 2 * _TEXT:
         return window
+    printable, zero = _is_printable(values), values == 0
+    if np.count_nonzero(printable) + np.count_nonzero(zero) > len(values) * _DENSE:
+        return window
     marked = np.zeros(len(values) + 2 * _AROUND + 2 * _TEXT, bool)
-    for places in (*_single(values), *_wide(values)):
+    for places in (*_single(values, printable), *_wide(zero, printable)):
         marked[places + _AROUND] = True
     kept = np.flatnonzero(marked[_AROUND : _AROUND + len(values)])
     ends = np.flatnonzero(np.diff(kept) > 1) + 1
     return bytes(np.insert(values[kept], ends, _GAP).tobytes())
 
 
-def _single(values: Any) -> Iterator[Any]:
+def _single(values: Any, printable: Any) -> Iterator[Any]:
     """Places of stretches in one byte a character."""
-    printable = _is_printable(values)
     two = printable[:-1] & printable[1:]
     four = two[:-2] & two[2:]
     starts = np.flatnonzero(four[:-1] & printable[4:])  # of five in a row
@@ -58,20 +71,12 @@ def _single(values: Any) -> Iterator[Any]:
     yield _members(starts[_is_digit(values[starts[:, None] + np.arange(_NUMBER)]).all(axis=1)], _NUMBER)
 
 
-def _wide(values: Any) -> Iterator[Any]:
-    """Places of stretches in UTF-16, where every other byte of ASCII is NUL, the first or the second."""
-    zero = values == 0
-    several = zero[:-4] & zero[2:-2] & zero[4:]
-    if not several.any():
-        return
-    starts = np.flatnonzero(several)
-    for first in (-1, 1):  # of the characters' other bytes, seen from the first NUL
-        here = starts[(starts + min(first, 0) >= 0) & (starts + 2 * _TEXT < len(values))]
-        steps = 2 * np.arange(_TEXT)
-        fits = zero[here[:, None] + steps].all(axis=1) & _is_printable(values[here[:, None] + steps + first]).all(
-            axis=1
-        )
-        yield _members(here[fits] + min(first, 0), 2 * _TEXT)
+def _wide(zero: Any, printable: Any) -> Iterator[Any]:
+    """Places of stretches in UTF-16, where every other byte of ASCII is NUL, the second or the first."""
+    for character in (printable[:-1] & zero[1:], zero[:-1] & printable[1:]):
+        two = character[:-2] & character[2:]
+        if two.any():
+            yield _members(np.flatnonzero(two[:-8] & two[4:-4] & two[8:]), 2 * _TEXT)
 
 
 def _is_printable(values: Any) -> Any:

@@ -17,7 +17,7 @@ Dates of devices (calibration, manufacture) and UIDs of devices and of classes a
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -183,16 +183,21 @@ def search(
 
 
 def search_compressed(
-    pixels: Data, identifiers: Identifiers, *, codecs: tuple[str, ...] = ("iso8859",)
+    pixels: Callable[[], Iterable[Data]], identifiers: Identifiers, *, codecs: tuple[str, ...] = ("iso8859",)
 ) -> tuple[str, ...]:
-    """The kinds of identifiers found in compressed pixels, of those long enough not to be there by chance."""
+    """The kinds of identifiers found in compressed pixels, of those long enough not to be there by chance.
+
+    pixels: makes them in parts; what begins in one and ends in another is not found.
+    """
     wanted = _wanted(identifiers.names, identifiers.numbers, identifiers.dates, codecs, frozenset())
-    text = compressed.readable(pixels)
-    runs = [run for run in text.translate(_DIGITS_ONLY).split() if len(run) >= SHORTEST_NUMBER]
-    found = _numeric_kinds(runs, b"", uids=uids_looked_for(identifiers), wanted=wanted)
-    found |= wanted.spelled.kinds_in_pixels(text)
+    uids = uids_looked_for(identifiers)
+    found: set[str] = set()
+    for text in compressed.readable(pixels()):
+        runs = [run for run in text.translate(_DIGITS_ONLY).split() if len(run) >= SHORTEST_NUMBER]
+        found |= _numeric_kinds(runs, b"", uids=uids, wanted=wanted)
+        found |= wanted.spelled.kinds_in_pixels(text)
     if wanted.spelled.beyond_ascii:
-        for window in compressed.windows(pixels):
+        for window in compressed.windows(pixels()):
             found |= wanted.spelled.kinds_in_pixels(window, only=wanted.spelled.beyond_ascii)
     return tuple(sorted(found))
 

@@ -165,7 +165,7 @@ class Worker(Confidential):
 
     def _copied(self, source: Source, source_digest: str, recalled: Recalled) -> Processed:
         """A header that the memo made and inspected, and the pixels behind it."""
-        staged = stage_checked(self._staging, recalled.header, *recalled.pixels)
+        staged = stage_checked(self._staging, recalled.parts)
         plan = recalled.plan
         receipt = self._receipt(
             recalled.subject,
@@ -237,7 +237,7 @@ def scrub_pixels(instance: Instance, plan: Plan) -> Pixels:
     # Also where nothing is masked: what hides around the pixels goes in either case.
     cleaned = containers.clean(instance)
     if cleaned is not None:
-        pixels.edits[element] = bytes(cleaned.value)
+        pixels.edits[element] = cleaned.value
         pixels.added += cleaned.added
         pixels.steps += cleaned.steps
     likely = plan.likely_burned_in
@@ -332,7 +332,8 @@ def still_there(
     skip = [] if element is None else [(element.start, element.stop)]
     kinds = identifiers.search(data, found, codecs=codecs, skip=skip, allowed=allowed)
     if element is not None and written.fragments:
-        kinds += identifiers.search_compressed(memoryview(data)[element.start : element.stop], found, codecs=codecs)
+        view = memoryview(data)[element.start : element.stop]
+        kinds += identifiers.search_compressed(lambda: [view], found, codecs=codecs)
     return tuple(sorted(set(kinds)))
 
 

@@ -170,15 +170,15 @@ class _File(Confidential):
         if recalled is None:
             return None
         if cleaned is not None:
-            recalled.pixels = write.pixel_data(
-                element.vr, bytes(cleaned.value), explicit=self._table.explicit, encapsulated=bool(fragments)
-            )
+            vr, length = ("OB", dicom.UNDEFINED) if fragments else (element.vr, cleaned.size)
+            header = dicom.header(dicom.PIXEL_DATA, vr, length, explicit=self._table.explicit)
+            make = cleaned.parts
+            recalled.pixels = lambda: chain([header], make())
             recalled.steps += cleaned.steps
         if scene.plan.likely_burned_in:
             recalled.steps.append(accepted_unseen())
         whole = replace(found, numbers=found.numbers | alone)
-        value = recalled.pixels[0] if cleaned is None else cleaned.value
-        if fragments and identifiers.search_compressed(value, whole, codecs=self._family.codecs):
+        if fragments and identifiers.search_compressed(recalled.pixels, whole, codecs=self._family.codecs):
             return None
         return recalled
 
@@ -299,7 +299,7 @@ class _File(Confidential):
             plan=scene.plan,
             subject=self._memo.pseudonymiser.of_instance(scene.subject, self._sop_instance()),
             header=b"".join((head, *pieces)),
-            pixels=[memoryview(self._data)[self._pixels :]],
+            pixels=lambda: [memoryview(self._data)[self._pixels :]],
             rules=dict(sorted(counts.items())),
             emptied=sum(part.emptied for part in parts),
             steps=[],

@@ -4,7 +4,7 @@ A Family is one encoding, character set and SOP class; in it a unit has one Note
 one patient, study, series and kind of image in a family; in it a unit became one Part.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from governance import dicom
@@ -135,8 +135,8 @@ class Recalled(Confidential):
     subject: Subject
     header: bytes
     """Everything that is written before PixelData."""
-    pixels: Sequence[Data]
-    """PixelData with its own header, in parts: of the source, if nothing had to be cleaned away."""
+    pixels: Callable[[], Iterable[Data]]
+    """Makes PixelData with its own header: that of the source, if nothing had to be cleaned away."""
     rules: Mapping[str, int]
     """How many decisions each rule made."""
     emptied: int
@@ -144,6 +144,11 @@ class Recalled(Confidential):
     """What was done to the pixels."""
     source_syntax: str
     facts: Facts
+
+    def parts(self) -> Iterator[Data]:
+        """The whole file."""
+        yield self.header
+        yield from self.pixels()
 
 
 class Bare(Confidential, dict[bytes, bytes]):

@@ -12,25 +12,29 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from importlib.metadata import version
-from itertools import accumulate, chain
+from itertools import chain
 from struct import pack, unpack_from
 from typing import Any
 
 import numpy
 
 from governance import dicom
-from governance.buffers import chunks
+from governance.buffers import Data, chunks, let_go
 from governance.datatypes import Added, Element, Instance, Step
 from governance.errors import Refused
 from governance.scrub import codestreams
 from governance.scrub.codestreams import Dropped
 
 Codec = Callable[[bytes, Dropped], bytes]
-Group = Sequence[tuple[int, int]]
 """One compressed frame -> the frame without extras; the same bytes if it has none."""
+Group = Sequence[tuple[int, int]]
+Made = tuple[int, Callable[[], Iterable[Data]]]
+"""How many bytes, and what makes them part by part."""
 
 MAX_SET_FRACTION = 0.01
 """Above this share of pixels with unused bits set, the header is likelier wrong than the pixels hide something."""
+HELD = 16 << 20
+"""Bytes of cleaned frames that are held in memory; those behind are cleaned again when they are written."""
 MAX_INFLATED = 1 << 30
 """Bytes that one deflated frame may grow to."""
 
@@ -47,9 +51,16 @@ _MISFITS = (codestreams.MisfitError, IndexError, struct.error, OverflowError, zl
 class Cleaned:
     """A new value of the pixel data, what must be written with it, and what was done."""
 
-    value: bytes | memoryview = field(repr=False)
+    size: int
+    parts: Callable[[], Iterable[Data]] = field(repr=False)
+    """Makes the value, as often as it is asked for, so that memory need not hold it."""
     added: list[Added] = field(repr=False)
     steps: list[Step]
+
+    @property
+    def value(self) -> bytes:
+        """All of it."""
+        return b"".join(self.parts())
 
 
 def clean(instance: Instance) -> Cleaned | None:
@@ -72,16 +83,16 @@ def clean(instance: Instance) -> Cleaned | None:
     if bool(instance.fragments) == (instance.transfer_syntax in _NATIVE):
         raise Refused("the pixel data is not encoded as its transfer syntax says")
     if instance.fragments:
-        new: bytes | memoryview | None = _encapsulated(instance, dropped, added)
+        size, parts = _encapsulated(instance, dropped, added)
     elif element.tag != dicom.PIXEL_DATA:
-        new = _floating(instance, element, dropped)
+        size, parts = _floating(instance, element, dropped)
     else:
         view = memoryview(instance.buffer)[element.start : element.stop]
-        new = _native(instance, view, _frame_count(instance), dropped)
-    if new is None or not dropped:
+        size, parts = _native(instance, view, _frame_count(instance), dropped)
+    if not dropped:
         return None
     labels = ",".join(sorted(dropped))
-    return Cleaned(new, added, [Step("clean containers", "governance", _version(), {"dropped": labels})])
+    return Cleaned(size, parts, added, [Step("clean containers", "governance", _version(), {"dropped": labels})])
 
 
 def is_clean(instance: Instance, pixels: memoryview) -> bool:
@@ -116,24 +127,24 @@ def _frame_count(instance: Instance) -> int:
 # ---------------------------------------------------------------------- native
 
 
-def _native(instance: Instance, view: memoryview, count: int, dropped: Dropped) -> bytes | memoryview:
+def _native(instance: Instance, view: memoryview, count: int, dropped: Dropped) -> Made:
     """`count` frames without padding, unused bits and what follows them; the length is even."""
     bits = _native_bits(instance, len(view), count)
     expected = (bits + 7) // 8
     if len(view) < expected:
         raise Refused("pixel data is shorter than its header says")
-    kept: bytes | memoryview = view[: expected + expected % 2]
-    if len(view) > len(kept):
+    size = expected + expected % 2
+    if len(view) > size:
         dropped.add("past pixel length")
     last = view[expected - 1] & ((1 << bits % 8) - 1 if bits % 8 else 0xFF)
-    if any(kept[expected:]) or last != view[expected - 1]:
+    if any(view[expected:size]) or last != view[expected - 1]:
         dropped.add("padding")
-        kept = bytes(view[: expected - 1]) + bytes([last]) + bytes(expected % 2)
-    cleared = _unused_bits(instance, kept, expected)
-    if cleared is not None:
-        dropped.add("bits above BitsStored")
-        kept = cleared + bytes(expected % 2)
-    return kept
+    pixels, behind = view[: expected - 1], bytes([last]) + bytes(expected % 2)
+    clear = _unused_bits(instance, view[:expected])
+    if clear is None:
+        return size, lambda: (pixels, behind)
+    dropped.add("bits above BitsStored")
+    return size, lambda: chain(map(clear, chunks(view[:expected])), [bytes(expected % 2)])
 
 
 def _native_bits(instance: Instance, length: int, count: int) -> int:
@@ -151,7 +162,7 @@ def _native_bits(instance: Instance, length: int, count: int) -> int:
     return bits
 
 
-def _floating(instance: Instance, element: Element, dropped: Dropped) -> memoryview:
+def _floating(instance: Instance, element: Element, dropped: Dropped) -> Made:
     """Floating-point pixels without what follows them: never compressed, one sample (PS3.3, C.7.6.24 and C.7.6.25)."""
     samples = instance.number(_ROWS) * instance.number(_COLUMNS) * _frame_count(instance)
     expected = samples * (4 if element.tag == dicom.FLOAT_PIXEL_DATA else 8)
@@ -164,11 +175,11 @@ def _floating(instance: Instance, element: Element, dropped: Dropped) -> memoryv
         raise Refused("floating-point pixels in fragments")
     if len(view) > expected:
         dropped.add("past pixel length")
-    return view[:expected]
+    return expected, lambda: [view[:expected]]
 
 
-def _unused_bits(instance: Instance, data: bytes | memoryview, expected: int) -> bytes | None:
-    """`data` with the bits around the samples cleared, in signed data sign-extended; None if they are clean."""
+def _unused_bits(instance: Instance, data: memoryview) -> Callable[[memoryview], bytes] | None:
+    """What clears the bits around the samples of a piece, in signed data sign-extends; None if all are clean."""
     allocated, window = instance.number(_ALLOCATED), _window(instance)
     every = (1 << allocated) - 1
     if window == every:
@@ -176,10 +187,9 @@ def _unused_bits(instance: Instance, data: bytes | memoryview, expected: int) ->
     if allocated not in (8, 16, 32, 64):
         raise Refused("unused bits between packed samples cannot be cleared yet")
     kind = numpy.dtype(f"<u{allocated // 8}")
-    whole = expected - expected % kind.itemsize
 
     def pieces() -> Iterator[Any]:
-        return (numpy.frombuffer(piece, kind) for piece in chunks(memoryview(data)[:whole]))
+        return (numpy.frombuffer(piece, kind) for piece in chunks(data))
 
     if not any(int(numpy.bitwise_or.reduce(pixels)) & ~window for pixels in pieces()):
         return None  # clean, in signed data zero-filled
@@ -192,7 +202,7 @@ def _unused_bits(instance: Instance, data: bytes | memoryview, expected: int) ->
             return ((pixels << shift).view(signed) >> shift).view(kind) & filled
     else:
         changed = sum(int(numpy.count_nonzero(pixels & ~used)) for pixels in pieces())
-        if changed > MAX_SET_FRACTION * (whole // kind.itemsize) and not _has_embedded_overlay(instance):
+        if changed > MAX_SET_FRACTION * (len(data) // kind.itemsize) and not _has_embedded_overlay(instance):
             raise Refused("bits above BitsStored are set in many pixels")
 
         def fixed(pixels: Any) -> Any:
@@ -200,7 +210,7 @@ def _unused_bits(instance: Instance, data: bytes | memoryview, expected: int) ->
 
     if all(numpy.array_equal(fixed(pixels), pixels) for pixels in pieces()):
         return None
-    return b"".join(fixed(pixels).tobytes() for pixels in pieces())
+    return lambda piece: bytes(fixed(numpy.frombuffer(piece, kind)).tobytes())
 
 
 def _window(instance: Instance) -> int:
@@ -227,31 +237,38 @@ def _has_embedded_overlay(instance: Instance) -> bool:
 # ---------------------------------------------------------------- encapsulated
 
 
-def _encapsulated(instance: Instance, dropped: Dropped, added: list[Added]) -> bytes | None:
+def _encapsulated(instance: Instance, dropped: Dropped, added: list[Added]) -> Made:
     codec = _codec(instance)
     if _has_embedded_overlay(instance):
         raise Refused("an overlay in unused bits of compressed pixels cannot be removed")
     buffer, table = memoryview(instance.buffer), instance.fragments[0]
     groups = _groups(instance, dropped)
-    # Most have nothing to lose, so that all of them need not be held in memory together.
-    frames = list(_frames(buffer, groups[:1], codec, dropped))
-    for _ in _frames(buffer, groups[1:], codec, dropped):
-        pass
+    frames: list[bytes] = []
+    sizes, offsets = [], [0]
+    for frame in _frames(buffer, groups, codec, dropped):
+        sizes.append(len(frame) + len(frame) % 2)
+        offsets.append(offsets[-1] + 8 + sizes[-1])
+        if offsets[-1] <= HELD:
+            frames.append(frame)
     _check_tables(instance, groups, dropped)
-    if not dropped:
-        return None
-    frames += _frames(buffer, groups[1:], codec, dropped)
-    sizes = [len(frame) + len(frame) % 2 for frame in frames]
-    offsets = list(accumulate((8 + size for size in sizes), initial=0))
     extended = instance.first(_OFFSETS) is not None or instance.first(_LENGTHS) is not None
     if extended:
-        added.append(Added(_OFFSETS, "OV", pack(f"<{len(frames)}Q", *offsets[:-1])))
-        added.append(Added(_LENGTHS, "OV", pack(f"<{len(frames)}Q", *sizes)))
+        added.append(Added(_OFFSETS, "OV", pack(f"<{len(sizes)}Q", *offsets[:-1])))
+        added.append(Added(_LENGTHS, "OV", pack(f"<{len(sizes)}Q", *sizes)))
     # PS3.5, A.4: the basic table is empty beside an extended one, and where 32 bits do not suffice.
     basic = table[0] != table[1] and not extended and offsets[-2] <= 0xFFFFFFFF
-    items = [pack(f"<{len(frames)}I", *offsets[:-1]) if basic else b"", *frames]
+    first = pack(f"<{len(sizes)}I", *offsets[:-1]) if basic else b""
     end = dicom.header(dicom.SEQUENCE_END, "", 0, explicit=True)
-    return b"".join([*chain.from_iterable(map(_item, items)), end])
+
+    def parts() -> Iterator[Data]:
+        again = _frames(buffer, groups[len(frames) :], codec, set())
+        for item in chain([first], frames, again):
+            yield dicom.header(dicom.ITEM, "", len(item) + len(item) % 2, explicit=True)
+            yield item
+            yield bytes(len(item) % 2)
+        yield end
+
+    return 8 + len(first) + offsets[-1] + len(end), parts
 
 
 def _frames(buffer: memoryview, groups: Iterable[Group], codec: Codec, dropped: Dropped) -> Iterator[bytes]:
@@ -266,6 +283,7 @@ def _frames(buffer: memoryview, groups: Iterable[Group], codec: Codec, dropped: 
             frame = codec(b"".join([buffer[start:stop] for start, stop in group]), dropped)
         if frame is None:
             raise Refused("the compressed pixel data does not parse")
+        let_go(buffer)
         yield frame
 
 
@@ -279,12 +297,6 @@ def bare(instance: Instance, codestream: bytes) -> bytes:
     with suppress(*_MISFITS):
         return codec(codestream, set())
     raise Refused("the compressed pixel data does not parse")
-
-
-def _item(value: bytes) -> tuple[bytes, bytes, bytes]:
-    """An item of even length, in parts."""
-    padding = bytes(len(value) % 2)
-    return dicom.header(dicom.ITEM, "", len(value) + len(padding), explicit=True), value, padding
 
 
 def _groups(instance: Instance, dropped: Dropped) -> list[Group]:
@@ -377,7 +389,7 @@ def _byte_values(instance: Instance) -> list[bytes]:
 
 
 def _uncompressed(instance: Instance, frame: bytes, dropped: Dropped) -> bytes:
-    return bytes(_native(instance, memoryview(frame), 1, dropped))
+    return b"".join(_native(instance, memoryview(frame), 1, dropped)[1]())
 
 
 def _deflated(instance: Instance, frame: bytes, dropped: Dropped) -> bytes:
@@ -387,10 +399,10 @@ def _deflated(instance: Instance, frame: bytes, dropped: Dropped) -> bytes:
     if not inflater.eof:
         raise codestreams.MisfitError
     unused: Dropped = set()
-    kept = _native(instance, memoryview(native), 1, unused)
+    _, kept = _native(instance, memoryview(native), 1, unused)
     if unused:
         dropped |= unused
         packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-        return packer.compress(kept) + packer.flush()
+        return b"".join([*map(packer.compress, kept()), packer.flush()])
     end = len(frame) - len(inflater.unused_data)
     return frame[:end] if codestreams.tail(frame, end, dropped) else frame

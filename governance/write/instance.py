@@ -69,20 +69,6 @@ def data_set(instance: Instance, edits: Edits, added: Sequence[Added], appended_
     return b"".join(writer.data_set({element.tag: element for element in added}, appended_items))
 
 
-def pixel_data(vr: str, value: bytes, *, explicit: bool, encapsulated: bool) -> Sequence[bytes]:
-    """PixelData in parts, so that what is large need not be copied.
-
-    Raises:
-        Refused: it is to be encapsulated (PS3.5, A.4) and is no stream of items.
-    """
-    if not encapsulated or not value:
-        return [_primitive(dicom.PIXEL_DATA, vr, value, explicit=explicit)]
-    if not value.startswith(_ITEM):
-        raise Refused("PixelData is to be compressed, but is no stream of items")
-    end = b"" if value.endswith(_SEQUENCE_END) else _SEQUENCE_END
-    return [dicom.header(dicom.PIXEL_DATA, "OB", dicom.UNDEFINED, explicit=explicit), value, end]
-
-
 def save(parts: Iterable[Part], path: Path) -> tuple[str, int]:
     """Write parts to a new file; returns the SHA-256 (hex) and the size of what was written."""
     digest, size = sha256(), 0
@@ -262,9 +248,13 @@ class _Writer(Confidential):
         return b"".join(parts)
 
     def _pixels_or_primitive(self, tag: int, vr: str, value: bytes) -> bytes:
-        if tag != dicom.PIXEL_DATA:
+        if tag != dicom.PIXEL_DATA or not self._encapsulated or not value:
             return _primitive(tag, vr, value, explicit=self._explicit)
-        return b"".join(pixel_data(vr, value, explicit=self._explicit, encapsulated=self._encapsulated))
+        if not value.startswith(_ITEM):
+            raise Refused("PixelData is to be compressed, but is no stream of items")
+        if not value.endswith(_SEQUENCE_END):
+            value += _SEQUENCE_END
+        return dicom.header(tag, "OB", dicom.UNDEFINED, explicit=self._explicit) + value
 
 
 def _sorted(elements: Sequence[Element]) -> Sequence[Element]:

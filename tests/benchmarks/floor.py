@@ -20,7 +20,11 @@ def main(source: Path, out: Path) -> None:
     for path in sorted(source.iterdir()):
         data = path.read_bytes()
         blake3(data, key=key).hexdigest()
-        os.replace(stage_checked(staging, data).path, out / path.name)
+        os.replace(_written(staging, data), out / path.name)
+
+
+def _written(staging: Path, data: bytes) -> Path:
+    return stage_checked(staging, lambda: [data]).path
 
 
 if __name__ == "__main__":

@@ -20,6 +20,10 @@ UID = "1.2.276.0.7230010.3.1.2.8323329.1001"
 LATIN = ("iso8859",)
 
 
+def in_pixels(data: bytes, known: Identifiers) -> tuple[str, ...]:
+    return search_compressed(lambda: [data], known, codecs=LATIN)
+
+
 def instance_of(dataset: Dataset, *, explicit: bool = True) -> Instance:
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian
@@ -276,7 +280,7 @@ def test_looks_for_long_names_in_compressed_pixels(name: str, expected: tuple[st
     """Four letters turn up in megabytes of compressed pixels by chance; seven do not."""
     pixels = b"\xff\xfe\x81" + name.encode(codec) + b"\x91\xe3"
 
-    assert search_compressed(pixels, Identifiers(names=frozenset({name})), codecs=LATIN) == expected
+    assert in_pixels(pixels, Identifiers(names=frozenset({name}))) == expected
 
 
 @given(before=st.binary(max_size=40), after=st.binary(max_size=40), place=st.integers(0, 2))
@@ -284,20 +288,28 @@ def test_finds_identifiers_wherever_compressed_pixels_hold_them(before: bytes, a
     kind, written = [("name", b"OKONKWO"), ("uid", UID.encode()), ("id", b"A/B-7654321")][place]
     known = Identifiers(names=frozenset({"Okonkwo"}), numbers=frozenset({"A/B-7654321"}), uids=frozenset({UID}))
 
-    assert kind in search_compressed(before + b"\xff" + written + b"\xff" + after, known, codecs=LATIN)
+    assert kind in in_pixels(before + b"\xff" + written + b"\xff" + after, known)
 
 
 def test_finds_a_name_that_lies_on_the_border_of_two_windows() -> None:
     known = Identifiers(names=frozenset({"Okonkwo"}))
 
     for place in range((1 << 18) - 8, (1 << 18) + 1):
-        assert search_compressed(b"\x80" * place + b"Okonkwo\x80", known, codecs=LATIN) == ("name",)
+        assert in_pixels(b"\x80" * place + b"Okonkwo\x80", known) == ("name",)
+
+
+@pytest.mark.parametrize("name", ["Okonkwo", "Müßigbrød"])
+def test_finds_a_name_behind_much_that_could_be_text(name: str) -> None:
+    def parts() -> list[bytes]:
+        return [b"\xff\xfe", b"Zq9~" * 50_000, b"\x80" * 100_000, b"\x81" + name.encode() + b"\x82", b"\xff\xd9"]
+
+    assert search_compressed(parts, Identifiers(names=frozenset({name})), codecs=LATIN) == ("name",)
 
 
 def test_finds_a_name_beyond_ascii_in_compressed_pixels() -> None:
     known = Identifiers(names=frozenset({"Müßigbrød"}))
 
-    assert search_compressed(b"\x80\x81" + "Müßigbrød".encode() + b"\x82", known, codecs=LATIN) == ("name",)
+    assert in_pixels(b"\x80\x81" + "Müßigbrød".encode() + b"\x82", known) == ("name",)
 
 
 def test_real_files_hold_the_identifiers_that_were_collected_from_them() -> None:

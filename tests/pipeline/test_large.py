@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from pydicom.encaps import encapsulate, generate_frames
 
 from governance import pipeline
 
@@ -15,7 +18,7 @@ FRAME = 512 * 512 * 2
 PADDING = b"\xfc\xff\xfc\xffOB\0\0\x02\0\0\0\0\0"
 
 
-def multi_frame(path: Path, frames: int, *, behind: bytes = b"") -> Path:
+def multi_frame(path: Path, frames: int, *, unused: bytes = b"", behind: bytes = b"") -> Path:
     """A nuclear medicine image of so many frames, all zero, which take no room on the disk."""
     made = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
     made.pop("DataSetTrailingPadding")
@@ -27,10 +30,31 @@ def multi_frame(path: Path, frames: int, *, behind: bytes = b"") -> Path:
     size = path.stat().st_size
     with path.open("r+b") as file:
         file.seek(size - 4)
-        file.write((frames * FRAME).to_bytes(4, "little"))
+        file.write((frames * FRAME).to_bytes(4, "little") + unused)
         file.truncate(size + frames * FRAME)
         file.seek(0, os.SEEK_END)
         file.write(behind)
+    return path
+
+
+def jpeg_frames(path: Path, frames: int, *, comment: bytes = b"") -> Path:
+    """As many JPEG frames with a comment each; what would be decoded is all zero, and takes no room on the disk."""
+    made = pydicom.dcmread(get_testdata_file("SC_rgb_jpeg_dcmtk.dcm"))
+    frame = generate_frames(made.PixelData, number_of_frames=1).__next__()
+    scan = frame.index(b"\xff\xda")
+    made.pop("ConversionType", None)
+    made.ImageType = ["ORIGINAL", "PRIMARY"]
+    opening = frame[:2] + comment + frame[2 : scan + 2 + int.from_bytes(frame[scan + 2 : scan + 4])]
+    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.20"
+    made.Modality, made.NumberOfFrames, made.PixelData = "NM", frames, encapsulate([b"xx"], has_bot=False)
+    made.save_as(path)
+    with path.open("r+b") as file:
+        file.seek(-18, os.SEEK_END)  # over the one fragment, and what ends the sequence
+        for _ in range(frames):
+            file.write(b"\xfe\xff\x00\xe0" + FRAME.to_bytes(4, "little") + opening)
+            file.seek(FRAME - len(opening) - 2, os.SEEK_CUR)
+            file.write(b"\xff\xd9")
+        file.write(b"\xfe\xff\xdd\xe0\0\0\0\0")
     return path
 
 
@@ -48,8 +72,19 @@ def peak(tmp_path: Path, source: Path) -> int:
     return usage.ru_maxrss // 1024
 
 
-@pytest.mark.parametrize("behind", [pytest.param(b"", id="copied"), pytest.param(PADDING, id="written anew")])
-def test_ten_times_the_pixels_take_no_more_memory(tmp_path: Path, behind: bytes) -> None:
-    small, large = (multi_frame(tmp_path / f"{frames}.dcm", frames, behind=behind) for frames in (60, 600))
+COMMENT = b"\xff\xfe\0\x12Quillfeather^Ada"
+
+MADE = {
+    "native": multi_frame,
+    "native, with more behind the data set": partial(multi_frame, behind=PADDING),
+    "native, with unused bits set": partial(multi_frame, unused=b"\x01\x10"),
+    "compressed": jpeg_frames,
+    "compressed, with a comment in each frame": partial(jpeg_frames, comment=COMMENT),
+}
+
+
+@pytest.mark.parametrize("make", MADE.values(), ids=MADE.keys())
+def test_five_times_the_pixels_take_no_more_memory(tmp_path: Path, make: Callable[[Path, int], Path]) -> None:
+    small, large = (make(tmp_path / f"{frames}.dcm", frames) for frames in (60, 300))
 
     assert peak(tmp_path, large) < peak(tmp_path, small) + 20
