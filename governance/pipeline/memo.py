@@ -23,7 +23,6 @@ from governance.datatypes import (
     Facts,
     Identifiers,
     Instance,
-    Method,
 )
 from governance.detect import devices, identifiers
 from governance.errors import Refused, Unreadable
@@ -40,12 +39,13 @@ from governance.pipeline.scenes import (
     Recalled,
     Scene,
     noted,
+    rules_of_pixels,
     tags,
 )
 from governance.provenance import Recorded
 from governance.pseudonymise import Pseudonymiser
 from governance.read.elements import Walker
-from governance.read.units import Unit, Units
+from governance.read.units import PADDING, Unit, Units
 from governance.scrub import containers
 
 MOST_SCENES = 256
@@ -146,15 +146,18 @@ class _File(Confidential):
         pixels = self._table.pixels(self._data, self._pixels)
         if notes is None or pixels is None:
             return None
-        element, fragments = pixels
+        element, fragments, padding = pixels
+        if padding is not None and PADDING in self._memo.watched:
+            return None
         meta = identifiers.collect_from(self._reader, self._head.meta)
         if meta.names or meta.numbers or meta.dates:  # no scene depends on them
             return None
         numbers = frozenset().union(*[note.numbers for note in notes.values() if note.numbers])
         alone = self._alone(numbers)
-        around = element.vr, element.start < element.stop  # what a rule may ask of the pixels
+        # What a rule may ask of the pixels, and of what is behind them.
+        around = [each and (each.vr, each.start < each.stop) for each in (element, padding)]
         keys = [note.key for note in notes.values() if note.key is not None]
-        scene = self._scene((around, numbers - alone, *keys), alone)
+        scene = self._scene((*around, numbers - alone, *keys), alone)
         if scene is None:
             return None
         is_native = not fragments and self._head.syntax in _NATIVE and element.start < element.stop
@@ -169,7 +172,9 @@ class _File(Confidential):
         recalled = self._assembled(scene, found, notes, alone)
         if recalled is None:
             return None
-        if cleaned is not None:
+        if cleaned is None:
+            recalled.pixels = lambda: [memoryview(self._data)[element.header : element.end]]
+        else:
             vr, length = ("OB", dicom.UNDEFINED) if fragments else (element.vr, cleaned.size)
             header = dicom.header(dicom.PIXEL_DATA, vr, length, explicit=self._table.explicit)
             make = cleaned.parts
@@ -246,18 +251,16 @@ class _File(Confidential):
         if key not in scenes:
             instance = read.parse(self._data)
             plan = policy.plan(instance, self._memo.rules, device=devices.known(instance))
-            top = [decision for decision in plan.decisions if decision.where.tag == dicom.PIXEL_DATA]
-            seen = plan.likely_burned_in and (plan.detect_pixels or not plan.accepted_unseen)
-            plain = plan.filtered or seen or not all(each.method is Method.KEEP for each in top)
+            rules = rules_of_pixels(plan)
             found = identifiers.collect(instance)
             scenes[key] = (
                 None
-                if plain
+                if rules is None
                 else Scene(
                     replace(plan, decisions=()),
                     replace(found, numbers=found.numbers - alone),
                     self._memo.pseudonymiser.subject(instance),
-                    tuple(each.rule for each in top if not each.within),
+                    rules,
                     self._frame(),
                     self._memo.rules.on(instance),
                 )
@@ -299,7 +302,7 @@ class _File(Confidential):
             plan=scene.plan,
             subject=self._memo.pseudonymiser.of_instance(scene.subject, self._sop_instance()),
             header=b"".join((head, *pieces)),
-            pixels=lambda: [memoryview(self._data)[self._pixels :]],
+            pixels=tuple,
             rules=dict(sorted(counts.items())),
             emptied=sum(part.emptied for part in parts),
             steps=[],

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from governance import dicom
 from governance.buffers import Data
-from governance.datatypes import Confidential, Element, Facts, Identifiers, Instance, Plan, Step, within
+from governance.datatypes import Confidential, Element, Facts, Identifiers, Instance, Method, Plan, Step, within
 from governance.detect import identifiers
 from governance.policy import Decider
 from governance.provenance import TAKEN_TOGETHER, Recorded
 from governance.pseudonymise import Subject
-from governance.read.units import Unit
+from governance.read.units import PADDING, Unit
 
 CHARACTER_SET, _ICC_PROFILE = 0x00080005, 0x00282000
 
@@ -87,6 +87,20 @@ def noted(unit: Unit, elements: Sequence[Element], reader: Instance, *, watched:
     )
 
 
+def rules_of_pixels(plan: Plan) -> tuple[str, ...] | None:
+    """The rules that keep PixelData and remove the padding behind it; None: its files go the plain way.
+
+    Pixels that are looked at, or should be and are not, do too, and instances that a filter holds back.
+    """
+    kept = [decision for decision in plan.decisions if decision.where.tag == dicom.PIXEL_DATA]
+    gone = [decision for decision in plan.decisions if decision.where.tag == PADDING and not decision.within]
+    looked_at = plan.likely_burned_in and (plan.detect_pixels or not plan.accepted_unseen)
+    usual = all(each.method is Method.KEEP for each in kept) and all(each.method is Method.REMOVE for each in gone)
+    if plan.filtered or looked_at or not usual:
+        return None
+    return tuple(each.rule for each in (*kept, *gone) if not each.within)
+
+
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Part(Confidential):
     """What a unit became in one scene."""
@@ -105,7 +119,7 @@ class Scene(Confidential):
     found: Identifiers
     subject: Subject
     pixels: tuple[str, ...]
-    """The rules that keep PixelData."""
+    """The rules that keep PixelData, and remove the padding behind it."""
     frame: Instance
     """The attributes around it, apart from any file."""
     decider: Decider

@@ -7,7 +7,7 @@ next. That is only ever a guess, compared byte by byte before it counts: bytes t
 with a whole element begin with that element.
 
 Only what is well formed at a glance has units: tags that ascend, valid VRs, and PixelData as
-the last element. Every other file is for `dicom.parse`.
+the last element, or padding behind it. Every other file is for `dicom.parse`.
 """
 
 from struct import Struct
@@ -16,6 +16,8 @@ from governance.datatypes import Confidential, Element
 from governance.dicom import LONG_VRS, PIXEL_DATA, UNDEFINED, VRS
 from governance.read.elements import Fragments, Misfit, Walker
 
+PADDING = 0xFFFCFFFC
+"""DataSetTrailingPadding."""
 MOST_BYTES = 64 << 20
 """Bytes of units that are remembered before all are forgotten."""
 LONGEST = 1 << 16
@@ -26,6 +28,7 @@ _AROUND = 1 << 10
 _SHORT = frozenset(vr.encode() for vr in VRS - LONG_VRS)
 _LONG = frozenset(vr.encode() for vr in LONG_VRS)
 _PIXEL_TAG, _PIXEL_VRS = b"\xe0\x7f\x10\x00", frozenset({"OB", "OW"})
+_PADDING_VRS = frozenset({"OB", "UN"})
 _EXPLICIT, _IMPLICIT, _LENGTH = Struct("<HH2sH").unpack_from, Struct("<HHI").unpack_from, Struct("<I").unpack_from
 
 
@@ -93,19 +96,21 @@ class Units(Confidential):
         """
         return Walker(data).part(start, start + unit.size, explicit=self.explicit)
 
-    def pixels(self, data: bytes | memoryview, pos: int) -> tuple[Element, Fragments] | None:
-        """PixelData at `pos` and its fragments.
+    def pixels(self, data: bytes | memoryview, pos: int) -> tuple[Element, Fragments, Element | None] | None:
+        """PixelData at `pos`, its fragments, and the padding behind it (PS3.10, 7.2).
 
-        None: not well formed, of odd length or of another VR than its own, or something follows it.
+        None: not well formed, of odd length or of another VR than its own, or something else follows it.
         """
         walker = Walker(data)
         try:
             elements = walker.part(pos, len(data), explicit=self.explicit)
         except Misfit:
             return None
-        element = elements[0]
-        usual = len(elements) == 1 and element.vr in _PIXEL_VRS and not (element.end - element.header) & 1
-        return (element, walker.fragments) if usual else None
+        element, *behind = elements
+        usual = element.vr in _PIXEL_VRS and not (element.end - element.header) & 1
+        if not usual or len(behind) > 1 or any(each.tag != PADDING or each.vr not in _PADDING_VRS for each in behind):
+            return None
+        return element, walker.fragments, behind[0] if behind else None
 
     def _next(self, data: bytes, pos: int, last: int) -> Unit | None:
         """The unit at `pos`, as anyone would find it."""

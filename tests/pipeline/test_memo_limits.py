@@ -82,6 +82,27 @@ def test_what_would_not_read_back_is_not_written(context: pipeline.Context) -> N
     assert become_the_same(context, PLAIN, PLAIN.replace(written, sequence))
 
 
+NAME = b"Quillfeather^Ada"
+
+
+def padded(data: bytes, value: bytes, vr: bytes = b"OB") -> bytes:
+    return data + b"\xfc\xff\xfc\xff" + vr + b"\0\0" + struct.pack("<I", len(value)) + value
+
+
+@pytest.mark.parametrize("vr", [b"OB", b"UN", b"PN", b"SQ"])
+def test_what_pads_a_data_set_is_removed(context: pipeline.Context, vr: bytes) -> None:
+    files = [PLAIN, padded(PLAIN, bytes(120)), padded(PLAIN, NAME), padded(PLAIN, NAME, vr), PLAIN]
+
+    assert become_the_same(context, *files)
+    assert NAME not in outcome(worker(context), files[2])[3]
+
+
+def test_padding_does_not_keep_a_file_out_of_the_memo(context: pipeline.Context) -> None:
+    remembering = worker(context)
+
+    assert remembering._memo.recall(padded(PLAIN, bytes(8))) is not None
+
+
 def test_pixels_of_odd_length_are_padded(context: pipeline.Context) -> None:
     shape = {"Rows": 3, "Columns": 3, "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PixelRepresentation": 0}
     data = dicom_file(CASE | shape)

@@ -87,13 +87,34 @@ def test_what_is_not_well_formed_at_a_glance_has_no_units(changed) -> None:  # t
     assert Units(explicit=True).header(changed(data, header[2]), read.head(data).start) is None
 
 
-def test_what_follows_pixels_is_seen() -> None:
+PADDING = b"\xfc\xff\xfc\xffOB\0\0\x02\0\0\0\0\0"
+
+
+def test_padding_behind_pixels_is_seen() -> None:
+    data, table = plain(), Units(explicit=True)
+    header = table.header(data, read.head(data).start)
+    assert header is not None
+    found = [table.pixels(data + behind, header[2]) for behind in (b"", PADDING)]
+
+    assert [each and each[0].end for each in found] == [len(data), len(data)]
+    assert [each and each[2] and each[2].end for each in found] == [None, len(data) + len(PADDING)]
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        pytest.param(PADDING * 2, id="twice"),
+        pytest.param(PADDING.replace(b"OB", b"PN"), id="a name"),
+        pytest.param(PADDING.replace(b"\xfc\xff\xfc\xff", b"\xfa\xff\xfa\xff"), id="a signature"),
+        pytest.param(PADDING[:-1], id="cut off"),
+    ],
+)
+def test_anything_else_behind_pixels_is_for_the_plain_way(behind: bytes) -> None:
     data, table = plain(), Units(explicit=True)
     header = table.header(data, read.head(data).start)
     assert header is not None
 
-    assert table.pixels(data, header[2]) is not None
-    assert table.pixels(data + b"\xfc\xff\xfc\xffOB\0\0\x02\0\0\0\0\0", header[2]) is None
+    assert table.pixels(data + behind, header[2]) is None
     assert table.pixels(data[:-2], header[2]) is None
 
 
@@ -130,7 +151,7 @@ def test_files_of_the_package_have_the_elements_of_the_parser() -> None:
         found = [e for unit, at in zip(*header[:2], strict=True) for e in table.elements(data, at, unit)]
         whole = read.parse(data)
         assert [(e.tag, e.vr, e.start, e.end) for e in whole.elements] == [
-            (e.tag, e.vr, e.start, e.end) for e in [*found, pixels[0]]
+            (e.tag, e.vr, e.start, e.end) for e in [*found, pixels[0], *filter(None, pixels[2:])]
         ], path.name
         assert whole.fragments == pixels[1]
     assert looked > 40
