@@ -26,7 +26,7 @@ from governance import dicom
 from governance.buffers import Data
 from governance.datatypes import Element, Identifiers, Instance
 from governance.detect import compressed, tags, vocabulary
-from governance.detect.literals import SHORTEST_NAME, SHORTEST_NUMBER, Literals, digits_of, literals
+from governance.detect.literals import SHORTEST_NAME, SHORTEST_NUMBER, Literals, digits_of, literals, wide_words
 
 SHORTEST_UID, LONGEST_VERSION = 5, 16
 """A UID has more parts, or more characters, than the number of a version."""
@@ -288,11 +288,11 @@ _SHAPES = bytes(0 if byte == 0 else 0x20 if _WORD_BYTES[byte] == 0x20 else 0x61 
 def _words(data: bytes) -> bytes:
     """Every different word of `data` in lower case, once: a small stand-in to look through first.
 
-    Without its NUL bytes UTF-16 reads like ASCII, so those words are there too.
+    Words in UTF-16 are there too. A word is there or not whatever else `data` holds.
     """
     words = set(data.translate(_WORD_BYTES).split())
-    if b"a\0a\0a\0a" in data.translate(_SHAPES):
-        words.update(data.translate(_WORD_BYTES, b"\0").split())
+    if b"a\0a\0a" in data.translate(_SHAPES):
+        words.update(wide_words(data.lower()))
     return b" ".join(word for word in words if len(word) >= SHORTEST_NAME)
 
 

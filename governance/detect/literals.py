@@ -14,6 +14,8 @@ LEAST_DIGITS, LEAST_LETTERS = 3, 4
 """Of an identifier that is made of known words, and of two names together that are short."""
 MOST_PARTS = 3
 """Of a name of clinical words: more can be put in too many orders."""
+SHORTEST_LITERAL = 2
+"""Less than two characters that could be letters or digits are everywhere."""
 LONGEST_WORD = 6
 """Longer names are found inside words too; `text.py` masks by the same length."""
 
@@ -78,11 +80,17 @@ class Literals:
 
 
 _KEYS = re.compile(rb"[a-z0-9.\x80-\xff]+")
+_WIDE_KEYS = re.compile(rb"(?:[a-z0-9.\x80-\xff]\0){2,}[a-z0-9.\x80-\xff]")
+
+
+def wide_words(lowered: bytes) -> list[bytes]:
+    """Words in UTF-16, of three characters of ISO 8859-1 or more, one byte a character."""
+    return [word.replace(b"\0", b"") for word in _WIDE_KEYS.findall(lowered)]
 
 
 def _key(literal: bytes) -> bytes:
-    """The longest word in a spelling."""
-    return max(_KEYS.findall(literal.replace(b"\0", b"")), key=len, default=b"")
+    """The longest word in a spelling, as it is found in anything that holds the spelling."""
+    return max((*_KEYS.findall(literal), *wide_words(literal)), key=len, default=b"")
 
 
 def _length(text: str) -> int:
@@ -196,13 +204,15 @@ _ESCAPES = re.compile(rb"\x1b[\x20-\x2f]*[\x30-\x7e]")
 
 
 def _encode(forms: dict[bytes, _Form], kind: str, text: str, codecs: tuple[str, ...]) -> None:
+    if sum(character.isalnum() or not character.isascii() for character in text) < SHORTEST_LITERAL:
+        return
     ascii_only = text.isascii()
     bounded = kind != "name" or (has_case(text) and _length(text) <= LONGEST_WORD)
     form = _Form(kind, text, bounded, wide=False)
     for codec in ("utf-8",) if ascii_only else {"utf-8", *codecs}:
         try:
             encoded = text.encode(codec)
-        except (UnicodeEncodeError, LookupError):
+        except (UnicodeError, LookupError):
             continue
         bare = _ESCAPES.sub(b"", encoded)
         # Without its escape sequence a short name in a 7-bit code looks like any ASCII text.
@@ -211,12 +221,12 @@ def _encode(forms: dict[bytes, _Form], kind: str, text: str, codecs: tuple[str, 
         if bare != encoded:
             # An escape that nothing declares is a part of the name, and may be its beginning.
             head = encoded[: encoded.rindex(b"\x1b")]
-            forms.setdefault((head if _ESCAPES.sub(b"", head) else encoded).lower(), form)
+            spelled = sum(byte > 0x20 for byte in _ESCAPES.sub(b"", head))
+            forms.setdefault((head if spelled >= SHORTEST_LITERAL else encoded).lower(), form)
     # Little and big endian agree on the bytes between the first and the last one of Latin text.
     for codec in ("utf-16-le", "utf-16-be"):
         encoded = text.encode(codec, "surrogatepass").strip(b"\0")
         forms.setdefault(encoded.lower(), form._replace(wide=True))
-    forms.pop(b"", None)  # it is everywhere
 
 
 def _alternation(literals: list[bytes]) -> bytes:

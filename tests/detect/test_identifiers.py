@@ -357,3 +357,45 @@ def test_a_name_is_found_beside_one_that_begins_with_an_undeclared_escape(name: 
     found = Identifiers(names=frozenset({"\x1b$B2V", name}))
 
     assert search(b"\x10\0\x10\0PN\x10\0" + name.encode() + b"  ", found, codecs=LATIN) == ("name",)
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("number", ["ABC-123", "Q12-XY9", "ABC-DEF-9"])
+def test_a_number_in_utf_16_is_found_though_none_of_its_words_is_long(number: str, codec: str) -> None:
+    written = b"\x10\0\x20\0LO\x20\0" + number.encode(codec) + b" \0\x10\0"
+
+    assert search(written, Identifiers(numbers=frozenset({number})), codecs=LATIN) == ("id",)
+
+
+@given(
+    st.sampled_from(["ABC-123", "Arm Leg^Hip", "7654321", "Quillfeather", "Xu^Yi", "\x00\x1b2花"]),
+    st.sampled_from(["ascii", "utf-8", "utf-16-le", "utf-16-be"]),
+    st.lists(st.sampled_from(["custom", "Xu and Yi", "abc", "1", "hip leg", "Arm"]), max_size=4),
+    st.sampled_from(["utf-8", "utf-16-le", "utf-16-be"]),
+)
+def test_what_is_found_does_not_depend_on_what_else_is_there(
+    own: str, codec: str, others: list[str], theirs: str
+) -> None:
+    identifying = Identifiers(names=frozenset({own}), numbers=frozenset({own}))
+    written = b"\0\0" + own.encode(codec, "replace") + b"\0\0"
+    beside = b"\0\0".join(other.encode(theirs) for other in others)
+
+    together = search(written + b"\n\n" + beside, identifying, codecs=LATIN)
+
+    assert set(together) == {
+        kind for piece in (written, b"\0\0" + beside) for kind in search(piece, identifying, codecs=LATIN)
+    }
+
+
+@pytest.mark.parametrize("name", ["??", "--^**", "\0\x1b", "\x1b\x1b", "\x00\x1b2花", "\0\0花"])
+def test_what_says_nothing_is_not_looked_for(name: str) -> None:
+    said = b"\x10\0\x10\0PN\x08\0?? -- ** \0\0\x1b\x1b\0\x1b"
+
+    assert search(said, Identifiers(names=frozenset({name})), codecs=LATIN) == ()
+
+
+@pytest.mark.parametrize("codec", ["undefined", "idna", "punycode", "hex"])
+def test_a_character_set_that_is_no_alphabet_does_not_stop_the_search(codec: str) -> None:
+    found = Identifiers(names=frozenset({"Müllerhof."}))
+
+    assert search("\0Müllerhof.".encode(), found, codecs=(codec,)) == ("name",)
