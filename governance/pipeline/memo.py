@@ -405,8 +405,8 @@ class _File(Confidential):
         """
         if not scene.traces.isdisjoint(identifiers.uids_looked_for(found)):
             return False
-        # A moved date that is another day of this patient's may stand here, and nowhere else.
-        if not shifted.isdisjoint(found.dates):
+        # A moved date that is another day of this patient's, or a number, may stand here, and nowhere else.
+        if shifted and identifiers.search(b"\0".join(day.encode() for day in shifted), found):
             return False
         new = b"".join(written)
         if identifiers.search(head + new, found, codecs=self._reader.codecs, allowed=shifted):

@@ -5,16 +5,20 @@ import struct
 import pytest
 from pydicom.encaps import encapsulate
 
-from governance import pipeline, read
+from governance import dicom, pipeline, read
 from governance.datatypes import Outcome
+from governance.pseudonymise.dates import DateShift
 from governance.read.units import Units
+from tests.encoding import Node, even, part_10
 from tests.pipeline.test_memo import dicom_file, outcome, plain_worker, worker
+from tests.strategies import SCRIPTS, Person, frame
 
 CASE = dict.fromkeys(("request", "SpecificCharacterSet", "AccessionNumber"))
 CASE |= {"creator": "ACME 1.0", "implicit": False, "hidden": False, "StudyDescription": "CHEST"}
 CASE |= {"ContentDate": "20190417", "PatientID": "PX1", "SOPInstanceUID": "1.2.826.0.1.3680043.8.498.5.1"}
 CASE |= {"PatientName": "Quillfeather^Ada"}
 PLAIN = dicom_file(CASE)
+PERSON = Person(SCRIPTS[0], "Quillbrandt", "773333331", "883333342", "1.2.999.4477333333")
 
 
 def become_the_same(context: pipeline.Context, *files: bytes) -> bool:
@@ -144,3 +148,27 @@ def test_long_units_are_forgotten_too() -> None:
         units.header(b"\x29\0\x10\x10OB\0\0" + struct.pack("<I", len(value)) + value + pixels, 0)
 
     assert units.is_full
+
+
+def image(*nodes: Node, **own: bytes) -> bytes:
+    """A CT that holds nothing but what it must, `nodes`, and `own` in the place of what it must."""
+    whole = {node.tag: node for node in (*frame(PERSON), *nodes)}
+    for keyword, value in own.items():
+        tag = dicom.tag_of(keyword)
+        assert tag is not None
+        whole[tag] = whole[tag]._replace(value=even(value))
+    return part_10([whole[tag] for tag in sorted(whole)])
+
+
+def moved(context: pipeline.Context, day: str) -> str:
+    """`day` as it is written for the patient of `image`."""
+    key = context.keyring.project("demo").shift
+    return DateShift.derive(key, patient_id=PERSON.number).apply(day)
+
+
+def test_a_number_that_is_a_moved_date_may_stand_nowhere_else(context: pipeline.Context) -> None:
+    number = moved(context, "20190417").encode()
+    calibrated, series = Node(0x00181200, "DA", b"20190417"), Node(0x00200011, "IS", number)
+    own = {"AccessionNumber": number}
+
+    assert become_the_same(context, image(calibrated, series, **own), image(series, **own))
