@@ -38,6 +38,7 @@ from governance.pipeline.scenes import (
     Part,
     Recalled,
     Scene,
+    borders,
     noted,
     rules_of_pixels,
     tags,
@@ -284,14 +285,17 @@ class _File(Confidential):
             written += marks.values()
         parts = [new[unit] if unit in new else known[unit] for unit in units]
         head = self._written_head(parts)
-        if not self._is_clean(scene, found, head, written, shifted):
-            return None
         pieces = self._data_set(parts, marks)
+        between = borders(pieces) - scene.borders
+        searched = b"\0".join((head, *written, *between))  # apart: in another file they have other neighbours
+        if not self._is_clean(scene, found, searched, b"".join(written), shifted):
+            return None
         bare = identifiers.bare(head) + self._bare(pieces) if alone else b""
         if any(identifiers.stands_in(number, bare) for number in alone):
             return None
         # Only what was searched is remembered.
         known |= new
+        scene.borders |= between
         scene.marks[special] = marks
         facts = scene.facts.get((together, special))
         if facts is None:
@@ -395,9 +399,7 @@ class _File(Confidential):
             for tag in MARKED
         }
 
-    def _is_clean(
-        self, scene: Scene, found: Identifiers, head: bytes, written: Sequence[bytes], shifted: frozenset[str]
-    ) -> bool:
+    def _is_clean(self, scene: Scene, found: Identifiers, searched: bytes, new: bytes, shifted: frozenset[str]) -> bool:
         """Whether nothing in what is new identifies, and nothing in what is remembered is a UID of this file.
 
         Raises:
@@ -408,8 +410,7 @@ class _File(Confidential):
         # A moved date that is another day of this patient's, or a number, may stand here, and nowhere else.
         if shifted and identifiers.search(b"\0".join(day.encode() for day in shifted), found):
             return False
-        new = b"".join(written)
-        if identifiers.search(head + new, found, codecs=self._reader.codecs, allowed=shifted):
+        if identifiers.search(searched, found, codecs=self._reader.codecs, allowed=shifted):
             return False
         # As it reads back: a pseudonym is no sequence, even if what it replaces says that it is one.
         Walker(new).part(0, len(new), explicit=self._table.explicit)

@@ -17,6 +17,9 @@ from governance.pseudonymise import Subject
 from governance.read.units import PADDING, Unit
 
 CHARACTER_SET, _ICC_PROFILE = 0x00080005, 0x00282000
+_PIXELS = b"\xe0\x7f\x10\0"
+_LONGEST = 256
+"""Bytes of the longest identifier of an LO or PN, in UTF-16, and something before it."""
 
 
 def tags(keywords: str) -> frozenset[int]:
@@ -101,6 +104,21 @@ def rules_of_pixels(plan: Plan) -> tuple[str, ...] | None:
     return tuple(each.rule for each in (*kept, *gone) if not each.within)
 
 
+def borders(pieces: Sequence[bytes]) -> set[bytes]:
+    """The end of each of `pieces`, elements in the order of their tags, and the next one's tag if that can be read.
+
+    Groups below 0030 begin with no letter or digit.
+    """
+    found, after = set(), _PIXELS
+    for piece in reversed(pieces):
+        if piece:
+            if after[:1] < b"0" and after[1:2] == b"\0":
+                break
+            found.add(piece[-_LONGEST:] + after[:8])
+            after = piece
+    return found
+
+
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Part(Confidential):
     """What a unit became in one scene."""
@@ -126,6 +144,8 @@ class Scene(Confidential):
     parts: dict[Unit, Part] = field(default_factory=dict)
     traces: set[bytes] = field(default_factory=set)
     """What in all parts and marks reads like a UID."""
+    borders: set[bytes] = field(default_factory=set)
+    """Of all parts and marks, those that were searched."""
     marks: dict[tuple[Unit, ...], dict[int, bytes]] = field(default_factory=dict)
     facts: dict[tuple[tuple[Unit, ...], tuple[Unit, ...]], Facts] = field(default_factory=dict)
 

@@ -166,6 +166,20 @@ def moved(context: pipeline.Context, day: str) -> str:
     return DateShift.derive(key, patient_id=PERSON.number).apply(day)
 
 
+def test_a_number_that_the_next_tag_completes_is_the_same_in_every_order(context: pipeline.Context) -> None:
+    slope, request = Node(0x00281053, "DS", b"1234"), Node(0x00321060, "LO", b"CHEST ")
+    own = {"PatientID": b"12342"}
+
+    assert become_the_same(context, image(slope, **own), image(slope, request, **own))
+
+
+def test_a_name_that_the_tag_of_the_pixels_completes_is_the_same_in_every_order(context: pipeline.Context) -> None:
+    kind, request = Node(0x00281056, "CS", b"JO"), Node(0x00321060, "LO", b"CHEST ")
+    latin, own = Node(0x00080005, "CS", b"ISO_IR 100"), {"PatientName": b"Jo\xe0^Quillfordax"}
+
+    assert become_the_same(context, image(latin, kind, request, **own), image(latin, kind, **own))
+
+
 def test_a_number_that_is_a_moved_date_may_stand_nowhere_else(context: pipeline.Context) -> None:
     number = moved(context, "20190417").encode()
     calibrated, series = Node(0x00181200, "DA", b"20190417"), Node(0x00200011, "IS", number)
