@@ -340,6 +340,9 @@ class _File(Confidential):
             unit: b"" if unit in special else write.encoded(self._reader, acted.edits, self._parsed([unit]))
             for unit in units
         }
+        declared = self._character_set
+        if declared is not None and written.get(declared) not in (None, declared.raw):
+            raise Refused("the character set cannot stay")  # so that facts are read in another one
         facts = self._recorded(written)
         parts = {unit: Part(written[unit], tuple(rules[unit]), emptied[unit], facts.get(unit, ())) for unit in units}
         return parts, acted.shifted_dates

@@ -186,3 +186,12 @@ def test_a_number_that_is_a_moved_date_may_stand_nowhere_else(context: pipeline.
     own = {"AccessionNumber": number}
 
     assert become_the_same(context, image(calibrated, series, **own), image(series, **own))
+
+
+@pytest.mark.parametrize("declared", [b"utf8", b"koi8-r", b"greek "])
+def test_a_character_set_that_cannot_stay_is_no_longer_what_texts_are_in(
+    context: pipeline.Context, declared: bytes
+) -> None:
+    file = image(Node(0x00080005, "CS", declared), Node(0x00081090, "LO", "Грудь".encode("koi8-r")))
+
+    assert become_the_same(context, file, file)
