@@ -14,7 +14,7 @@ from struct import Struct
 
 from governance.datatypes import Confidential, Element
 from governance.dicom import LONG_VRS, PIXEL_DATA, UNDEFINED, VRS
-from governance.read.elements import Fragments, Misfit, Walker
+from governance.read.elements import MAX_ELEMENTS, Fragments, Misfit, Walker
 
 PADDING = 0xFFFCFFFC
 """DataSetTrailingPadding."""
@@ -22,6 +22,8 @@ MOST_BYTES = 64 << 20
 """Bytes of units that are remembered before all are forgotten."""
 LONGEST = 1 << 16
 """Longer units seldom come twice."""
+_LARGEST = 8 * MAX_ELEMENTS
+"""A header of fewer bytes has no more elements than are read, since each has 8 at least."""
 _AROUND = 1 << 10
 """Bytes that a unit takes beside its own: what is said of it, decided on it and written for it."""
 
@@ -64,7 +66,7 @@ class Units(Confidential):
     def header(self, data: bytes, start: int) -> tuple[list[Unit], list[int], int] | None:
         """The units from `start` up to PixelData, where each begins, and where PixelData does.
 
-        None: no PixelData, or not well formed at a glance.
+        None: no PixelData, not well formed at a glance, or so large that its elements have to be counted.
         """
         units: list[Unit] = []
         starts: list[int] = []
@@ -82,7 +84,7 @@ class Units(Confidential):
                     return None
                 unit.following = guess
             if guess is pixels:
-                return units, starts, pos
+                return (units, starts, pos) if pos - start < _LARGEST else None
             add(guess)
             place(pos)
             pos += guess.size

@@ -8,6 +8,7 @@ from pydicom.encaps import encapsulate
 from governance import dicom, pipeline, read
 from governance.datatypes import Outcome
 from governance.pseudonymise.dates import DateShift
+from governance.read.elements import MAX_ELEMENTS
 from governance.read.units import Units
 from tests.encoding import Node, even, part_10
 from tests.pipeline.test_memo import dicom_file, outcome, plain_worker, worker
@@ -195,3 +196,10 @@ def test_a_character_set_that_cannot_stay_is_no_longer_what_texts_are_in(
     file = image(Node(0x00080005, "CS", declared), Node(0x00081090, "LO", "Грудь".encode("koi8-r")))
 
     assert become_the_same(context, file, file)
+
+
+def test_a_header_that_may_hold_more_elements_than_are_read_is_not_recalled(context: pipeline.Context) -> None:
+    remembering = worker(context)
+    outcome(remembering, image())
+
+    assert remembering._memo.recall(image(Node(0x00420011, "OB", bytes(8 * MAX_ELEMENTS)))) is None
