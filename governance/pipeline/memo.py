@@ -295,6 +295,7 @@ class _File(Confidential):
             return None
         # Only what was searched is remembered.
         known |= new
+        self._table.hold(written)
         scene.borders |= between
         scene.marks[special] = marks
         facts = scene.facts.get((together, special))

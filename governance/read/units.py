@@ -10,6 +10,7 @@ Only what is well formed at a glance has units: tags that ascend, valid VRs, and
 the last element, or padding behind it. Every other file is for `dicom.parse`.
 """
 
+from collections.abc import Iterable
 from struct import Struct
 
 from governance.datatypes import Confidential, Element
@@ -18,14 +19,14 @@ from governance.read.elements import MAX_ELEMENTS, Fragments, Misfit, Walker
 
 PADDING = 0xFFFCFFFC
 """DataSetTrailingPadding."""
-MOST_BYTES = 64 << 20
-"""Bytes of units that are remembered before all are forgotten."""
+MOST_BYTES = 32 << 20
+"""Bytes of memory that units and what is made of them take before all are forgotten."""
 LONGEST = 1 << 16
 """Longer units seldom come twice."""
 _LARGEST = 8 * MAX_ELEMENTS
 """A header of fewer bytes has no more elements than are read, since each has 8 at least."""
-_AROUND = 1 << 10
-"""Bytes that a unit takes beside its own: what is said of it, decided on it and written for it."""
+_COPIES, _AROUND = 3, 1 << 10
+"""How often a unit's bytes are held, also as they are searched; and what is said of it and decided on it."""
 
 _SHORT = frozenset(vr.encode() for vr in VRS - LONG_VRS)
 _LONG = frozenset(vr.encode() for vr in LONG_VRS)
@@ -62,6 +63,10 @@ class Units(Confidential):
     def is_full(self) -> bool:
         """Whether it is time to forget them all; whoever holds on to units forgets with this object."""
         return self._bytes > MOST_BYTES
+
+    def hold(self, written: Iterable[bytes]) -> None:
+        """Count what is remembered of what units became, until it is forgotten with them."""
+        self._bytes += sum(map(len, written))
 
     def header(self, data: bytes, start: int) -> tuple[list[Unit], list[int], int] | None:
         """The units from `start` up to PixelData, where each begins, and where PixelData does.
@@ -132,7 +137,7 @@ class Units(Confidential):
         unit = self._known.get(raw)
         if unit is None:
             unit = Unit(raw, first, last)
-            self._bytes += unit.size + _AROUND  # also of long ones, which whoever decided on them holds
+            self._bytes += _COPIES * unit.size + _AROUND  # also of long ones, which whoever decided on them holds
             if unit.size <= LONGEST:
                 self._known[raw] = unit
         return unit

@@ -155,3 +155,12 @@ def test_files_of_the_package_have_the_elements_of_the_parser() -> None:
         ], path.name
         assert whole.fragments == pixels[1]
     assert looked > 40
+
+
+def test_what_units_became_counts_among_what_is_remembered() -> None:
+    table = Units(explicit=True)
+    assert not table.is_full
+
+    table.hold([bytes(20 << 20)] * 2)
+
+    assert table.is_full
