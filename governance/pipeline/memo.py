@@ -302,13 +302,12 @@ class _File(Confidential):
         if facts is None:
             facts = self._facts_together(parts, together, marks)
             scene.facts[together, special] = facts
-        counts = Counter(chain(scene.pixels, *[part.rules for part in parts]))
         return Recalled(
             plan=scene.plan,
             subject=self._memo.pseudonymiser.of_instance(scene.subject, self._sop_instance()),
             header=b"".join((head, *pieces)),
             pixels=tuple,
-            rules=dict(sorted(counts.items())),
+            rules=dict(sorted(Counter(chain(scene.pixels, *[part.rules for part in parts])).items())),
             emptied=sum(part.emptied for part in parts),
             steps=[],
             source_syntax=self._head.syntax,
