@@ -25,7 +25,7 @@ def context(tmp_path: Path) -> pipeline.Context:
     return pipeline.create(tmp_path / "workspace", passphrase=None)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def program() -> Callable[[str], str]:
     """Find a system program, or skip with a reason; in CI a missing one is a failure."""
 

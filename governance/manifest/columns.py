@@ -48,10 +48,10 @@ OURS = (
 DICOM = (
     # What the object is, and where it belongs
     Column("SOPClassUID", TEXT, "Kind of object."),
-    Column("SOPInstanceUID", TEXT, "New UID of the instance."),
-    Column("StudyInstanceUID", TEXT, "New UID of the study."),
-    Column("SeriesInstanceUID", TEXT, "New UID of the series."),
-    Column("FrameOfReferenceUID", TEXT, "New UID of the coordinate system; equal ones can be overlaid."),
+    Column("SOPInstanceUID", TEXT, "UID of the instance: a new one, unless the codes have 113110."),
+    Column("StudyInstanceUID", TEXT, "UID of the study: a new one, unless the codes have 113110."),
+    Column("SeriesInstanceUID", TEXT, "UID of the series: a new one, unless the codes have 113110."),
+    Column("FrameOfReferenceUID", TEXT, "UID of the coordinate system, new too; equal ones can be overlaid."),
     Column("TransferSyntaxUID", TEXT, "How the object's bytes are encoded."),
     Column("Modality", TEXT, "Kind of equipment: CT, MR, DX, ..."),
     Column("ImageType", TEXTS, "Original or derived, primary or secondary, and what the modality adds."),
@@ -62,7 +62,9 @@ DICOM = (
     Column("SeriesDescription", TEXT, "What the series was called, cleaned of identifying words."),
     Column("ProtocolName", TEXT, "What the acquisition protocol was called, cleaned of identifying words."),
     Column("PerformedProcedureStepDescription", TEXT, "What the step was called, cleaned of identifying words."),
-    Column("StudyDate", TEXT, "YYYYMMDD, moved by the patient's secret number of days: intervals hold, dates do not."),
+    Column(
+        "StudyDate", TEXT, "YYYYMMDD, moved by a secret number of days for each patient; true if the codes have 113106."
+    ),
     # The patient
     Column("PatientSex", TEXT, "F, M or O."),
     Column("PatientAge", TEXT, "Age at the study, three digits and D, W, M or Y; 090Y means 90 or older."),

@@ -7,20 +7,27 @@ import governance
 from governance import dicom
 from governance.buffers import Data
 from governance.datatypes import Confidential, Decision, Edits, Element, Identifiers, Instance, Method, Step
-from governance.detect import text
+from governance.detect import identifiers, text
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.scrub.attributes import Clean
 from governance.scrub.attributes import attributes as scrub_attributes
 from governance.scrub.text import replace as replace_text
 
+RETAINS_UIDS, RETAINS_DATES = "113110", "113106"
+"""CID 7050: UIDs, and dates in full."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Acted(Confidential):
-    """Edits, the dates that they may contain, and the elements whose values had to be emptied."""
+    """Edits, and what an inspection and a receipt have to know of them."""
 
     edits: Edits
     shifted_dates: frozenset[str]
+    """Written, though one may by chance be another day of this patient's."""
     emptied: frozenset[Element]
+    """Their values could not be treated as decided."""
+    retained: frozenset[str]
+    """UIDs and dates that stay because an option retains them; identifiers that an inspection must not mind."""
 
 
 def act(
@@ -41,7 +48,24 @@ def act(
     # What the plan keeps and is none of its VR.
     kept = {each.where for each in decisions if each.method is Method.KEEP and edits.get(each.where) == b""}
     edits |= replaced.edits
-    return Acted(edits, frozenset(replaced.shifted_dates), frozenset(kept | replaced.emptied))
+    retained = _retained(instance, decisions, edits, codes=codes)
+    return Acted(edits, frozenset(replaced.shifted_dates), frozenset(kept | replaced.emptied), retained)
+
+
+def _retained(
+    instance: Instance, decisions: Iterable[Decision], edits: Edits, *, codes: Sequence[str]
+) -> frozenset[str]:
+    """The UIDs and dates that decisions keep, as far as `codes` say so; not those that no option is named for."""
+    uids, dates = RETAINS_UIDS in codes, RETAINS_DATES in codes
+    if not (uids or dates):
+        return frozenset()
+    keeping = [each.where for each in decisions if each.method is Method.KEEP and edits.get(each.where) != b""]
+    retained: set[str] = set()
+    if uids:  # of classes too: one that nobody registered may be the UID of something else in the same file
+        retained.update(uid for element in keeping if element.vr == "UI" for uid in instance.decode(element))
+    if dates:
+        retained |= identifiers.collect_from(instance, keeping).dates
+    return frozenset(retained)
 
 
 def cleaners(found: Identifiers, *, dummy: Callable[[str], str]) -> dict[Method, Clean]:

@@ -113,7 +113,7 @@ class _Worker(Confidential):
             version=governance.__version__,
         )
         parts = write.instance(instance, edits, [*added, *pixels.added], appended_items=appended)
-        self._inspect(parts, acted.shifted_dates)
+        self._inspect(parts, acted.shifted_dates | acted.retained)
         marks = frozenset(each.tag for each in added)
         return Side((Outcome.PUBLISHED, ""), edits, {each.where: each for each in plan.decisions}, marks)
 

@@ -144,8 +144,9 @@ class Worker(Confidential):
         )
         staged = stage(self._staging, parts)
         # (4) inspect what was written, as it was written
+        allowed = acted.shifted_dates | acted.retained
         try:
-            written = inspect(staged, instance=instance, found=found, allowed=acted.shifted_dates, pixels=pixels)
+            written = inspect(staged, instance=instance, found=found, allowed=allowed, pixels=pixels)
         except BaseException:
             staged.path.unlink(missing_ok=True)
             raise
