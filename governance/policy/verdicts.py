@@ -88,6 +88,9 @@ INSTEAD = {
     dicom.tag_of("ResponsibleOrganization"): "Z",
     # May stand only beside an approval number (PS3.3, C.7.1.3), which the table removes.
     dicom.tag_of("ClinicalTrialProtocolEthicsCommitteeName"): "X",
+    # Type 1 in every presentation state (PS3.3, C.11.10).
+    dicom.tag_of("PresentationCreationDate"): "D",
+    dicom.tag_of("PresentationCreationTime"): "D",
 }
 """The action of the Basic Profile where that of the table would make an IOD invalid that was valid."""
 

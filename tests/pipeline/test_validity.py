@@ -1,118 +1,57 @@
-"""Objects that hold every attribute of Table E.1-1 are as valid after every shipped profile as before."""
+"""Objects that hold every attribute of Table E.1-1 are as valid after every profile and option as before."""
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
-import pydicom
 import pytest
-from pydicom import datadict
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
 
 from governance import policy
 from governance.datatypes import Outcome, Source
 from governance.keys import Keyring
 from governance.pipeline.instance import Worker
+from tests.pipeline.objects import OBJECTS, holding_everything, with_options
 from tests.pipeline.validator import errors
-from tests.policy.oracle import TYPES, attributes
+from tests.policy.oracle import OPTIONS
 
-ROOT = "1.2.840.10008.5.1.4.1.1."
-OBJECTS = {
-    "ct-image": ("2", "CT"),
-    "mr-image": ("4", "MR"),
-    "enhanced-ct-image": ("2.1", "CT"),
-    "enhanced-mr-image": ("4.1", "MR"),
-    "enhanced-pet-image": ("130", "PT"),
-    "positron-emission-tomography-image": ("128", "PT"),
-    "nuclear-medicine-image": ("20", "NM"),
-    "computed-radiography-image": ("1", "CR"),
-    "digital-x-ray-image": ("1.1", "DX"),
-    "digital-mammography-x-ray-image": ("1.2", "MG"),
-    "breast-tomosynthesis-image": ("13.1.3", "MG"),
-    "x-ray-angiographic-image": ("12.1", "XA"),
-    "ultrasound-image": ("6.1", "US"),
-    "secondary-capture-image": ("7", "OT"),
-    "vl-endoscopic-image": ("77.1.1", "ES"),
-    "rt-image": ("481.1", "RTIMAGE"),
-    "rt-dose": ("481.2", "RTDOSE"),
-    "rt-structure-set": ("481.3", "RTSTRUCT"),
-    "rt-plan": ("481.5", "RTPLAN"),
-    "segmentation": ("66.4", "SEG"),
-    "spatial-registration": ("66.1", "REG"),
-    "comprehensive-sr": ("88.33", "SR"),
-    "x-ray-radiation-dose-sr": ("88.67", "SR"),
-    "key-object-selection-document": ("88.59", "KO"),
-    "grayscale-softcopy-presentation-state": ("11.1", "PR"),
-}
-"""The class behind the root, and the modality, without which the validator does not know the IOD."""
+RULES = {name: policy.load(name) for name in ("basic", "research", "research-headers")}
+RULES |= {option: with_options([option]) for option in OPTIONS}
 
-VALUES = {"DA": "20200102", "DT": "20200102030405", "TM": "030405", "AS": "042Y", "DS": "1", "IS": "1", "CS": "YES"}
-VALUES |= {"PN": "Okonkwo^Ngozi", "UR": "urn:x", "OB": b"ab", "OW": b"ab", "UN": b"ab"}
-VALUES |= dict.fromkeys(("US", "UL", "SS", "SL", "FL", "FD"), 1)
+KNOWN = {"retain_institution_identity": ["ClinicalTrialProtocolEthicsCommitteeName"]}
+"""The table retains the name, and removes the number beside which alone it may stand."""
 
 
-def item(**values: str) -> Dataset:
-    made = Dataset()
-    for keyword, value in values.items():
-        setattr(made, keyword, value)
-    return made
+@pytest.fixture(scope="module")
+def validated(
+    tmp_path_factory: pytest.TempPathFactory, program: Callable[[str], str]
+) -> dict[str, tuple[Path, set[str]]]:
+    """Each object, and what the validator says of it before anything is done."""
+    folder = tmp_path_factory.mktemp("objects")
+    found = {}
+    for iod in OBJECTS:
+        path = folder / f"{iod}.dcm"
+        path.write_bytes(holding_everything(iod))
+        found[iod] = path, errors(program("dciodvfy"), path)
+    return found
 
 
-def add(dataset: Dataset, keyword: str) -> None:
-    """One attribute with a value of its VR; references and codes where it is a sequence."""
-    tag = datadict.tag_for_keyword(keyword)
-    if tag is None or keyword in dataset or tag >> 16 in (0, 2, 4) or tag >> 24 in (0x50, 0x60):
-        return
-    vr = datadict.dictionary_VR(tag).split(" or ")[0]
-    value = f"1.2.999.3.4.6.{tag}" if vr == "UI" else VALUES.get(vr, "thin")
-    if vr == "SQ" and "Code" in keyword:
-        value = [item(CodeValue="121058", CodingSchemeDesignator="DCM", CodeMeaning="Procedure reported")]
-    elif vr == "SQ":
-        value = [item(ReferencedSOPClassUID=ROOT + "2", ReferencedSOPInstanceUID="1.2.999.3.4.5.7")]
-    dataset.add_new(tag, vr, value)
-
-
-def holding_everything(iod: str) -> bytes:
-    """An object with each row of the table, each tabulated attribute in its sequence, and an animal in it."""
-    dataset = Dataset()
-    dataset.SOPClassUID, dataset.Modality = ROOT + OBJECTS[iod][0], OBJECTS[iod][1]
-    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.999.3.4.5.1", "1.2.999.3.4.5.2"
-    dataset.FrameOfReferenceUID, dataset.PatientSex, dataset.PatientSexNeutered = "1.2.999.3.4.5.3", "O", ""
-    dataset.PatientSpeciesDescription, dataset.PatientBreedDescription = "canine", ""
-    dataset.PatientBreedCodeSequence, dataset.BreedRegistrationSequence = [], []
-    for path in TYPES[iod]:
-        outer, _, inner = path.rpartition(".")
-        if outer and datadict.tag_for_keyword(outer) is not None:
-            if outer not in dataset:
-                setattr(dataset, outer, [Dataset()])
-            add(dataset[outer].value[0], inner)
-    for keyword in [row.keyword for row in attributes()]:
-        add(dataset, keyword)
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    buffer = io.BytesIO()
-    pydicom.dcmwrite(buffer, dataset, enforce_file_format=True)
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize("profile", ["basic", "research", "research-headers"])
-def test_no_object_gains_an_error(profile: str, tmp_path: Path, program: Callable[[str], str]) -> None:
+@pytest.mark.parametrize("chosen", RULES)
+def test_no_object_gains_an_error(
+    chosen: str, validated: dict[str, tuple[Path, set[str]]], tmp_path: Path, program: Callable[[str], str]
+) -> None:
     dciodvfy = program("dciodvfy")
-    rules = policy.load(profile)
-    worker = Worker(rules=rules, keys=Keyring(bytes(32)).project("p"), staging=tmp_path)
-    source = tmp_path / "source.dcm"
+    worker = Worker(rules=RULES[chosen], keys=Keyring(bytes(32)).project("p"), staging=tmp_path)
 
     gained, published = {}, 0
-    for iod in OBJECTS:
-        source.write_bytes(holding_everything(iod))
+    for iod, (source, before) in validated.items():
         processed = worker.process(Source("source", path=source), source.read_bytes(), "")
-        if "not covered" in processed.reason:
+        if "not covered" in processed.reason or "burned-in text is likely" in processed.reason:
             continue
         assert (processed.outcome, processed.reason) == (Outcome.PUBLISHED, ""), iod
         assert processed.staged is not None
         published += 1
-        new = errors(dciodvfy, processed.staged.path) - errors(dciodvfy, source)
+        known = KNOWN.get(chosen, ())
+        new = errors(dciodvfy, processed.staged.path) - before
+        new -= {error for error in new if any(keyword in error for keyword in known)}
         if new:
             gained[iod] = new
 

@@ -47,6 +47,8 @@ INSTEAD = {
     "ResponsiblePerson": "Z",
     "ResponsibleOrganization": "Z",
     "ClinicalTrialProtocolEthicsCommitteeName": "X",
+    "PresentationCreationDate": "D",
+    "PresentationCreationTime": "D",
 }
 """Where the row's own action would make an IOD invalid; dciodvfy says so, see tests/pipeline/test_validity.py."""
 
