@@ -126,14 +126,14 @@ def kind_of(tag: int, vr: str) -> str:
 def _name_parts(value: str) -> Iterator[str]:
     """The parts of one PN value (PS3.5, 6.2.1), and its family and given name together.
 
-    Parts are words and the words within double names; groups are the alphabetic,
+    Parts are words and the words within double names, joined by an underscore too; groups are the alphabetic,
     ideographic and phonetic representation.
     """
     for group in value.split("="):
         components = [component.strip(" \0") for component in group.split("^")]
         for component in components:
             for word in _BETWEEN.split(component):
-                yield from (part for part in {word, *re.split(r"[-'’.]", word)} if len(part) >= 2)
+                yield from (part for part in {word, *re.split(r"[-'’._]", word)} if len(part) >= 2)
         family_given = [component for component in components[:2] if component]
         if len(family_given) == 2 or any(" " in component for component in family_given):
             yield "^".join(family_given)

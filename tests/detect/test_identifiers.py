@@ -203,6 +203,13 @@ def test_a_name_of_two_characters_is_found_together() -> None:
     assert search("CT 王伟 ".encode(), known, codecs=LATIN) == ("name",)
 
 
+@pytest.mark.parametrize("name", ["QUILLFEATHER_ADA", "Ada_Quillfeather^^^", "Brannock-Quillfeather", "Quillfeather.A"])
+def test_a_part_of_a_name_is_found_however_it_is_joined_to_the_others(name: str) -> None:
+    known = Identifiers(names=frozenset(identifiers._name_parts(name)))
+
+    assert search(b"ROOM-QUILLFEATHER 2", known, codecs=LATIN) == ("name",)
+
+
 @pytest.mark.parametrize("name", ["PET^CT", "De La^X", "QA^1"])
 def test_short_words_that_nobody_is_called_are_not_looked_for(name: str) -> None:
     known = Identifiers(names=frozenset(identifiers._name_parts(name)))
