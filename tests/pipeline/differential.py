@@ -33,7 +33,7 @@ OrderCallbackPhoneNumber InsurancePlanIdentification MilitaryRank
 """
 IDENTIFYING = frozenset(_NUMBERS_AND_PLACES.split())
 LEAST = 4
-"""Characters of a number that are looked for everywhere. Shorter ones are compared in their own places alone."""
+"""Characters of a number, and points of a UID, that is looked for everywhere; others only in their own places."""
 LEAST_NAME = 3
 
 ORDINARY = frozenset({"acrin", "combined", "ctp", "drb", "flt", "none", "perfusion", "ris", "unknown"})
@@ -108,7 +108,8 @@ def surviving(source: Sequence[Found], output: Sequence[Found]) -> list[str]:
         for kind, text in _telling(element):
             here = places.get(element.path)
             same = here is not None and kind != "name" and text in _values(here.text().lower())
-            if same or (kind == "name" and text in words) or (kind == "uid" and text in runs):
+            stands = (kind == "name" and text in words) or (kind == "uid" and text.count(".") >= LEAST and text in runs)
+            if same or stands:
                 found.add(f"{kind} of {element.keyword}")
             elif element.keyword == "PatientBirthDate" and _stands(text, texts):  # no shifted date is in a text
                 found.add(f"{kind} of {element.keyword} in a text")
