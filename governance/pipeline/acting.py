@@ -4,9 +4,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import governance
-from governance import dicom
+from governance import dicom, write
 from governance.buffers import Data
-from governance.datatypes import Confidential, Decision, Edits, Element, Identifiers, Instance, Method, Step
+from governance.datatypes import (
+    Added,
+    Confidential,
+    Decision,
+    Edits,
+    Element,
+    Identifiers,
+    Instance,
+    Method,
+    Plan,
+    Step,
+)
 from governance.detect import identifiers, text
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.scrub.attributes import Clean
@@ -27,7 +38,52 @@ class Acted(Confidential):
     emptied: frozenset[Element]
     """Their values could not be treated as decided."""
     retained: frozenset[str]
-    """UIDs and dates that stay because an option retains them; identifiers that an inspection must not mind."""
+    """UIDs and dates that stay because an option retains them."""
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """Identifiers that an inspection of what is written must not mind."""
+        return self.shifted_dates | self.retained
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Draft(Confidential):
+    """All that makes a new file of an instance. `appended`: encoded items for sequences that it has, by tag."""
+
+    acted: Acted
+    edits: Edits
+    added: list[Added]
+    appended: dict[int, bytes]
+
+
+def draft(
+    instance: Instance,
+    plan: Plan,
+    *,
+    pixels: Edits,
+    codes: Sequence[str],
+    found: Identifiers,
+    subject: Subject,
+    by: Pseudonymiser,
+) -> Draft:
+    """Carry out a plan and say so in the file.
+
+    pixels: what is changed in and around the pixels, which stands back where the plan removes it.
+    codes: of the plan, and of what happened to the pixels (CID 7050).
+    """
+    acted = act(instance, plan.decisions, codes=plan.codes, found=found, subject=subject, by=by)
+    edits = acted.edits
+    edits |= {element: value for element, value in pixels.items() if edits.get(element, b"") is not None}
+    added, appended = write.marks(
+        sorted(codes),
+        instance=instance,
+        edits=edits,
+        policy=plan.policy,
+        policy_digest=plan.policy_digest,
+        dates=plan.dates,
+        version=governance.__version__,
+    )
+    return Draft(acted, edits, added, appended)
 
 
 def act(

@@ -6,17 +6,16 @@ pseudonym, a new UID, a moved date or a dummy is named by its kind; text that is
 What this program writes about itself (PS3.15, E.3) is not compared, nor is text found in pixels.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import governance
 from governance import dicom, policy, read, write
 from governance.datatypes import Confidential, Decision, Edits, Element, Instance, Method, Outcome, Plan
 from governance.detect import devices, identifiers
 from governance.errors import Leak, Refused, Unreadable
 from governance.keys import Keyring
-from governance.pipeline.acting import act
+from governance.pipeline.acting import Draft, draft
 from governance.pipeline.comparison import Change, Changed, Comparison, Found, State
 from governance.pipeline.instance import Pixels, reason, scrub_pixels, still_there
 from governance.pipeline.reading import Progress, look_at
@@ -98,24 +97,18 @@ class _Worker(Confidential):
             return Side((Outcome.FILTERED, f"filter {plan.filtered}"))
         subject = self._pseudonymiser.subject(instance)
         pixels = self._scrubbed_pixels(plan)
-        acted = act(
-            instance, plan.decisions, codes=plan.codes, found=self._found, subject=subject, by=self._pseudonymiser
+        made = draft(
+            instance,
+            plan,
+            pixels=pixels.edits,
+            codes=plan.codes,
+            found=self._found,
+            subject=subject,
+            by=self._pseudonymiser,
         )
-        edits = acted.edits
-        edits |= {element: value for element, value in pixels.edits.items() if edits.get(element, b"") is not None}
-        added, appended = write.marks(
-            plan.codes,
-            instance=instance,
-            edits=edits,
-            policy=plan.policy,
-            policy_digest=plan.policy_digest,
-            dates=plan.dates,
-            version=governance.__version__,
-        )
-        parts = write.instance(instance, edits, [*added, *pixels.added], appended_items=appended)
-        self._inspect(parts, acted.shifted_dates | acted.retained)
-        marks = frozenset(each.tag for each in added)
-        return Side((Outcome.PUBLISHED, ""), edits, {each.where: each for each in plan.decisions}, marks)
+        self._inspect(made, pixels)
+        marks = frozenset(each.tag for each in made.added)
+        return Side((Outcome.PUBLISHED, ""), made.edits, {each.where: each for each in plan.decisions}, marks)
 
     def _scrubbed_pixels(self, plan: Plan) -> Pixels:
         """What a run does around the pixels, and refuses; where it would look for text, nobody looks here."""
@@ -125,15 +118,22 @@ class _Worker(Confidential):
             self._pixels[likely] = scrub_pixels(self._instance, replace(plan, likely_burned_in=likely))
         return self._pixels[likely]
 
-    def _inspect(self, parts: Iterable[bytes | memoryview], allowed: frozenset[str]) -> None:
-        """What a run looks for in the written file.
+    def _inspect(self, made: Draft, pixels: Pixels) -> None:
+        """What a run looks for in the written file. It looks for nothing in native pixels: they are left out.
 
         Raises:
             Leak: an identifier of this patient is still there.
         """
+        native = None if self._instance.fragments else self._instance.first(dicom.PIXEL_DATA)
+        edits = made.edits if native is None else {**made.edits, native: b""}
+        parts = write.instance(self._instance, edits, [*made.added, *pixels.added], appended_items=made.appended)
         data = b"".join(parts)
         kinds = still_there(
-            data, read.parse(data), found=self._found, codecs=self._instance.all_codecs, allowed=allowed
+            data,
+            read.parse(data),
+            found=self._found,
+            codecs=self._instance.all_codecs,
+            allowed=made.acted.allowed,
         )
         if kinds:
             raise Leak(f"still there after writing: {', '.join(kinds)}")

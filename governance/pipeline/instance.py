@@ -31,7 +31,7 @@ from governance.datatypes import (
 from governance.detect import burned_in, devices, identifiers
 from governance.errors import GovernanceError, Leak, Refused, Unreadable
 from governance.keys import ProjectKeys
-from governance.pipeline.acting import accepted_unseen, act, count_rules, is_directory
+from governance.pipeline.acting import accepted_unseen, count_rules, draft, is_directory
 from governance.pipeline.context import where
 from governance.pipeline.memo import Memo
 from governance.pipeline.scenes import Recalled
@@ -122,31 +122,21 @@ class Worker(Confidential):
         subject = self._pseudonymiser.subject(instance)
         # (3) act
         pixels = scrub_pixels(instance, plan)
-        acted = act(instance, plan.decisions, codes=plan.codes, found=found, subject=subject, by=self._pseudonymiser)
-        edits = acted.edits
-        edits |= {element: value for element, value in pixels.edits.items() if edits.get(element, b"") is not None}
         codes = (*plan.codes, CLEAN_PIXEL_DATA) if pixels.looked else plan.codes
-        added, appended = write.marks(
-            sorted(codes),
-            instance=instance,
-            edits=edits,
-            policy=plan.policy,
-            policy_digest=plan.policy_digest,
-            dates=plan.dates,
-            version=governance.__version__,
+        made = draft(
+            instance, plan, pixels=pixels.edits, codes=codes, found=found, subject=subject, by=self._pseudonymiser
         )
         parts = write.instance(
             instance,
-            edits,
-            [*added, *pixels.added],
+            made.edits,
+            [*made.added, *pixels.added],
             transfer_syntax=pixels.transfer_syntax,
-            appended_items=appended,
+            appended_items=made.appended,
         )
         staged = stage(self._staging, parts)
         # (4) inspect what was written, as it was written
-        allowed = acted.shifted_dates | acted.retained
         try:
-            written = inspect(staged, instance=instance, found=found, allowed=allowed, pixels=pixels)
+            written = inspect(staged, instance=instance, found=found, allowed=made.acted.allowed, pixels=pixels)
         except BaseException:
             staged.path.unlink(missing_ok=True)
             raise
@@ -158,7 +148,9 @@ class Worker(Confidential):
             staged=staged,
             codes=codes,
             rules=count_rules(decision.rule for decision in plan.decisions),
-            steps=_steps(instance.source_syntax, instance.repaired, len(plan.decisions), len(acted.emptied), pixels),
+            steps=_steps(
+                instance.source_syntax, instance.repaired, len(plan.decisions), len(made.acted.emptied), pixels
+            ),
             facts=provenance.facts(written),
             masked_regions=len(pixels.regions),
         )

@@ -58,11 +58,17 @@ def jpeg_frames(path: Path, frames: int, *, comment: bytes = b"") -> Path:
     return path
 
 
-def peak(tmp_path: Path, source: Path) -> int:
+def run(tmp_path: Path, source: Path) -> int:
     """Megabytes of memory that one run takes at most."""
     workspace = tmp_path / f"workspace-{source.stem}"
     pipeline.create(workspace, passphrase=None)
-    words = ["run", str(source), "-w", str(workspace), "-p", "demo", "--policy", "research-headers", "--processes", "0"]
+    return peak(
+        "run", str(source), "-w", str(workspace), "-p", "demo", "--policy", "research-headers", "--processes", "0"
+    )
+
+
+def peak(*words: str) -> int:
+    """Megabytes of memory that one command takes at most."""
     process = subprocess.Popen(
         [sys.executable, "-m", "governance.cli", *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
@@ -87,4 +93,11 @@ MADE = {
 def test_five_times_the_pixels_take_no_more_memory(tmp_path: Path, make: Callable[[Path, int], Path]) -> None:
     small, large = (make(tmp_path / f"{frames}.dcm", frames) for frames in (60, 300))
 
-    assert peak(tmp_path, large) < peak(tmp_path, small) + 20
+    assert run(tmp_path, large) < run(tmp_path, small) + 20
+
+
+@pytest.mark.parametrize("command", [("plan", "--diff", "basic", "research-headers"), ("survey",)])
+def test_what_is_shown_before_a_run_takes_no_more_memory_either(tmp_path: Path, command: tuple[str, ...]) -> None:
+    small, large = (multi_frame(tmp_path / f"{frames}.dcm", frames) for frames in (60, 600))
+
+    assert peak(*command, str(large)) < peak(*command, str(small)) + 20
