@@ -25,9 +25,14 @@ from governance.datatypes import Outcome
 from governance.errors import GovernanceError, Misconfigured
 from governance.storage import FULL
 
+# What else is said of a command that was interrupted: only what is true of it.
+_GOES_ON = "; the same command goes on where it stopped"
+_STARTS_AGAIN = "; nothing was kept, the same command starts from the beginning"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
+    interrupted = ""
     try:
         for stream in (sys.stdout, sys.stderr):  # a name of any alphabet, on a terminal of another
             if isinstance(stream, io.TextIOWrapper):
@@ -35,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Misuse inside argparse exits with 2 by itself.
         args = _parser().parse_args(argv)
         act: Callable[[argparse.Namespace], int] = args.act
+        interrupted = args.interrupted
         exit_code = act(args)
         _write("", flush=True)
         return exit_code
@@ -44,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _say(f"governance: hint: {error.hint}")
         return error.exit_code
     except KeyboardInterrupt:
-        _say("governance: interrupted; the same command goes on where it stopped")
+        _say(f"governance: interrupted{interrupted}")
         return 75
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
@@ -71,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
             epilog=f"example:\n  {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        sub.set_defaults(act=act)
+        sub.set_defaults(act=act, interrupted="")
         sub.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
         return sub
 
@@ -109,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         "governance run /archive/2024 scans.zip -w /data/research --project lung --policy research",
     )
     takes = "file, folder, zip, tar(.gz/.xz) or DICOMDIR"
+    run.set_defaults(interrupted=_GOES_ON)
     run.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help=takes)
     in_workspace(run)
     run.add_argument("--project", "-p", required=True, metavar="P", help="pseudonyms of projects cannot be linked")
@@ -123,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
         "Every decision on one file; or, with --diff, what a change of policy changes. Writes nothing.",
         "governance plan ct.dcm --policy research\n  governance plan --diff research my-study.yaml /archive/2024",
     )
+    plan.set_defaults(interrupted=_STARTS_AGAIN)
     plan.add_argument(
         "sources", type=Path, nargs="+", metavar="FILE", help="one DICOM file; with --diff any SOURCE that run takes"
     )
@@ -139,6 +147,7 @@ def _parser() -> argparse.ArgumentParser:
         "governance survey /archive/2024 --out survey-2024.json\n"
         "  governance survey /archive/2025 --since survey-2024.json --attribute StudyDescription",
     )
+    survey.set_defaults(interrupted=_STARTS_AGAIN)
     survey.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help=takes)
     survey.add_argument(
         "--attribute", action="append", default=[], metavar="KEYWORD", help="list every value; may be given again"
@@ -197,7 +206,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example:\n  governance audit verify -w /data/research",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    whole.set_defaults(act=_audit_verify)
+    whole.set_defaults(act=_audit_verify, interrupted="")
     whole.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
     in_workspace(whole)
     return parser

@@ -2,14 +2,19 @@
 
 import json
 import os
+import pty
+import re
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import BUNDLED
+from tests.phantoms import many
 
 COMMANDS = ("init", "run", "plan", "survey", "explain", "outcomes", "publish", "trace", "verify", "audit verify")
 
@@ -174,6 +179,56 @@ def test_what_cannot_be_looked_at_gives_exit_code_3_and_its_reason(command: tupl
 
     assert done.returncode == 3
     assert "       1  unreadable: not a DICOM file" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("run", "-w", "W", "-p", "demo", "--processes", "1"), "the same command goes on where it stopped"),
+        (("plan", "--diff", "basic", "research"), "nothing was kept, the same command starts from the beginning"),
+        (("survey", "--out", "R"), "nothing was kept, the same command starts from the beginning"),
+    ],
+)
+def test_an_interrupted_command_says_what_is_true_of_it(tmp_path: Path, command: tuple[str, ...], said: str) -> None:
+    for name, content in many.images(1500):
+        path = tmp_path / "raw" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    governance("init", tmp_path / "W")
+    words = [str(tmp_path / word) if word in ("W", "R") else word for word in command]
+
+    exit_code, shown, printed = interrupted_at_work(*words, str(tmp_path / "raw"))
+
+    assert exit_code == 75
+    assert shown.endswith(f"governance: interrupted; {said}\r\n")
+    assert "Traceback" not in shown
+    assert printed == ""
+    assert not (tmp_path / "R").exists()
+
+
+def interrupted_at_work(*words: str) -> tuple[int, str, str]:
+    """Ctrl-C as soon as the progress on the terminal says that something is done."""
+    shown, screen = "", pty.openpty()
+    command = [sys.executable, "-m", "governance.cli", *words]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=screen[1],
+        text=True,
+        start_new_session=True,  # its workers get the signal too, as from a terminal
+    )
+    os.close(screen[1])
+    sent = False
+    with suppress(OSError):  # what a terminal says when nobody writes to it any more
+        while piece := os.read(screen[0], 4096):
+            shown += piece.decode()
+            if not sent and re.search(r"[1-9]\d* sources", shown):
+                os.killpg(process.pid, signal.SIGINT)
+                sent = True
+    printed, _ = process.communicate()
+    os.close(screen[0])
+    return process.returncode, shown, printed
 
 
 def test_explain_names_the_row_of_the_table() -> None:
