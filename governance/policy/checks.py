@@ -30,6 +30,7 @@ def check(policy: Policy, origin: Origin) -> None:
     if policy.covers is None and policy.extends is None:
         hint = "every statement of a policy has its keys and a because"
         raise origin.wrong(("covers",), "is missing", hint=hint)
+    _check_without(policy, origin)
     chosen: list[Option] = []
     for index, entry in enumerate(policy.options):
         if entry.safe_list is not None and entry.option is not Option.RETAIN_SAFE_PRIVATE:
@@ -44,6 +45,22 @@ def check(policy: Policy, origin: Origin) -> None:
     _check_filters(policy.filters, origin)
     if policy.unseen_pixels is not None:
         _check_unseen(policy.unseen_pixels, chosen, origin)
+
+
+def _check_without(policy: Policy, origin: Origin) -> None:
+    """What is left out is known only once there is something below; here, that it makes sense by itself."""
+    if policy.without is not None and policy.extends is None:
+        hint = "leave the option out of options, or name what is extended"
+        raise origin.wrong(("without",), "leaves out what nothing has", hint=hint)
+    lists = {entry.option: entry.safe_list for entry in policy.options}
+    seen: set[Option] = set()
+    for index, entry in enumerate(policy.without or ()):
+        here: Place = ("without", index, "option")
+        if entry.option in seen:
+            raise origin.wrong(here, "is left out twice", hint="keep one of the two")
+        if entry.option in lists and lists[entry.option] is None:  # another list of safe elements is another option
+            raise origin.wrong(here, "is left out and chosen", hint="keep one of the two")
+        seen.add(entry.option)
 
 
 def refuse_contradiction(option: Option, chosen: Sequence[Option], origin: Origin, place: Place) -> None:

@@ -85,7 +85,11 @@ def _explanation(attribute: str, tag: int, verdict: Verdict, rules: Rules) -> Ex
         because=row.because
         if row is not None and row.because and "beyond" in verdict.rule
         else rules.because(verdict.rule),
-        also=(*(_other_types(tag, vr, rules) if " as " in verdict.rule else ()), *_elsewhere(tag, rules)),
+        also=(
+            *(_other_types(tag, vr, rules) if " as " in verdict.rule else ()),
+            *_without(row, rules),
+            *_elsewhere(tag, rules),
+        ),
     )
 
 
@@ -120,6 +124,15 @@ def _elsewhere(chosen: paths.Step, rules: Rules) -> tuple[str, ...]:
         where = f" at {path}" if path is not None else ""
         lines.append(f"{action} by {rule}{where}{' where its condition holds' if when is not None else ''}")
     return tuple(lines)
+
+
+def _without(row: standard.Row | None, rules: Rules) -> tuple[str, ...]:
+    """Options that the row names, a lower layer has and a higher one goes without."""
+    return tuple(
+        f"{layer} goes without {option}, which says {row.options[option]}: {because}"
+        for option, (layer, because) in rules.left_out.items()
+        if row is not None and option in row.options
+    )
 
 
 def _without_type(tag: int, vr: str, rules: Rules) -> Verdict:
@@ -158,7 +171,7 @@ def _private(group: int, element: int, rules: Rules) -> Explanation:
         method=private.UNLISTED.method.value,
         rule=private.UNLISTED.rule,
         because=rules.because(private.UNLISTED.rule),
-        also=(*safe, *(line for each in _own(group, element, rules) for line in each)),
+        also=(*_without(row, rules), *safe, *(line for each in _own(group, element, rules) for line in each)),
     )
 
 

@@ -1,7 +1,8 @@
 """Policies over each other, a site's over a profile: what they come to together.
 
-A layer adds rules, options and filters, and may narrow what is covered. It takes nothing
-back; where both speak about the same place, the layer's rule decides.
+A layer adds rules, options and filters, may narrow what is covered, and may go without an
+option. It takes no rule or filter back; where both speak about the same place, the layer's
+rule decides.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 
 from governance.policy import checks, conditions, standard
 from governance.policy.origin import Origin
-from governance.policy.schema import Coverage, Filter, Option, Policy, UnseenPixels
+from governance.policy.schema import ChosenOption, Coverage, Filter, Option, Policy, UnseenPixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def _over(base: Policy, layer: Layer, names: list[str]) -> Policy:
     policy, origin = layer.policy, layer.origin
     if policy.name in names:
         raise origin.wrong(("name",), "is the name of what it extends", hint="give the layer its own name")
-    options = list(base.options)
+    options = _left(base.options, policy, origin)
     for index, entry in enumerate(policy.options):
         chosen = [each.option for each in options]
         checks.refuse_contradiction(entry.option, chosen, origin, ("options", index, "option"))
@@ -66,6 +67,7 @@ def _over(base: Policy, layer: Layer, names: list[str]) -> Policy:
     return policy.model_copy(
         update={
             "extends": None,
+            "without": None,
             "covers": _narrowed(base.covers, policy.covers, origin),
             "options": tuple(options),
             "rules": base.rules + policy.rules,
@@ -73,6 +75,17 @@ def _over(base: Policy, layer: Layer, names: list[str]) -> Policy:
             "unseen_pixels": policy.unseen_pixels or base.unseen_pixels,
         }
     )
+
+
+def _left(options: Sequence[ChosenOption], policy: Policy, origin: Origin) -> list[ChosenOption]:
+    """Options of the base that the layer does not go without."""
+    below = [entry.option for entry in options]
+    for index, entry in enumerate(policy.without or ()):
+        if entry.option not in below:
+            hint = f"it has {', '.join(below) or 'no option'}"
+            raise origin.wrong(("without", index, "option"), "is no option of what is extended", hint=hint)
+    gone = {entry.option for entry in policy.without or ()}
+    return [entry for entry in options if entry.option not in gone]
 
 
 def _narrowed(base: Coverage | None, covers: Coverage | None, origin: Origin) -> Coverage | None:

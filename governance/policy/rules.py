@@ -63,6 +63,8 @@ class Rules(Confidential):
         self.policy = layers.merge(self.layers)
         self.name = self.policy.name
         self.options = tuple(entry.option for entry in self.policy.options)
+        self.left_out = _left_out(self.layers, self.options)
+        """Options that a lower layer has and a higher one goes without: the name of the higher one, and why."""
         self.safe_list = _safe_list(self.policy)
         self.digest = _digest(self.layers)
         self.groups = (
@@ -218,6 +220,7 @@ class Rules(Confidential):
             hint = "use remove, empty, clean or keep"
             raise origin.wrong((*here[:2], "action"), "does not fit private elements", hint=hint)
         if rule.action in (RuleAction.KEEP, RuleAction.CLEAN) and self.safe_list is None:
+            self._refuse_leaving_out(Option.RETAIN_SAFE_PRIVATE, origin, here)
             hint = "choose the option retain_safe_private too, so that it is claimed"
             raise origin.wrong(here[:2], "keeps private elements", hint=hint)
 
@@ -228,6 +231,9 @@ class Rules(Confidential):
             raise origin.wrong(here, "is not a keyword of PS3.6", hint=hint)
         letter = deciding.letter_of(rule.action)
         if letter not in deciding.offers(tag, self.options):
+            for option in self.left_out:
+                if letter in deciding.offers(tag, (*self.options, option)):
+                    self._refuse_leaving_out(option, origin, here)
             hint = f"choose an option that allows it; the row is {self.behind(tag)}"
             raise origin.wrong(here, f"may not be handled by {rule.action} under this policy", hint=hint)
         vrs = standard.vrs_of(tag)
@@ -238,6 +244,25 @@ class Rules(Confidential):
             hint = "no object can be without it; a path says where inside of sequences"
             raise origin.wrong(here, f"cannot be handled by {rule.action}", hint=hint)
         return tag
+
+    def _refuse_leaving_out(self, option: Option, origin: Origin, here: Written) -> None:
+        """Raise Misconfigured where a layer goes without what a rule below it, that of `origin` at `here`, needs."""
+        below = next(number for number, layer in enumerate(self.layers) if layer.origin is origin)
+        for layer in self.layers[below + 1 :]:
+            for index, entry in enumerate(layer.policy.without or ()):
+                if entry.option is option:
+                    needed = f"is needed by {here[0]}[{here[1]}] of {self.layers[below].policy.name}"
+                    hint = "keep the option, or extend a policy without that rule"
+                    raise layer.origin.wrong(("without", index, "option"), needed, hint=hint)
+
+
+def _left_out(whole: Sequence[Layer], options: Sequence[Option]) -> dict[Option, tuple[str, str]]:
+    return {
+        entry.option: (layer.policy.name, entry.because)
+        for layer in whole
+        for entry in layer.policy.without or ()
+        if entry.option not in options
+    }
 
 
 def _restore(written: Sequence[tuple[Mapping[str, object], tuple[int, ...]]]) -> Rules:

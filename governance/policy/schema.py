@@ -104,6 +104,12 @@ class ChosenOption(Reasoned):
     safe_list: SafeList | None = Field(default=None, alias="list")
 
 
+class LeftOut(Reasoned):
+    """An option of what a layer extends that is not in force in the layer and above it."""
+
+    option: Option
+
+
 class Condition(Statement):
     """What the values of one attribute at the top of the data set must be, or several conditions as one.
 
@@ -190,6 +196,7 @@ class Policy(Reasoned):
     description: Text
     extends: Text | None = None
     covers: Coverage | None = None
+    without: tuple[LeftOut, ...] | None = Field(default=None, min_length=1)
     options: tuple[ChosenOption, ...] = ()
     rules: tuple[Rule, ...] = ()
     filters: tuple[Filter, ...] = ()

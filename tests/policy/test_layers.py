@@ -65,6 +65,87 @@ def test_a_layer_adds_options_and_filters() -> None:
     assert policy.plan(instance(at("Modality", "US")), rules).filtered == "no-us"
 
 
+def dated(text: str = "") -> policy.Rules:
+    return layer("without: [{option: retain_modified_dates, because: no dates leave this site}]\n" + text)
+
+
+def test_a_layer_goes_without_an_option_as_if_nobody_below_had_chosen_it(tmp_path: Path) -> None:
+    profile = policy.profiles()["research"].read_text()
+    kept = [each for each in profile.split("  - ") if "option: retain_modified_dates" not in each]
+    (tmp_path / "alike.yaml").write_text("  - ".join(kept))
+    made = instance(at("StudyDate", "20200101"), at("StudyTime", "10"), at("KVP", "1"), at("PatientAge", "030Y"))
+    rules, alike = dated(), policy.load(str(tmp_path / "alike.yaml"))
+
+    assert policy.plan(made, alike).decisions == policy.plan(made, rules).decisions
+    assert (alike.codes, alike.dates, alike.options) == (rules.codes, rules.dates, rules.options)
+    assert "113107" not in rules.codes
+
+
+def test_a_layer_takes_one_option_instead_of_another() -> None:
+    full = dated("options: [{option: retain_full_dates, because: agreed}]")
+    ours = layer(
+        "without: [{option: retain_safe_private, because: t}]\n"
+        "options: [{option: retain_safe_private, list: ps3.15, because: t}]"
+    )
+    unseen = layer(
+        "without: [{option: clean_pixel_data, because: t}]\nunseen_pixels: {groups: [projection], because: t}"
+    )
+
+    assert (full.dates, ours.safe_list) == ("UNMODIFIED", "ps3.15")
+    assert unseen.policy.unseen_pixels is not None
+
+
+def test_a_layer_above_chooses_again_what_one_below_goes_without(tmp_path: Path) -> None:
+    (tmp_path / "middle.yaml").write_text(
+        "name: middle\ndescription: t\nbecause: t\nextends: research\nwithout: [{option: clean_graphics, because: t}]\n"
+    )
+    (tmp_path / "top.yaml").write_text(
+        "name: top\ndescription: t\nbecause: t\nextends: middle.yaml\noptions: [{option: clean_graphics, because: t}]\n"
+    )
+    middle, top = policy.load(str(tmp_path / "middle.yaml")), policy.load(str(tmp_path / "top.yaml"))
+
+    assert Option.CLEAN_GRAPHICS not in middle.options
+    assert (set(policy.load("research").options), {}) == (set(top.options), top.left_out)
+    assert middle.digest == pickle.loads(pickle.dumps(middle)).digest != policy.load("research").digest
+
+
+def test_an_explanation_says_which_layer_goes_without_an_option_and_why() -> None:
+    explained = policy.explain("StudyDate", dated())
+    decided = decision(policy.plan(instance(at("StudyDate", "20200101")), dated()), "StudyDate")
+
+    assert (explained.rule, explained.action) == (decided.rule, decided.action)
+    assert "retain_modified_dates" not in explained.rule + explained.because
+    assert "site goes without retain_modified_dates, which says C: no dates leave this site" in explained.also
+    assert policy.explain("PatientName", dated()).also == policy.explain("PatientName", policy.load("research")).also
+
+
+KEEPS = "name: low\ndescription: t\nbecause: t\nextends: research\nrules: [{%s, action: keep, because: t}]\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "option"),
+    [("attribute: PatientWeight", "retain_patient_characteristics"), ("creator: ACME 1.1", "retain_safe_private")],
+)
+def test_a_layer_cannot_go_without_what_a_rule_below_needs(tmp_path: Path, rule: str, option: str) -> None:
+    (tmp_path / "low.yaml").write_text(KEEPS % rule)
+    (tmp_path / "top.yaml").write_text(
+        SITE.replace("research", "low.yaml") + f"without: [{{option: {option}, because: t}}]"
+    )
+
+    with pytest.raises(Misconfigured) as error:
+        policy.load(str(tmp_path / "top.yaml"))
+
+    assert str(error.value) == "top.yaml:5: without[0].option is needed by rules[0] of low"
+    assert error.value.hint
+
+
+def test_a_policy_that_extends_nothing_goes_without_nothing() -> None:
+    text = SITE.replace("extends: research", "covers: {groups: [nuclear], because: t}")
+
+    with pytest.raises(Misconfigured, match=r":5: without leaves out what nothing has"):
+        policy.loads(text + "without: [{option: clean_graphics, because: t}]\n")
+
+
 def test_a_layer_narrows_what_is_covered() -> None:
     assert {"nuclear"} == layer("covers: {groups: [nuclear], because: test}").groups
 
@@ -102,6 +183,30 @@ def test_a_digest_covers_every_layer_and_survives_a_pickle(tmp_path: Path) -> No
             "unseen_pixels: {groups: [projection], because: t}", ":5: unseen_pixels contradicts", id="unseen and looked"
         ),
         pytest.param("rules: [{attribute: PatientName, action: keep, because: t}]", ":5: rules[0]", id="relaxes"),
+        pytest.param("without: [{option: retain_uids, because: t}]", ":5: without[0].option is no option", id="none"),
+        pytest.param("without: [{option: clean_graphics}]", "without[0].because is missing", id="without a reason"),
+        pytest.param("without: []", ":5: without is empty", id="without nothing"),
+        pytest.param(
+            "without: [{option: clean_graphics, because: t}, {option: clean_graphics, because: t}]",
+            ":5: without[1].option is left out twice",
+            id="left out twice",
+        ),
+        pytest.param(
+            "without: [{option: clean_graphics, because: t}]\noptions: [{option: clean_graphics, because: t}]",
+            ":5: without[0].option is left out and chosen",
+            id="left out and chosen",
+        ),
+        pytest.param(
+            "without: [{option: clean_graphics, because: t}]\noptions: [{option: retain_full_dates, because: t}]",
+            ":6: options[0].option contradicts retain_modified_dates",
+            id="still exclusive",
+        ),
+        pytest.param(
+            "without: [{option: retain_safe_private, because: t}]\n"
+            "rules: [{creator: ACME 1.1, action: keep, because: t}]",
+            ":6: rules[0] keeps private elements",
+            id="its own rule needs what it goes without",
+        ),
     ],
 )
 def test_a_layer_that_contradicts_its_base_does_not_load(text: str, where: str) -> None:
