@@ -96,10 +96,10 @@ def check_when(when: When, origin: Origin, place: Place) -> None:
 
 def _check_condition(condition: Condition, origin: Origin, place: Place) -> None:
     asked = [name for name in TESTS if getattr(condition, name) is not None]
-    inner = [name for name in ("any_of", "all_of") if getattr(condition, name) is not None]
+    inner = [name for name in ("any_of", "all_of", "none_of") if getattr(condition, name) is not None]
     if inner:
         if len(inner) + len(asked) + (condition.attribute is not None) > 1:
-            hint = "give either attribute with one test, or any_of, or all_of"
+            hint = "give either attribute with one test, or one of any_of, all_of, none_of"
             raise origin.wrong(place, "says several things at once", hint=hint)
         for index, each in enumerate(getattr(condition, inner[0])):
             _check_condition(each, origin, (*place, inner[0], index))

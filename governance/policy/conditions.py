@@ -73,10 +73,10 @@ def read_by(when: When) -> frozenset[int]:
 
 def leaves(condition: Condition) -> Iterator[Condition]:
     """The conditions on attributes in a condition."""
-    inner = (*(condition.any_of or ()), *(condition.all_of or ()))
+    inner = condition.any_of or condition.all_of or condition.none_of
     if not inner:
         yield condition
-    for each in inner:
+    for each in inner or ():
         yield from leaves(each)
 
 
@@ -101,6 +101,8 @@ def _holds(condition: Condition, facts: Facts) -> bool:
         return any(_holds(each, facts) for each in condition.any_of)
     if condition.all_of is not None:
         return all(_holds(each, facts) for each in condition.all_of)
+    if condition.none_of is not None:
+        return not any(_holds(each, facts) for each in condition.none_of)
     values = facts.values(condition.attribute or "")
     if condition.value is not None:
         return condition.value is _presence(values) or (

@@ -3,9 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
-
-from pydicom import datadict
 
 from governance import dicom
 from governance.datatypes import Method
@@ -184,6 +181,5 @@ def _own(group: int, element: int, rules: Rules) -> Iterator[tuple[str, ...]]:
 
 
 def _alike(attribute: str) -> str:
-    keywords = {str(entry[4]).lower(): str(entry[4]) for entry in datadict.DicomDictionary.values() if entry[4]}
-    close = [keywords[word] for word in get_close_matches(attribute.strip().lower(), keywords, n=3, cutoff=0.7)]
+    close = standard.alike(attribute)
     return f"did you mean {' or '.join(close)}?" if close else "write a keyword of PS3.6, or a tag as (gggg,eeee)"

@@ -126,7 +126,9 @@ def _one(field: str) -> Fields | Wrong:
     if tag is not None and dicom.is_private(tag):
         return Wrong("is private", 'private elements are chosen by their creator: (gggg,"CREATOR",ee)')
     if tag is None or not standard.vrs_of(tag):
-        return Wrong("is not an attribute of PS3.6", "write the keyword as PS3.6 does")
+        close = standard.alike(field)
+        hint = f"did you mean {' or '.join(close)}?" if close else "leave it out, or write the keyword as PS3.6 does"
+        return Wrong("is not an attribute of PS3.6", hint)
     if tag >> 16 == 0x0002:
         return Wrong("is in the file meta information", "it is always written anew")
     return Fields(frozenset({tag}), expanded=False)

@@ -3,7 +3,9 @@
 The package's parser reads each line. A directive becomes a rule that protects no less than
 the base, or it is refused by its line: nothing in a recipe is skipped in silence. The base
 is `basic`, or what a comment `# extends: NAME` says. Precedence is the package's: KEEP, then
-REPLACE, REMOVE, BLANK.
+REPLACE, REMOVE, BLANK. What fits a LABEL is filtered, unless it fits one of `%filter whitelist`
+in a group before it: an instance belongs to the first group that it fits, as the package's
+documentation has it. No whitelist relaxes anything else.
 """
 
 import re
@@ -23,11 +25,22 @@ from governance.policy.schema import Condition, Filter, Policy, Presence, Rule, 
 
 DEFAULT_BASE = "basic"
 COMMENT = "# extends: NAME"
+WHITELIST = "whitelist"
+_KEEP_WHEN = "write a filter with keep_when in a policy that extends this recipe"
 _FIRST = re.compile(r"FORMAT\b|%(header|filter|labels|fields|values)\b", re.IGNORECASE)
 _EXTENDS = re.compile(r"#\s*extends:\s*(\S+)\s*")
 _UID_FUNCTIONS = frozenset({"deid_func:dicom_uuid", "deid_func:pydicom_uuid"})
 _TEXT_FUNCTIONS = frozenset({"deid_func:basic_uuid", "deid_func:suffix_uuid"})
 _SHIFTS = "a number in a recipe is no secret; retain_modified_dates in a base shifts dates by one that is"
+
+
+class Label(NamedTuple):
+    """A LABEL: where it stands, in which `%filter`, and when an instance fits it."""
+
+    line: int
+    group: str
+    title: str
+    whole: Condition
 
 
 class Directive(NamedTuple):
@@ -49,7 +62,12 @@ class Recipe:
     extends_line: int = 1
     directives: list[Directive] = field(default_factory=list)
     groups: dict[str, list[Directive]] = field(default_factory=dict)
-    filters: list[tuple[int, Filter]] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
+
+    @property
+    def filters(self) -> list[tuple[int, Filter]]:
+        """A filter for each label that holds instances back, with its line."""
+        return list(_filters(self))
 
     def wrong(self, line: int, what: str, *, hint: str) -> Misconfigured:
         """An error at a line; it names the directive, never a value."""
@@ -62,15 +80,16 @@ class Recipe:
     def over(self, base: Rules) -> Layer:
         """The recipe as a layer over `base`."""
         rules = list(_rules(self, base))
+        filters = self.filters
         policy = Policy(
             name=self.name,
             description="A recipe of the deid package.",
             because=f"The recipe {self.file} asks for it.",
             extends=self.extends,
             rules=tuple(rule for _, rule in rules),
-            filters=tuple(entry for _, entry in self.filters),
+            filters=tuple(entry for _, entry in filters),
         )
-        lines = {"rules": [line for line, _ in rules], "filters": [line for line, _ in self.filters]}
+        lines = {"rules": [line for line, _ in rules], "filters": [line for line, _ in filters]}
         return Layer(policy, _Lines(self, lines), tuple(lines["rules"]))
 
 
@@ -115,7 +134,7 @@ def parse(text: str, *, name: str) -> Recipe:
         if not line or line.startswith("#"):
             continue
         if label is not None and (line.startswith("%") or line.upper().startswith("LABEL")):
-            recipe.filters.append(_filter(recipe, label, members))
+            recipe.labels.append(_label(recipe, label, members))
             label, members = None, []
         if line == "%end":
             break
@@ -238,7 +257,7 @@ def _asked(recipe: Recipe, directive: Directive) -> tuple[RuleAction | None]:
     )
     value = directive.value
     if value.startswith(("func:", "var:")):
-        raise refuse("needs a program of its own", "write what shall happen as an action")
+        raise refuse("needs a program of its own", "leave it out, or write what shall happen as an action")
     if directive.action == "JITTER" or value.startswith("deid_func:jitter"):
         raise refuse("shifts dates by a number that the recipe tells", _SHIFTS)
     if directive.action in ("ADD", "REPLACE"):
@@ -249,7 +268,8 @@ def _asked(recipe: Recipe, directive: Directive) -> tuple[RuleAction | None]:
             return (RuleAction.UID,)
         if directive.action == "REPLACE" and function in _TEXT_FUNCTIONS:
             return (RuleAction.CONSISTENT,)
-        raise refuse("writes a value of its own, which no policy does", "use REMOVE or BLANK")
+        hint = "leave it out: pseudonyms are written by themselves; or use REMOVE or BLANK"
+        raise refuse("writes a value of its own, which no policy does", hint)
     if directive.action == "REMOVE" and value:
         raise refuse("removes by a value", "leave out the value to remove it always")
     return ({"REMOVE": RuleAction.REMOVE, "BLANK": RuleAction.EMPTY, "KEEP": RuleAction.KEEP}[directive.action],)
@@ -282,11 +302,8 @@ def _refuse_relaxing(recipe: Recipe, directive: Directive, chosen: Fields, base:
 # -------------------------------------------------------------------- filters
 
 
-def _filter(recipe: Recipe, label: tuple[int, str, str], members: list[tuple[int, str]]) -> tuple[int, Filter]:
+def _label(recipe: Recipe, label: tuple[int, str, str], members: list[tuple[int, str]]) -> Label:
     number, group, line = label
-    if group.lower() == "whitelist":
-        hint = "rename the group, or write a filter with keep_when in a policy that extends this recipe"
-        raise recipe.wrong(number, "LABEL in %filter whitelist lets instances pass", hint=hint)
     whole: Condition | None = None
     for at, member in members:
         joined, condition = _member(recipe, at, member)
@@ -297,12 +314,28 @@ def _filter(recipe: Recipe, label: tuple[int, str, str], members: list[tuple[int
             whole = Condition(any_of=both) if joined == "or" else Condition(all_of=both)
     if whole is None:
         raise recipe.wrong(number, "LABEL has no criteria", hint="write contains, equals, missing and so on below it")
-    title = line[len("LABEL") :].partition("#")[0].strip()
-    taken = {entry.name for _, entry in recipe.filters}
-    name = _slug(title)
-    when = When(conditions=(whole,))
-    because = f"LABEL {title}, in %filter {group}"
-    return number, Filter(name=f"{name}-{number}" if name in taken else name, drop_when=when, because=because)
+    return Label(number, group, line[len("LABEL") :].partition("#")[0].strip(), whole)
+
+
+def _filters(recipe: Recipe) -> Iterable[tuple[int, Filter]]:
+    groups = list(dict.fromkeys(label.group for label in recipe.labels))
+    taken: set[str] = set()
+    for label in recipe.labels:
+        before = [group for group in groups[: groups.index(label.group)] if group.lower() == WHITELIST]
+        if label.group.lower() == WHITELIST:
+            if all(group.lower() == WHITELIST for group in groups[groups.index(label.group) :]):
+                hint = f"to keep nothing but such instances, {_KEEP_WHEN}"
+                raise recipe.wrong(label.line, "LABEL in %filter whitelist stands before no other group", hint=hint)
+            continue
+        conditions = [label.whole]
+        passing = tuple(each.whole for each in recipe.labels if each.group in before)
+        if passing:
+            conditions.append(Condition(none_of=passing))
+        name = _slug(label.title)
+        name = f"{name}-{label.line}" if name in taken else name
+        taken.add(name)
+        because = f"LABEL {label.title}, in %filter {label.group}"
+        yield label.line, Filter(name=name, drop_when=When(conditions=tuple(conditions)), because=because)
 
 
 def _member(recipe: Recipe, number: int, line: str) -> tuple[str, Condition]:
@@ -310,8 +343,8 @@ def _member(recipe: Recipe, number: int, line: str) -> tuple[str, Condition]:
     from deid.config.standards import filters
 
     if line.lower().startswith(("coordinates", "ctpcoordinates", "keepcoordinates", "ctpkeepcoordinates")):
-        hint = "clean_pixel_data masks what it finds; devices that burn text in are known already"
-        raise recipe.wrong(number, "coordinates mask pixels, which no policy does", hint=hint)
+        hint = "leave the line out, and what fits the LABEL is filtered; clean_pixel_data in a base masks what it finds"
+        raise recipe.wrong(number, "coordinates mask or keep parts of images, which no policy does", hint=hint)
     joined = "or" if line.startswith("||") else "and"
     member = line.removeprefix("||").removeprefix("+").strip()
     if not member.lower().startswith(filters):

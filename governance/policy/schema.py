@@ -133,6 +133,7 @@ class Condition(Statement):
     value: Presence | None = None
     any_of: "tuple[Condition, ...] | None" = Field(default=None, min_length=1)
     all_of: "tuple[Condition, ...] | None" = Field(default=None, min_length=1)
+    none_of: "tuple[Condition, ...] | None" = Field(default=None, min_length=1)
 
 
 class When(Statement):

@@ -6,6 +6,7 @@ named as the policy's options are.
 
 import csv
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from functools import cache, lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -203,6 +204,12 @@ def _repeaters() -> Mapping[str, int]:
 def tag_of(keyword: str) -> int | None:
     """The tag of a keyword of PS3.6, repeating groups included; None if there is none."""
     return (dicom.tag_of(keyword) or _repeaters().get(keyword)) if keyword else None
+
+
+def alike(text: str) -> list[str]:
+    """Keywords of PS3.6 that are written much as `text` is, the nearest first."""
+    keywords = {str(entry[4]).lower(): str(entry[4]) for entry in datadict.DicomDictionary.values() if entry[4]}
+    return [keywords[word] for word in get_close_matches(text.strip().lower(), keywords, n=3, cutoff=0.7)]
 
 
 @cache

@@ -67,6 +67,8 @@ ROWS = at("Rows", pack("<H", 512))
         ("attribute: PixelData, value: present", [at("PixelData", b"\0\0")], True),
         ("any_of: [{attribute: Rows, above: 9000}, {attribute: Rows, above: 9}]", [ROWS], True),
         ("all_of: [{attribute: Rows, above: 9000}, {attribute: Rows, above: 9}]", [ROWS], False),
+        ("none_of: [{attribute: Rows, above: 9000}, {attribute: Rows, below: 9}]", [ROWS], True),
+        ("none_of: [{attribute: Rows, above: 9000}, {attribute: Rows, above: 9}]", [ROWS], False),
         ("attribute: BodyPartExamined, equals: [HEAD]", [at("ReferencedImageSequence", [[HEAD]])], False),
     ],
 )

@@ -5,20 +5,18 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from deid.config import DeidRecipe
-from deid.dicom.parser import DicomParser
 from deid.logger import bot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance import pipeline, policy, read
+from governance import pipeline, policy
 from governance.datatypes import Action, Outcome
 from governance.errors import Misconfigured
-from governance.policy.deciding import NEEDED
-from governance.policy.private import is_creator
 from governance.policy.rules import Rules
 from tests.conftest import BUNDLED
 from tests.policy.build import at, decision, instance
+
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 bot.level = -5  # it prints what it reads
 
@@ -86,6 +84,7 @@ def test_a_base_that_cannot_be_had_is_an_error_of_its_line(tmp_path: Path, base:
         pytest.param('KEEP (0043,"GEMS_PARM_01",39)', ":3: KEEP", id="private under basic"),
         pytest.param("REMOVE SOPInstanceUID", ":3: REMOVE SOPInstanceUID cannot", id="no object can be without"),
         pytest.param("REMOVE PatientNam", ":3: REMOVE PatientNam is not an attribute", id="typing error"),
+        pytest.param("REMOVE jitter", ":3: REMOVE jitter is not an attribute", id="no attribute"),
         pytest.param("REMOVE 0009,1001", ":3: REMOVE 0009,1001 is private", id="private without its creator"),
         pytest.param("REMOVE MediaStorageSOPInstanceUID", "is in the file meta", id="file meta"),
         pytest.param("REMOVE values:names", "looks for values", id="by values"),
@@ -223,7 +222,11 @@ def test_what_fits_a_label_is_filtered_under_its_name(tmp_path: Path, specs: lis
 @pytest.mark.parametrize(
     ("lines", "what"),
     [
-        (("%filter whitelist", "LABEL all", "present Modality"), "site.dicom:3: LABEL in %filter whitelist"),
+        (("%filter whitelist", "LABEL all", "present Modality"), "site.dicom:3: LABEL in %filter whitelist stands"),
+        (
+            ("%filter g", "LABEL b", "empty Modality", "%filter whitelist", "LABEL all", "present Modality"),
+            "site.dicom:6: LABEL in %filter whitelist stands before no other group",
+        ),
         (("%filter g", "LABEL all"), "site.dicom:3: LABEL has no criteria"),
         (("%filter g", "LABEL all", "present Modality", "coordinates 0,0,9,9"), "site.dicom:5: coordinates"),
         (("%filter g", "LABEL all", "present Modalities"), "site.dicom:4: present asks for no attribute"),
@@ -240,6 +243,49 @@ def test_a_filter_that_cannot_be_honoured_is_refused_by_its_line(
     assert what in str(refusal(tmp_path, *lines))
 
 
+WHITELIST = (
+    "%filter blacklist",
+    "LABEL Seen first",
+    "  equals Modality XA",
+    "%filter whitelist",
+    "LABEL Clean",
+    "  contains BurnedInAnnotation NO",
+    "LABEL Ours",
+    "  equals Manufacturer ACME",
+    "%filter graylist",
+    "LABEL Derived",
+    "  contains ImageType DERIVED",
+    "%filter blacklist",
+    "LABEL Seen first, too",
+    "  equals Modality OT",
+)
+
+
+@pytest.mark.parametrize(
+    ("specs", "by"),
+    [
+        ([at("ImageType", "DERIVED")], "derived"),
+        ([at("ImageType", "DERIVED"), at("BurnedInAnnotation", "YES")], "derived"),
+        ([at("ImageType", "DERIVED"), at("BurnedInAnnotation", "NO")], ""),
+        ([at("ImageType", "DERIVED"), at("Manufacturer", "Acme")], ""),
+        ([at("Modality", "XA"), at("BurnedInAnnotation", "NO")], "seen-first"),
+        ([at("Modality", "OT"), at("BurnedInAnnotation", "NO")], "seen-first-too"),
+    ],
+)
+def test_an_instance_belongs_to_the_first_group_that_it_fits(tmp_path: Path, specs: list[object], by: str) -> None:
+    assert by == policy.plan(instance(*specs), loaded(tmp_path, *WHITELIST)).filtered  # type: ignore[arg-type]
+
+
+def test_a_whitelist_relaxes_nothing_but_filters_of_its_recipe(tmp_path: Path) -> None:
+    rules = loaded(tmp_path, "# extends: research", *WHITELIST)
+    image = instance(at("SOPClassUID", SECONDARY_CAPTURE), at("ImageType", "DERIVED"), at("BurnedInAnnotation", "NO"))
+
+    with_list, without = policy.plan(image, rules), policy.plan(image, policy.load("research"))
+
+    assert (with_list.likely_burned_in, with_list.detect_pixels) == (without.likely_burned_in, without.detect_pixels)
+    assert (with_list.filtered, with_list.decisions) == ("", without.decisions)
+
+
 def test_a_recipe_runs(context: pipeline.Context, tmp_path: Path) -> None:
     loaded(tmp_path, "# extends: research-headers", "%header", "REMOVE KVP")
     names = [BUNDLED / "CT_small.dcm"]
@@ -249,47 +295,6 @@ def test_a_recipe_runs(context: pipeline.Context, tmp_path: Path) -> None:
     assert [ended.outcome for ended in pipeline.outcomes(context)] == [Outcome.PUBLISHED]
     (written,) = (context.workspace.root / "curated").rglob("*.dcm")
     assert "KVP" not in pydicom.dcmread(written)
-
-
-FIELDS = st.sampled_from(
-    [
-        *("KVP", "(0018,0050)", "00181151", "contains:Exposure", "startswith:Scan", "endswith:Time", "endswith:Date"),
-        *("contains:Patient", "endswith:UID", "contains:^00(18|20)", "select:VR:DS", "select:GROUP:0028"),
-        *("except:Sequence", "all", "fields:some", "contains:dose|filter", "contains:"),
-        *("CTExposureSequence", 'contains:0043,"GEMS_PARM_01",'),
-    ]
-)
-LINES = st.lists(st.tuples(st.sampled_from(["REMOVE", "BLANK"]), FIELDS), min_size=1, max_size=4)
-KEPT = st.lists(st.sampled_from(["KVP", "Modality", "ExposureTime", "contains:Exposure", "SliceThickness"]), max_size=2)
-CT = BUNDLED / "CT_small.dcm"
-
-
-def left_by_the_package(recipe: Path) -> dict[int, bool]:
-    """What the package itself leaves at the top of a file: whether there is a value."""
-    parser = DicomParser(str(CT), recipe=DeidRecipe(str(recipe)))
-    parser.parse()
-    return {int(each.tag): not each.is_empty for each in parser.dicom}
-
-
-@settings(max_examples=40, deadline=None)
-@given(lines=LINES, kept=KEPT)
-def test_what_the_package_removes_or_blanks_does_not_survive_here(
-    tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[str, str]], kept: list[str]
-) -> None:
-    folder = tmp_path_factory.mktemp("recipe")
-    text = ["# extends: research", "%fields some", "FIELD endswith:Thickness", "%header"]
-    text += [" ".join(line) for line in lines] + [f"KEEP {field}" for field in kept]
-    rules = loaded(folder, *text)
-    left = left_by_the_package(folder / "site.dicom")
-
-    for each in policy.plan(read.parse(CT.read_bytes()), rules).decisions:
-        tag, value = each.where.tag, each.where.stop > each.where.start
-        if each.within or tag in NEEDED or is_creator(tag):
-            continue
-        if tag not in left:
-            assert each.action is Action.REMOVE, each.path
-        elif value and not left[tag]:
-            assert each.action in (Action.REMOVE, Action.EMPTY), each.path
 
 
 @settings(max_examples=40, deadline=None)
