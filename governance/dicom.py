@@ -52,6 +52,8 @@ VRS = LONG_VRS | frozenset(
     }
 )
 
+CREATOR_VRS = frozenset({"LO", "UN"})
+"""Of an element that names a private creator (PS3.5, 7.8.1), or of one whose VR the file does not tell."""
 CHARSET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 """VRs whose bytes are read by SpecificCharacterSet (PS3.5, 6.1.2.2)."""
 

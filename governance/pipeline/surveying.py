@@ -77,7 +77,7 @@ def _count_values(found: Survey, instance: Instance) -> None:
 
 def _is_creator(element: Element) -> bool:
     """Whether it names a private creator; broken files have other things in that place."""
-    return private.is_creator(element.tag) and element.vr in ("LO", "UN")
+    return private.is_creator(element.tag) and element.vr in dicom.CREATOR_VRS
 
 
 def _is_typed(element: Element, value: Value) -> bool:

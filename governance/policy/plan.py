@@ -20,6 +20,7 @@ MAX_DEPTH = 64
 _UNREADABLE = Verdict(Action.REMOVE, Method.REMOVE, "unreadable-sequence")
 _STAYS = Verdict(Action.KEEP, Method.KEEP, "private-creator")
 _GOES = Verdict(Action.REMOVE, Method.REMOVE, "private-creator")
+_IS_NONE = Verdict(Action.REMOVE, Method.REMOVE, "not-a-creator")
 
 
 def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
@@ -89,8 +90,10 @@ class _Walk(Confidential):
             tag, creator, nested = element.tag, element.creator, element.items
             hidden = tag & 0x10000
             if hidden and private.is_creator(tag):
-                creators.append(len(decisions))
-                decisions.append(Decision(element, within, *_GOES))
+                named = element.vr in dicom.CREATOR_VRS and nested is None
+                if named:
+                    creators.append(len(decisions))
+                decisions.append(Decision(element, within, *(_GOES if named else _IS_NONE)))
                 continue
             vr = element.vr if nested is None else "SQ"
             action, method, rule, read_as = known((tag, vr, creator)) or decide(tag, vr, creator, place)
@@ -103,7 +106,7 @@ class _Walk(Confidential):
                 self._items(element, within, place, depth)
         for index in creators:
             where = decisions[index].where
-            if where.vr in ("LO", "UN") and (where.tag, self._creator(where)) in kept:
+            if (where.tag, self._creator(where)) in kept:
                 decisions[index] = Decision(where, within, *_STAYS)
 
     def _items(self, element: Element, within: str, place: Place, depth: int) -> None:

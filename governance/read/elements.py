@@ -15,6 +15,7 @@ from pydicom.tag import Tag
 
 from governance.datatypes import Confidential, Element, Item
 from governance.dicom import (
+    CREATOR_VRS,
     ITEM,
     ITEM_END,
     LONG_VRS,
@@ -201,7 +202,7 @@ class Walker(Confidential):
                 start = pos + 8
                 end = value_stop = start + length
                 if group & 1:
-                    creator = self._creator(creators, tag, start, end)
+                    creator = self._creator(creators, tag, vr, start, end)
             elif tag == ITEM_END and delimited:
                 self._check_delimiter(pos)
                 self._finish(elements, creators, ordered=ordered, explicit=True)
@@ -210,7 +211,7 @@ class Walker(Confidential):
                 vr, start, length = self._long_header(code, tag, pos)
                 end = value_stop = start + length
                 if group & 1:
-                    creator = self._creator(creators, tag, start, end)
+                    creator = self._creator(creators, tag, vr, start, end)
                 if vr == "SQ" or vr == "UN" or length == UNDEFINED:
                     vr, value_stop, end, items = self._nested(
                         tag, vr, start, length, stop, depth, creator, explicit=code in _LONG
@@ -244,7 +245,7 @@ class Walker(Confidential):
             end = value_stop = start + length
             creator = items = None
             if group & 1:
-                creator = self._creator(creators, tag, start, end)
+                creator = self._creator(creators, tag, "LO", start, end)
                 vr = vr_of_implicit(tag) if 0x10 <= number <= 0xFF or number == 0 else vr_of_private(tag, creator)
             else:
                 vr = vr_of_implicit(tag)
@@ -285,12 +286,12 @@ class Walker(Confidential):
             return vr_of_implicit(tag), pos + 8, self._length.unpack_from(self._buffer, pos + 4)[0] >> 16
         return vr_of_implicit(tag), pos + 8, self._length.unpack_from(self._buffer, pos + 4)[0]
 
-    def _creator(self, creators: dict[int, str], tag: int, start: int, end: int) -> str:
-        """The private creator of `tag` (PS3.5, 7.8.1); an element that reserves a block owns itself."""
+    def _creator(self, creators: dict[int, str], tag: int, vr: str, start: int, end: int) -> str:
+        """The private creator of `tag`, which is of VR LO (PS3.5, 7.8.1); one that reserves a block owns itself."""
         number = tag & 0xFFFF
         if number > 0xFF:
             return creators.get(tag & 0xFFFF0000 | number >> 8, "")
-        if number < 0x10:
+        if number < 0x10 or vr not in CREATOR_VRS:
             return ""
         end = min(end, start + _MAX_CREATOR)  # the length is not checked yet
         creators[tag] = name = bytes(self._buffer[start:end]).strip(b"\0 ").decode("latin-1")

@@ -8,6 +8,7 @@ from governance.policy import standard
 from governance.policy.verdicts import Place
 from tests.policy.build import Spec, at, decision, instance
 from tests.policy.test_table import rules_with
+from tests.read.test_elements import element, parsed
 
 RESEARCH = policy.load("research")
 GE, SIEMENS = "GEMS_PARM_01", "SIEMENS MR HEADER"
@@ -28,6 +29,25 @@ def ways(plan: Plan) -> list[tuple[str, Method]]:
 def test_the_tables_that_these_tests_rest_on() -> None:
     assert standard.safe_private()[0x0043, 0x39, GE].action == "K"
     assert (0x0043, 0x39, "HOSPITAL") not in standard.safe_private()
+
+
+@pytest.mark.parametrize("vr", ["DA", "SH", "ST", "OB", "US"])
+def test_what_is_no_text_of_a_creator_reserves_no_block_and_goes(vr: str) -> None:
+    """A date of birth, say, where a creator should be; and a creator in another VR, which would go alone."""
+    for value in (b"19700411", GE.encode()):
+        sop_class = element(0x00080016, "UI", b"1.2.840.10008.5.1.4.1.1.2\0")
+        block = (element(0x00430010, vr, value), element(0x00431039, "IS", b"1000"))
+        plan = policy.plan(parsed(sop_class, *block), RESEARCH)
+
+        assert [(each.action, each.rule) for each in plan.decisions[1:]] == [("X", "not-a-creator"), ("X", "private")]
+        assert RESEARCH.because("not-a-creator").startswith("a private creator should be there")
+
+
+def test_items_where_a_creator_should_be_are_none() -> None:
+    items = at(0x00430010, [[at("PatientName", "Weber")]], vr="UN", creator=GE)
+    plan = policy.plan(instance(items, at(0x00431039, "1000", vr="IS", creator=GE)), RESEARCH)
+
+    assert plan.decisions[1].rule == "not-a-creator"
 
 
 @pytest.mark.parametrize("number", [0x10, 0x11, 0xFF])
