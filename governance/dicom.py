@@ -81,6 +81,9 @@ MAX_CHARACTERS = {
 }
 """Characters a value may have (PS3.5, table 6.2-1); for PN, each component group."""
 
+ANNOTATIONS = frozenset({"ContentSequence", "GraphicAnnotationSequence", "WaveformAnnotationSequence"})
+"""Sequences other than of codes that Table E.1-1 replaces by a dummy as a whole."""
+
 _NEWER_CLASSES = frozenset(
     {"1.2.840.10008.5.1.4.1.1.66.7", "1.2.840.10008.5.1.4.1.1.66.8"}
     | {"1.2.840.10008.5.1.4.1.1.9.100.1", "1.2.840.10008.5.1.4.1.1.9.100.2"}
@@ -116,6 +119,13 @@ def tag_of(keyword: str) -> int | None:
     """The tag of a PS3.6 keyword, None if there is none."""
     tag = datadict.tag_for_keyword(keyword)
     return None if tag is None else int(tag)
+
+
+@lru_cache(maxsize=65536)
+def has_dummy_item(tag: int) -> bool:
+    """Whether `tag` is a sequence for which there is a dummy: one of codes, of content or of annotations."""
+    keyword = keyword_of(tag)
+    return vr_of(tag) == "SQ" and (keyword.endswith("CodeSequence") or keyword in ANNOTATIONS)
 
 
 def format_tag(tag: int) -> str:

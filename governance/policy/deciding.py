@@ -198,6 +198,11 @@ def fits(action: RuleAction, vr: str) -> bool:
     return True
 
 
+def has_dummy(sequence: int) -> bool:
+    """Whether there is a dummy of a sequence: an item that fits it, or what its attributes become."""
+    return dicom.has_dummy_item(sequence) or sequence in v.DUMMIED_INSIDE
+
+
 def _carry_out(action: RuleAction, tag: int, vr: str) -> tuple[Action, Method]:
     """A rule's action on one value; what does not fit the value removes it."""
     if not fits(action, vr):

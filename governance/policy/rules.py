@@ -18,7 +18,7 @@ from governance.policy.reasons import REASONS
 from governance.policy.schema import ANY_CREATOR, SELECTORS, Option, Policy, Rule, RuleAction, SafeList, When
 from governance.policy.verdicts import Place, Verdict
 
-LOGIC = 5
+LOGIC = 6
 """Raised whenever the same policy and tables lead to other outputs: digests differ, and objects are made again."""
 
 CODES = {
@@ -240,6 +240,9 @@ class Rules(Confidential):
         if vrs and not any(deciding.fits(rule.action, vr) for vr in vrs):
             hint = f"its VR is {' or '.join(sorted(vrs))}"
             raise origin.wrong(here, f"cannot be handled by {rule.action}", hint=hint)
+        if rule.action is RuleAction.DUMMY and vrs == {"SQ"} and not deciding.has_dummy(tag):
+            hint = "no item that is made up would be one of its items: use remove, empty or clean"
+            raise origin.wrong(here, "cannot be handled by dummy", hint=hint)
         if tag in deciding.NEEDED and letter in "XZD" and not nested:
             hint = "no object can be without it; a path says where inside of sequences"
             raise origin.wrong(here, f"cannot be handled by {rule.action}", hint=hint)

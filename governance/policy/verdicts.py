@@ -243,6 +243,8 @@ def carry_out(letter: str, tag: int, vr: str) -> tuple[Action, Method]:
         return action, PERSONAL.get(tag, Method.EMPTY)
     if vr == "SQ" and (action is Action.UID or tag in DUMMIED_INSIDE):
         return action, Method.DESCEND
+    if vr == "SQ" and not dicom.has_dummy_item(tag):  # what is no sequence elsewhere, or one that has no dummy
+        return Action.EMPTY, Method.EMPTY
     if action is Action.UID or (vr == "UI" and action is Action.DUMMY):
         # "A UID" is read from characters; other bytes cannot be replaced by one.
         return (action, Method.UID) if vr in CHARACTERS else (Action.REMOVE, Method.REMOVE)

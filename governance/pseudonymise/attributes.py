@@ -16,6 +16,7 @@ from governance.errors import Refused, UnshiftableDate
 from governance.keys import ProjectKeys
 from governance.pseudonymise.dates import DateShift
 from governance.pseudonymise.identifiers import base32, patient_pseudonym, short_pseudonym
+from governance.pseudonymise.items import dummy_item
 from governance.pseudonymise.uids import new_uid
 
 OLDEST_AGE = 90
@@ -184,7 +185,7 @@ class Pseudonymiser(Confidential):
     def _dummy(self, instance: Instance, element: Element) -> bytes:
         vr = element.vr
         if vr == "SQ":
-            return _dummy_code_item(explicit=instance.explicit)
+            return dummy_item(element.tag, explicit=instance.explicit)
         if vr == "UI":
             return new_uid(self._keys.uid, instance.decode(element)[0] or "none").encode()
         if vr in _DUMMIES:
@@ -217,10 +218,3 @@ def normal_date(value: str) -> str:
     """The DA of today for a date in the form of ACR-NEMA, `1999.05.05`; anything else as it is."""
     match = _DOTTED_DATE.fullmatch(value)
     return value if match is None else "".join(match.groups())
-
-
-def _dummy_code_item(*, explicit: bool) -> bytes:
-    """One item of a code sequence that says that the code was taken out."""
-    parts = ((0x00080100, "SH", b"ANON"), (0x00080102, "SH", b"99GOVERNANCE"), (0x00080104, "LO", b"Anonymized"))
-    body = b"".join(dicom.header(tag, vr, len(value), explicit=explicit) + value for tag, vr, value in parts)
-    return dicom.header(dicom.ITEM, "", len(body), explicit=explicit) + body

@@ -245,6 +245,22 @@ def test_what_a_loaded_rule_does_is_offered_by_the_options_in_force(
             assert each.action.value in deciding.offers(tag, rules.options)
 
 
+@pytest.mark.parametrize("where", ["attribute: {}", "path: 'ReferencedSeriesSequence[*].{}'"])
+def test_a_dummy_is_refused_where_no_item_would_fit(where: str) -> None:
+    for keyword in ("RequestAttributesSequence", "ROIContourSequence"):
+        with pytest.raises(Misconfigured, match=r"rules\[0\]\.\w+ cannot be handled by dummy"):
+            with_rules(f"{where.format(keyword)}, action: dummy")
+    for keyword in ("ProcedureCodeSequence", "GraphicAnnotationSequence", "VerifyingObserverSequence"):
+        assert with_rules(f"{where.format(keyword)}, action: dummy").entries
+
+
+def test_items_where_no_sequence_should_be_get_no_dummy() -> None:
+    rules = with_rules("attribute: KVP, action: dummy")
+    items = at("KVP", [[at("PatientName", "Weber")]], vr="SQ")
+
+    assert policy.plan(instance(items), rules).decisions[-1].action is Action.EMPTY
+
+
 def test_rules_for_groups_and_vrs_leave_what_no_object_can_be_without() -> None:
     rules = with_rules("group: '0028', action: remove", "vr: UI, action: remove")
     specs = [at("SOPInstanceUID", "1.2"), at("Rows", b"\1\0"), at("PixelAspectRatio", "1")]
