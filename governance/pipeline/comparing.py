@@ -56,6 +56,8 @@ class Side(Confidential):
 def compare(sources: Sequence[Path], *, old: str, new: str, on_progress: Progress | None = None) -> Comparison:
     """Compare what two policies, by name or file, would write of every source.
 
+    Memory grows with unique values that differ, up to `MOST_HELD`.
+
     Raises:
         Misconfigured: a policy does not load, or a source does not exist.
     """

@@ -41,6 +41,8 @@ def survey(
 ) -> Survey:
     """Count what every source holds.
 
+    Memory grows with unique values, up to `MOST_HELD`, and by about 10 MB for 100,000 unique instances.
+
     attributes: keywords or tags; with any, no other attribute is counted. since: what an
     earlier survey saved; what it does not have is new.
 

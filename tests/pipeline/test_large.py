@@ -13,6 +13,7 @@ from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
 
 from governance import pipeline
+from tests.phantoms import many
 
 FRAME = 512 * 512 * 2
 PADDING = b"\xfc\xff\xfc\xffOB\0\0\x02\0\0\0\0\0"
@@ -96,8 +97,23 @@ def test_five_times_the_pixels_take_no_more_memory(tmp_path: Path, make: Callabl
     assert run(tmp_path, large) < run(tmp_path, small) + 20
 
 
-@pytest.mark.parametrize("command", [("plan", "--diff", "basic", "research-headers"), ("survey",)])
+SHOWN = [("plan", "--diff", "basic", "research-headers"), ("survey",)]
+
+
+@pytest.mark.parametrize("command", SHOWN)
 def test_what_is_shown_before_a_run_takes_no_more_memory_either(tmp_path: Path, command: tuple[str, ...]) -> None:
     small, large = (multi_frame(tmp_path / f"{frames}.dcm", frames) for frames in (60, 600))
 
     assert peak(*command, str(large)) < peak(*command, str(small)) + 20
+
+
+@pytest.mark.parametrize("command", SHOWN)
+def test_memory_does_not_grow_with_the_number_of_files_that_are_shown(tmp_path: Path, command: tuple[str, ...]) -> None:
+    for name, content in many.images(1500):
+        path = tmp_path / "raw" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    # Of three people, and of fifteen: what there is of each is held once.
+    few = [str(path) for path in sorted((tmp_path / "raw").iterdir())[:3]]
+    assert peak(*command, str(tmp_path / "raw")) < peak(*command, *few) + 20
