@@ -14,10 +14,9 @@ from governance.detect import identifiers
 from governance.policy import Decider
 from governance.provenance import TAKEN_TOGETHER, Recorded
 from governance.pseudonymise import Subject
-from governance.read.units import PADDING, Unit
+from governance.read.units import PADDING, PIXEL_TAG, Unit
 
 CHARACTER_SET, _ICC_PROFILE = 0x00080005, 0x00282000
-_PIXELS = b"\xe0\x7f\x10\0"
 _LONGEST = 256
 """Bytes of the longest identifier of an LO or PN, in UTF-16, and something before it."""
 
@@ -109,7 +108,7 @@ def borders(pieces: Sequence[bytes]) -> set[bytes]:
 
     Groups below 0030 begin with no letter or digit.
     """
-    found, after = set(), _PIXELS
+    found, after = set(), PIXEL_TAG
     for piece in reversed(pieces):
         if piece:
             if after[:1] < b"0" and after[1:2] == b"\0":

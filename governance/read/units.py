@@ -30,7 +30,7 @@ _COPIES, _AROUND = 3, 1 << 10
 
 _SHORT = frozenset(vr.encode() for vr in VRS - LONG_VRS)
 _LONG = frozenset(vr.encode() for vr in LONG_VRS)
-_PIXEL_TAG, _PIXEL_VRS = b"\xe0\x7f\x10\x00", frozenset({"OB", "OW"})
+PIXEL_TAG, _PIXEL_VRS = b"\xe0\x7f\x10\x00", frozenset({"OB", "OW"})
 _PADDING_VRS = frozenset({"OB", "UN"})
 _EXPLICIT, _IMPLICIT, _LENGTH = Struct("<HH2sH").unpack_from, Struct("<HHI").unpack_from, Struct("<I").unpack_from
 
@@ -57,7 +57,7 @@ class Units(Confidential):
         self._known: dict[bytes, Unit] = {}
         self._bytes = 0
         self._first = Unit(b"", 0, 0x0007FFFF)  # group 0008 is the first that can follow
-        self._pixels = Unit(_PIXEL_TAG, PIXEL_DATA, PIXEL_DATA)
+        self._pixels = Unit(PIXEL_TAG, PIXEL_DATA, PIXEL_DATA)
 
     @property
     def is_full(self) -> bool:
@@ -121,7 +121,7 @@ class Units(Confidential):
 
     def _next(self, data: bytes, pos: int, last: int) -> Unit | None:
         """The unit at `pos`, as anyone would find it."""
-        if data.startswith(_PIXEL_TAG, pos):
+        if data.startswith(PIXEL_TAG, pos):
             return self._pixels if last < PIXEL_DATA else None
         found = self._one(data, pos, last)
         if found is None:

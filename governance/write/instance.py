@@ -7,7 +7,6 @@ the preamble is zeros and the file meta information is ours.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -118,23 +117,18 @@ def head(sop_class: bytes, sop_instance: bytes, syntax: str) -> bytes:
     for tag, uid in ((_SOP_CLASS, sop_class), (_SOP_INSTANCE, sop_instance)):
         if not uid:
             raise Refused(f"{dicom.keyword_of(tag)} is missing or empty")
-    before, behind = _around_instance(sop_class, syntax)
-    meta = before + _primitive(0x00020003, "UI", sop_instance, explicit=True) + behind
-    return bytes(128) + b"DICM" + _primitive(0x00020000, "UL", len(meta).to_bytes(4, "little"), explicit=True) + meta
-
-
-@lru_cache(maxsize=256)
-def _around_instance(sop_class: bytes, syntax: str) -> tuple[bytes, bytes]:
-    """What stands before and behind MediaStorageSOPInstanceUID."""
-    said = (
-        (0x00020001, "OB", b"\0\1"),
-        (0x00020002, "UI", sop_class),
-        (0x00020010, "UI", syntax.encode()),
-        (0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode()),
-        (0x00020013, "SH", IMPLEMENTATION_VERSION_NAME.encode()),
+    meta = b"".join(
+        _primitive(tag, vr, value, explicit=True)
+        for tag, vr, value in (
+            (0x00020001, "OB", b"\0\1"),
+            (0x00020002, "UI", sop_class),
+            (0x00020003, "UI", sop_instance),
+            (0x00020010, "UI", syntax.encode()),
+            (0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode()),
+            (0x00020013, "SH", IMPLEMENTATION_VERSION_NAME.encode()),
+        )
     )
-    meta = [_primitive(tag, vr, value, explicit=True) for tag, vr, value in said]
-    return b"".join(meta[:2]), b"".join(meta[2:])
+    return bytes(128) + b"DICM" + _primitive(0x00020000, "UL", len(meta).to_bytes(4, "little"), explicit=True) + meta
 
 
 def _primitive(tag: int, vr: str, value: bytes, *, explicit: bool) -> bytes:
