@@ -6,6 +6,8 @@ statements are kept out of SQLAlchemy's errors and logs.
 """
 
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -260,7 +262,21 @@ def _settle(connection: Any, _record: object) -> None:
     # sqlite3 would begin transactions late and on its own; `_begin` does it where SQLAlchemy means it.
     connection.isolation_level = None
     for setting in SETTINGS:
-        connection.execute(setting)
+        _set(connection, setting)
+
+
+def _set(connection: Any, setting: str) -> None:
+    """Of several that switch a new database to WAL at once, SQLite turns some away without letting them wait."""
+    last = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute(setting)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > last:
+                raise
+        else:
+            return
+        time.sleep(0.01)
 
 
 def _begin(connection: Connection) -> None:

@@ -52,10 +52,13 @@ def test_opening_again_keeps_the_rows(tmp_path: Path) -> None:
         engine.dispose()
 
 
-def test_many_open_a_new_database_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("_again", range(20))
+def test_many_open_a_new_database_at_once(tmp_path: Path, _again: int) -> None:
     found: list[list[str]] = []
+    ready = threading.Barrier(6)
 
     def open_one() -> None:
+        ready.wait()
         engine = open_database(tmp_path / "w.sqlite3")
         with engine.connect() as connection:
             tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars()
