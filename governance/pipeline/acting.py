@@ -104,11 +104,11 @@ def act(
     # What the plan keeps and is none of its VR.
     kept = {each.where for each in decisions if each.method is Method.KEEP and edits.get(each.where) == b""}
     edits |= replaced.edits
-    retained = _retained(instance, decisions, edits, codes=codes)
-    return Acted(edits, frozenset(replaced.shifted_dates), frozenset(kept | replaced.emptied), retained)
+    stays = retained(instance, decisions, edits, codes=codes)
+    return Acted(edits, frozenset(replaced.shifted_dates), frozenset(kept | replaced.emptied), stays)
 
 
-def _retained(
+def retained(
     instance: Instance, decisions: Iterable[Decision], edits: Edits, *, codes: Sequence[str]
 ) -> frozenset[str]:
     """The UIDs and dates that decisions keep, as far as `codes` say so; not those that no option is named for."""
@@ -116,12 +116,12 @@ def _retained(
     if not (uids or dates):
         return frozenset()
     keeping = [each.where for each in decisions if each.method is Method.KEEP and edits.get(each.where) != b""]
-    retained: set[str] = set()
+    found: set[str] = set()
     if uids:  # of classes too: one that nobody registered may be the UID of something else in the same file
-        retained.update(uid for element in keeping if element.vr == "UI" for uid in instance.decode(element))
+        found.update(uid for element in keeping if element.vr == "UI" for uid in instance.decode(element))
     if dates:
-        retained |= identifiers.collect_from(instance, keeping).dates
-    return frozenset(retained)
+        found |= identifiers.collect_from(instance, keeping).dates
+    return frozenset(found)
 
 
 def cleaners(found: Identifiers, *, dummy: Callable[[str], str]) -> dict[Method, Clean]:

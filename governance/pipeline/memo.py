@@ -26,7 +26,8 @@ from governance.datatypes import (
 )
 from governance.detect import devices, identifiers
 from governance.errors import Refused, Unreadable
-from governance.pipeline.acting import accepted_unseen, act, is_directory
+from governance.pipeline.acting import accepted_unseen, act, is_directory, retained
+from governance.pipeline.inspection import Made, passes
 from governance.pipeline.scenes import (
     AROUND_PIXELS,
     CHARACTER_SET,
@@ -38,7 +39,6 @@ from governance.pipeline.scenes import (
     Part,
     Recalled,
     Scene,
-    borders,
     noted,
     rules_of_pixels,
     tags,
@@ -284,19 +284,19 @@ class _File(Confidential):
             marks = self._new_marks(scene, special)
             written += marks.values()
         parts = [new[unit] if unit in new else known[unit] for unit in units]
-        head = self._written_head(parts)
-        pieces = self._data_set(parts, marks)
-        between = borders(pieces) - scene.borders
-        searched = b"\0".join((head, *written, *between))  # apart: in another file they have other neighbours
-        if not self._is_clean(scene, found, searched, b"".join(written), shifted):
-            return None
-        bare = identifiers.bare(head) + self._bare(pieces) if alone else b""
-        if any(identifiers.stands_in(number, bare) for number in alone):
+        made = Made(
+            head=self._written_head(parts),
+            pieces=self._data_set(parts, marks),
+            new=written,
+            shifted=shifted,
+            retained=frozenset().union(*[part.retained for part in parts if part.retained]),
+            explicit=self._table.explicit,
+        )
+        if not passes(made, scene, found, alone=alone, codecs=self._reader.codecs, bare=self._bare):
             return None
         # Only what was searched is remembered.
         known |= new
         self._table.hold(written)
-        scene.borders |= between
         scene.marks[special] = marks
         facts = scene.facts.get((together, special))
         if facts is None:
@@ -305,7 +305,7 @@ class _File(Confidential):
         return Recalled(
             plan=scene.plan,
             subject=self._memo.pseudonymiser.of_instance(scene.subject, self._sop_instance()),
-            header=b"".join((head, *pieces)),
+            header=made.whole,
             pixels=tuple,
             rules=dict(sorted(Counter(chain(scene.pixels, *[part.rules for part in parts])).items())),
             emptied=sum(part.emptied for part in parts),
@@ -327,15 +327,13 @@ class _File(Confidential):
             subject=scene.subject,
             by=self._memo.pseudonymiser,
         )
-        rules: dict[Unit, list[str]] = {unit: [] for unit in units}
-        emptied = dict.fromkeys(units, 0)
+        decided: dict[Unit, list[Decision]] = {unit: [] for unit in units}
         owners = {element: unit for unit in units for element in self._parsed([unit])}
         unit = None
         for decision in decisions:
             unit = owners.get(decision.where, unit)  # what lies inside comes behind it
             assert unit is not None
-            rules[unit].append(decision.rule)
-            emptied[unit] += decision.where in acted.emptied
+            decided[unit].append(decision)
         written = {
             unit: b"" if unit in special else write.encoded(self._reader, acted.edits, self._parsed([unit]))
             for unit in units
@@ -344,7 +342,16 @@ class _File(Confidential):
         if declared is not None and written.get(declared) not in (None, declared.raw):
             raise Refused("the character set cannot stay")  # so that facts are read in another one
         facts = self._recorded(written)
-        parts = {unit: Part(written[unit], tuple(rules[unit]), emptied[unit], facts.get(unit, ())) for unit in units}
+        parts = {
+            unit: Part(
+                written[unit],
+                tuple(each.rule for each in own),
+                sum(each.where in acted.emptied for each in own),
+                facts.get(unit, ()),
+                retained(self._reader, own, acted.edits, codes=scene.plan.codes) if acted.retained else frozenset(),
+            )
+            for unit, own in decided.items()
+        }
         return parts, acted.shifted_dates
 
     def _decide(self, scene: Scene, instance: Instance, elements: Sequence[Element]) -> list[Decision]:
@@ -401,24 +408,6 @@ class _File(Confidential):
             )
             for tag in MARKED
         }
-
-    def _is_clean(self, scene: Scene, found: Identifiers, searched: bytes, new: bytes, shifted: frozenset[str]) -> bool:
-        """Whether nothing in what is new identifies, and nothing in what is remembered is a UID of this file.
-
-        Raises:
-            Unreadable: what is new does not read back.
-        """
-        if not scene.traces.isdisjoint(identifiers.uids_looked_for(found)):
-            return False
-        # A moved date that is another day of this patient's, or a number, may stand here, and nowhere else.
-        if shifted and identifiers.search(b"\0".join(day.encode() for day in shifted), found):
-            return False
-        if identifiers.search(searched, found, codecs=self._reader.codecs, allowed=shifted):
-            return False
-        # As it reads back: a pseudonym is no sequence, even if what it replaces says that it is one.
-        Walker(new).part(0, len(new), explicit=self._table.explicit)
-        scene.traces |= identifiers.uids_in(new)
-        return True
 
     def _facts_together(self, parts: Sequence[Part], together: Sequence[Unit], marks: Mapping[int, bytes]) -> Facts:
         """Facts that several elements make, from those elements as they are written."""

@@ -126,6 +126,8 @@ class Part(Confidential):
     rules: tuple[str, ...]
     emptied: int
     facts: tuple[Recorded, ...]
+    retained: frozenset[str]
+    """UIDs and dates in it that stay because an option retains them."""
 
 
 @dataclass(slots=True, repr=False, eq=False)

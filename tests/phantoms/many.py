@@ -1,9 +1,10 @@
 """Many small CT images of many invented people, quickly and on little disk: for measuring what grows with an archive.
 
-    python -m tests.phantoms.many OUT 100000
+    python -m tests.phantoms.many OUT 100000 [100]
 
-Every file has its own UIDs, number and position; every `PER_PERSON` files another person, and of those 128 in a row no
-two have the same optional elements. A file is 16 x 16 pixels, about 7 kB. Two runs write the same bytes.
+Every file has its own UIDs, number and position. Every hundred files, or as many as are asked for, are of another
+person, and of those 128 in a row no two have the same optional elements. A file is 16 x 16 pixels, about 7 kB. Two runs
+write the same bytes.
 """
 
 import io
@@ -33,10 +34,10 @@ _NUMBER = "77777777"
 _PLACE = "66666666.5"
 
 
-def images(count: int) -> Iterator[tuple[str, bytes]]:
+def images(count: int, *, per_person: int = PER_PERSON) -> Iterator[tuple[str, bytes]]:
     """`count` files, each with its path: a folder for each person."""
     for number in range(count):
-        person, own = divmod(number, PER_PERSON)
+        person, own = divmod(number, per_person)
         if own == 0:
             template = _template(person)
         content = (
@@ -83,8 +84,8 @@ def _person(number: int) -> Person:
 
 
 def main() -> None:
-    out, count = Path(sys.argv[1]), int(sys.argv[2])
-    for name, content in images(count):
+    out, count, per_person = Path(sys.argv[1]), int(sys.argv[2]), int((*sys.argv, PER_PERSON)[3])
+    for name, content in images(count, per_person=per_person):
         path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

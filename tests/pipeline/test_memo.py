@@ -14,6 +14,7 @@ from governance import pipeline, policy, provenance
 from governance.datatypes import Outcome, Source
 from governance.pipeline.instance import Processed, Worker, source_digest
 from tests.conftest import BUNDLED, CORPUS
+from tests.pipeline.objects import with_options
 
 NUMBERS = ["ADM00123", "7654321", "12", "", "2019"]
 NAMES = ["Quillfeather^Ada", "Brannock^Tom", "Head^Phantom", ""]
@@ -78,9 +79,14 @@ def dicom_file(case: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
+def rules_of(name: str) -> policy.Rules:
+    """A shipped profile, or `retaining`: the basic one with two options."""
+    return with_options(["retain_uids", "retain_full_dates"]) if name == "retaining" else policy.load(name)
+
+
 def worker(context: pipeline.Context, name: str = "research") -> Worker:
     keys = context.keyring.project("demo")
-    return Worker(rules=policy.load(name), keys=keys, staging=context.workspace.staging)
+    return Worker(rules=rules_of(name), keys=keys, staging=context.workspace.staging)
 
 
 def plain_worker(context: pipeline.Context, name: str = "research") -> Worker:
@@ -99,10 +105,13 @@ def outcome(by: Worker, data: bytes) -> tuple[Outcome, str, bytes, bytes]:
     return done.outcome, done.reason, provenance.to_json(done.receipt), written
 
 
+@pytest.mark.parametrize("profile", ["research", "retaining"])
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(several=st.lists(cases, min_size=2, max_size=7))
-def test_no_file_changes_what_becomes_of_another(context: pipeline.Context, several: list[dict[str, Any]]) -> None:
-    remembering, plain = worker(context), plain_worker(context)
+def test_no_file_changes_what_becomes_of_another(
+    context: pipeline.Context, profile: str, several: list[dict[str, Any]]
+) -> None:
+    remembering, plain = worker(context, profile), plain_worker(context, profile)
 
     for data in map(dicom_file, several):
         assert outcome(plain, data) == outcome(remembering, data)
@@ -132,7 +141,7 @@ def test_a_series_is_remembered(context: pipeline.Context) -> None:
     assert len({each.subject.instance for each in recalled if each}) == len(files)
 
 
-@pytest.mark.parametrize("profile", ["basic", "research-headers"])
+@pytest.mark.parametrize("profile", ["basic", "research-headers", "retaining"])
 def test_real_files_become_the_same(context: pipeline.Context, profile: str) -> None:
     """Small ones of every kind, twice in a row, so that the second time all is remembered."""
     files = [path for folder in (BUNDLED, CORPUS) for path in sorted(folder.rglob("*.dcm"))]

@@ -173,6 +173,7 @@ def test_what_is_remembered_changes_nothing_for_retained_values(tmp_path: Path) 
 
     assert expected == [process(remembering, data) for data in files]
     assert {Outcome.PUBLISHED} == {done.outcome for done in expected}
+    assert all(remembering._memo.recall(data) for data in files)
 
 
 def test_a_run_and_a_comparison_of_policies_agree(context: pipeline.Context, tmp_path: Path) -> None:
