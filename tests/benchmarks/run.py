@@ -58,7 +58,7 @@ def _compare(folder: Path, scratch: Path, *, rounds: int, as_json: bool) -> None
         raise Failed("SERIES needs a sub-folder named ct, dx or mr")
     policy, notes = tools.policy()
     versions = tools.versions()
-    every = (*tools.peers(scratch), *tools.ours(scratch, policy=policy))
+    every = (*tools.peers(scratch), tools.floor(), *tools.ours(scratch, policy=policy))
     measured = report.costs(list(_rounds(series, every, scratch / "out", rounds=rounds)))
     told = report.verdicts(measured, ours=(tools.NO_WORKERS, tools.ONE_WORKER))
     about = About(

@@ -111,3 +111,13 @@ def test_the_policy_is_research_headers_but_for_unseen_pixels() -> None:
     assert {k: v for k, v in shipped.items() if k not in own_words} == {
         k: v for k, v in ours.items() if k not in own_words
     }
+
+
+def test_the_curve_counts_what_governance_published_of_one_image_a_person() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.curve", "2", "4", "--per-person", "1", "--json"]
+
+    said = subprocess.run(command, cwd=tools.ROOT, capture_output=True, text=True, check=True).stdout
+
+    points = [json.loads(line) for line in said.splitlines()]
+    assert [point["files"] for point in points] == [2, 4]
+    assert all(point["peak_mib"] > 60 for point in points)  # of the whole program, not of a copy
