@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import combinations, permutations
 from typing import NamedTuple
 
@@ -35,11 +35,10 @@ class _Form(NamedTuple):
 
 
 class Literals:
-    """Names and mixed identifiers of one study as one compiled alternation."""
+    """Names and mixed identifiers of one study."""
 
     def __init__(self, forms: dict[bytes, _Form]) -> None:
         self._forms = forms
-        self._pattern = re.compile(_alternation(sorted(forms)), re.DOTALL) if forms else None
         # What is too short to be seen among words is looked for in the data itself.
         self._short = tuple(
             literal
@@ -54,8 +53,6 @@ class Literals:
     def kinds_in(self, data: bytes, *, words: bytes, allowed: frozenset[str]) -> set[str]:
         """Kinds of what stands in `data`; words: its different words, enough to rule most out."""
         found: set[str] = set()
-        if self._pattern is None:
-            return found
         lowered = data.lower()
         if not (any(key in words for key in self._keys) or any(literal in lowered for literal in self._short)):
             return found
@@ -70,6 +67,11 @@ class Literals:
                 found.add(form.kind)
             match = self._pattern.search(lowered, match.start() + 1)
         return found
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[bytes]:
+        """All of them as one alternation: it costs milliseconds to compile, and most studies never need it."""
+        return re.compile(_alternation(sorted(self._forms)), re.DOTALL)
 
     def kinds_in_pixels(self, data: bytes, *, only: frozenset[bytes] | None = None) -> set[str]:
         """Kinds of those long enough not to be there by chance; only: of these spellings."""

@@ -16,19 +16,11 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
 
 from governance import dicom
 from governance.datatypes import Identifiers, Span
 from governance.detect import patterns, vocabulary
-from governance.detect.literals import (
-    LONGEST_WORD,
-    digits_of,
-    has_case,
-    says_nothing,
-    spellings,
-    together,
-)
+from governance.detect.own import own_of, spelled_out
 
 LONGEST_TEXT = 100_000
 """Longer texts are no descriptions; all of it is one span."""
@@ -45,13 +37,7 @@ OF_MACHINE_TEXT = frozenset({"NAME", "DATE", "CONTACT"})
 
 _TITLES = frozenset({"NAME"})
 
-_BESIDE, _BESIDE_OF_MACHINES = r"\d", r"[^\W_]"
-"""What does not stand beside an own number of up to four digits: machines write such into words, `B128f`."""
-
 _WORD = re.compile(r"[^\W_]+")
-_LETTER = r"[^\W\d_]"
-# Three single letters and more with the same between all of them: "M U E L L E R", "M.u.e.l.l.e.r".
-_SPELLED = re.compile(rf"(?<![^\W_]){_LETTER}([\W_]{{1,2}}?)\1*{_LETTER}(?:\1+{_LETTER})+(?![^\W_])")
 _DIRECTIONS = re.compile("(?:rl|lr|ap|pa|hf|fh|si|is)+")
 LEAST_SPELLED = 4
 """Fewer single letters are initials of things: L, P, S."""
@@ -87,7 +73,7 @@ def _sets(identifiers: Identifiers) -> tuple[frozenset[str], ...]:
 
 
 def _find(text: str, kinds: frozenset[str], *identifiers: frozenset[str]) -> tuple[Span, ...]:
-    own = _own(_BESIDE if kinds == ALL else _BESIDE_OF_MACHINES, *identifiers)
+    own = own_of(kinds == ALL, *identifiers)
     found: list[Span] = []
     pieces = list(_between(MARK.finditer(text), 0, len(text)))
     # Marking one word can make its neighbour stand out, so what is left is looked at until nothing is found.
@@ -154,12 +140,6 @@ def _joins(character: str) -> bool:
 # ------------------------------------------------------------- layers that know no patient
 
 
-def _spelled(text: str) -> Iterator[tuple[re.Match[str], str]]:
-    """Runs of single letters, and the folded word that they spell."""
-    for match in _SPELLED.finditer(text):
-        yield match, vocabulary.fold("".join(filter(str.isalpha, match[0])))
-
-
 def _is_list(word: str) -> bool:
     """Whether single letters are no word spelled out: L/R/A/P, or A, B, C, D."""
     return _DIRECTIONS.fullmatch(word) is not None or all(ord(b) - ord(a) == 1 for a, b in pairwise(word))
@@ -173,7 +153,7 @@ def _general(text: str) -> tuple[Span, ...]:
     found += (Span(*match.span(), "UNKNOWN_WORD") for match in _unknown(text))
     found += (
         Span(match.start(), match.end(), "UNKNOWN_WORD")
-        for match, word in _spelled(text)
+        for match, word in spelled_out(text)
         if len(word) >= LEAST_SPELLED and not (vocabulary.knows(word) or _is_list(word))
     )
     return tuple(found)
@@ -184,124 +164,3 @@ def _unknown(text: str) -> list[re.Match[str]]:
     unknown = [match for match in _WORD.finditer(text) if not vocabulary.knows(match[0])]
     known = [match.span() for match in vocabulary.phrases().finditer(text)] if unknown else []
     return [word for word in unknown if not any(start <= word.start() < stop for start, stop in known)]
-
-
-# ------------------------------------------------------------------------ this study's own
-
-
-class _Folded(NamedTuple):
-    """A text without case and diacritics, and where each of its characters came from."""
-
-    text: str
-    origin: list[int] | None
-
-    @classmethod
-    def of(cls, text: str) -> "_Folded":
-        if text.isascii():
-            return cls(text.lower(), None)
-        parts = [vocabulary.fold(character) for character in text]
-        return cls("".join(parts), [place for place, part in enumerate(parts) for _ in part])
-
-    def span(self, match: re.Match[str], kind: str) -> Span:
-        if self.origin is None:
-            return Span(match.start(), match.end(), kind)
-        return Span(self.origin[match.start()], self.origin[match.end() - 1] + 1, kind)
-
-
-class _Own:
-    """Everything of one study that a text is searched for, compiled."""
-
-    def __init__(
-        self,
-        beside: str,
-        names: frozenset[str],
-        numbers: frozenset[str],
-        dates: frozenset[str],
-        ages: frozenset[str],
-    ) -> None:
-        expressions = {
-            "NAME": [*_name_expressions(names)],
-            "ID": [*_number_expressions(numbers, beside=beside)],
-            "DATE": [*_date_expressions(dates)],
-            "AGE": [*_age_expressions(ages)],
-        }
-        self._patterns = [(kind, re.compile("|".join(found))) for kind, found in expressions.items() if found]
-
-    def find(self, text: str) -> Iterator[Span]:
-        folded = _Folded.of(text)
-        for kind, pattern in self._patterns:
-            for match in pattern.finditer(folded.text):
-                yield folded.span(match, kind)
-            for match, word in _spelled(text):
-                if pattern.search(word):
-                    yield Span(match.start(), match.end(), kind)
-
-
-_own = lru_cache(maxsize=64)(_Own)
-
-
-def _either(words: Iterable[str]) -> str:
-    """An alternation, longest first."""
-    return "(?:" + "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word))) + ")"
-
-
-def _name_expressions(names: frozenset[str]) -> Iterator[str]:
-    """Names as whole words, also run together; long ones and those without capitals wherever they stand."""
-    alone = {name for name in names if "^" not in name and not vocabulary.is_clinical(name)}
-    forms = {vocabulary.fold(form) for name in alone for form in spellings(name)}
-    # "mueller" is also written "Müller", which folds to "muller".
-    forms |= {re.sub("([aou])e", r"\1", form) for form in forms}
-    forms = {form for form in forms if len(form) >= 2}
-    anywhere = {form for form in forms if not has_case(form) or len(form) > LONGEST_WORD}
-    if anywhere:
-        yield _either(anywhere)
-    if forms - anywhere:
-        yield rf"(?<![^\W\d_]){_either(forms)}+(?![^\W\d_])"
-    for name in names:
-        for parts in together(name):
-            folded = [vocabulary.fold(part) for part in parts]
-            words, gap = _either(folded), "{1,3}" if vocabulary.knows("".join(folded)) else "{0,3}"
-            yield rf"(?<![^\W\d_]){words}(?:[\W_]{gap}{words}){{{len(parts) - 1},}}(?![^\W\d_])"
-
-
-def _number_expressions(numbers: frozenset[str], *, beside: str) -> Iterator[str]:
-    """Numbers of three characters and more; longer ones also with separators or without leading zeros."""
-    runs = {run for number in numbers for run in digits_of(number)}
-    for number in sorted(numbers | runs, key=lambda number: (-len(number), number)):
-        characters = [c for c in vocabulary.fold(number) if c.isalnum()]
-        bare = "".join(characters)
-        if len(bare) < 3 or says_nothing(number):
-            continue
-        significant = bare.lstrip("0")
-        between, edge = (r"[\W_]{0,2}", r"\d") if len(significant) >= 5 else ("", beside)
-        if bare.isdecimal():
-            if len(significant) >= 3:
-                yield rf"(?<!{edge})0*{between.join(significant)}(?!{edge})"
-            yield rf"(?<!{edge}){between.join(bare)}(?!{edge})"
-        elif any(c.isdecimal() for c in bare) and len(bare) >= 5:
-            yield between.join(map(re.escape, characters))
-        else:
-            yield rf"(?<![^\W_]){between.join(map(re.escape, characters))}(?![^\W_])"
-
-
-def _date_expressions(dates: frozenset[str]) -> Iterator[str]:
-    """Own days without a year (03/04, 4-3, 4.3.), in six digits, and with anything between their parts.
-
-    Other complete dates are found by their form.
-    """
-    gap = r"[\W_]{1,3}"
-    for date in sorted(dates):
-        month, day = int(date[4:6]), int(date[6:8])
-        yy, mm, dd = date[2:4], date[4:6], date[6:8]
-        year, m, d = rf"(?:{date[:2]})?{yy}", rf"0?{month}", rf"0?{day}"
-        yield rf"(?<!\d)(?<!\d\.)(?:{m}[/-]{d}|{d}[/-]{m})(?!\d)(?!\.\d)"
-        yield rf"(?<!\d)(?<!\d\.){d}\. ?{m}\.(?!\d)"
-        yield rf"(?<!\d)(?:{yy}{mm}{dd}|{dd}{mm}{yy}|{mm}{dd}{yy})(?!\d)"
-        yield rf"(?<!\d)(?:{d}{gap}{m}|{m}{gap}{d}){gap}{year}(?!\d)"
-        yield rf"(?<!\d){year}{gap}{m}{gap}{d}(?!\d)"
-
-
-def _age_expressions(ages: frozenset[str]) -> Iterator[str]:
-    """Own ages above 89, which nobody may know (45 CFR 164.514), unless they measure something."""
-    for age in sorted(ages):
-        yield rf"(?<![^\W_])(?<!\d[.,])0?{age}(?![^\W_])(?![.,]\d)(?! ?{patterns.MEASURES})"
