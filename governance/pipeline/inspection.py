@@ -58,7 +58,8 @@ def passes(
     if not scene.traces.isdisjoint(identifiers.uids_looked_for(found)):
         return False
     # A moved date that is another day of this patient's, or a number, may stand here, and nowhere else.
-    if made.shifted and identifiers.search(b"\0".join(day.encode() for day in made.shifted), found):
+    days = b"\0".join(day.encode() for day in made.shifted)
+    if days and identifiers.search(days, found, codecs=codecs):
         return False
     between = borders(made.pieces) - scene.borders
     searched = b"\0".join((made.head, *made.new, *between))  # apart: in another file they have other neighbours
