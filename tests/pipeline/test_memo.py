@@ -12,8 +12,10 @@ from pydicom.dataset import Dataset
 
 from governance import pipeline, policy, provenance
 from governance.datatypes import Outcome, Source
+from governance.pipeline import memo
 from governance.pipeline.instance import Processed, Worker, source_digest
 from tests.conftest import BUNDLED, CORPUS
+from tests.phantoms import many
 from tests.pipeline.objects import with_options
 
 NUMBERS = ["ADM00123", "7654321", "12", "", "2019"]
@@ -139,6 +141,22 @@ def test_a_series_is_remembered(context: pipeline.Context) -> None:
     assert all(recalled)
     assert remembering._memo.scenes == 1
     assert len({each.subject.instance for each in recalled if each}) == len(files)
+
+
+def test_where_nearly_every_file_is_of_another_person_the_memo_pauses_and_tries_again(
+    context: pipeline.Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("TRIED", 4), ("KNOWN", 2), ("PAUSED", 3)):
+        monkeypatch.setattr(memo, name, value)
+    remembering = worker(context)._memo
+    strangers = [data for _, data in many.images(8, per_person=1)]
+    series = [data for _, data in many.images(12)]
+
+    first = [remembering.recall(data) is not None for data in strangers]
+    then = [remembering.recall(data) is not None for data in series]
+
+    assert first == [True] * 4 + [False] * 3 + [True]  # the last one is tried
+    assert then == [True] * 12
 
 
 @pytest.mark.parametrize("profile", ["basic", "research-headers", "retaining"])
