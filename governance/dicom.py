@@ -16,6 +16,7 @@ MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 """SOP class of a DICOMDIR (PS3.10, 8.6)."""
 
 PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_PIXEL_DATA = 0x7FE00010, 0x7FE00008, 0x7FE00009
+PIXEL_REPRESENTATION = 0x00280103
 PIXELS = (PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_PIXEL_DATA)
 """Where the pixels of an image are: in one of these."""
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -107,6 +108,20 @@ def vr_of(tag: int) -> str | None:
         return str(datadict.dictionary_VR(tag))[:2]
     except KeyError:
         return None
+
+
+@lru_cache(maxsize=65536)
+def vr_to_declare(tag: int, vr: str, *, signed: bool) -> str:
+    """The VR of a value that comes from an encoding without any: SS where `vr_of` says US and pixels are signed.
+
+    PS3.3, C.7.6.3: PixelRepresentation decides. Read as US, a padding value of -1024 would be 64512.
+    """
+    if vr != "US" or not signed or is_private(tag):
+        return vr
+    try:
+        return "SS" if "SS" in str(datadict.dictionary_VR(tag)) else vr
+    except KeyError:
+        return vr
 
 
 @lru_cache(maxsize=65536)

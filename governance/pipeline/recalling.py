@@ -298,9 +298,10 @@ class File(Confidential):
             assert unit is not None
             decided[unit].append(decision)
         written = {
-            unit: b"" if unit in special else write.encoded(self._reader, acted.edits, self._parsed([unit]))
+            unit: write.encoded(self._reader, acted.edits, self._parsed([unit]), frame=scene.frame)
             for unit in units
-        }
+            if unit not in special
+        } | dict.fromkeys(special, b"")
         declared = self._character_set
         if declared is not None and written.get(declared) not in (None, declared.raw):
             raise Refused("the character set cannot stay")  # so that facts are read in another one

@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterable
 
 from governance.datatypes import Element
-from governance.dicom import ITEM, UNDEFINED, VRS, format_tag, header, pad
+from governance.dicom import ITEM, PIXEL_REPRESENTATION, UNDEFINED, VRS, format_tag, header, pad, vr_to_declare
 from governance.read.elements import NUMBER_WIDTHS, Misfit, Walker
 
 _ARRAY_TYPES = {2: "H", 4: "I", 8: "Q"}
@@ -25,14 +25,22 @@ def explicit_little_endian(
     """
     walker = Walker(data, big_endian=big_endian, lenient=lenient)
     elements, stop = walker.data_set(start, explicit=explicit)
-    return b"".join(_encoded(data, elements, big_endian=big_endian)), len(data) - stop
+    signed = any(_is_signed(data, element) for element in elements)
+    return b"".join(_encoded(data, elements, big_endian=big_endian, signed=signed)), len(data) - stop
 
 
-def _encoded(data: bytes | memoryview, elements: Iterable[Element], *, big_endian: bool) -> Iterable[bytes]:
+def _is_signed(data: bytes | memoryview, element: Element) -> bool:
+    """Whether an element says that pixels are signed (PS3.3, C.7.6.3): 1 in either byte order."""
+    return element.tag == PIXEL_REPRESENTATION and bytes(data[element.start : element.stop]) in (b"\1\0", b"\0\1")
+
+
+def _encoded(
+    data: bytes | memoryview, elements: Iterable[Element], *, big_endian: bool, signed: bool
+) -> Iterable[bytes]:
     for element in elements:
         if element.items is not None:
             value = b"".join(
-                _item(b"".join(_encoded(data, item.elements, big_endian=big_endian and item.explicit)))
+                _item(b"".join(_encoded(data, item.elements, big_endian=big_endian and item.explicit, signed=signed)))
                 for item in element.items
             )
             yield header(element.tag, "SQ", len(value), explicit=True)
@@ -47,7 +55,9 @@ def _encoded(data: bytes | memoryview, elements: Iterable[Element], *, big_endia
             yield header(element.tag, "OB", UNDEFINED, explicit=True)
         else:
             value = pad(_swapped(element, value) if big_endian else value, element.vr)
-            yield header(element.tag, element.vr, len(value), explicit=True)
+            said = bytes(data[element.header + 4 : element.header + 6]) == element.vr.encode()
+            vr = element.vr if said else vr_to_declare(element.tag, element.vr, signed=signed)
+            yield header(element.tag, vr, len(value), explicit=True)
         yield value
 
 

@@ -55,10 +55,20 @@ def instance(
     return [_head(instance, edits, new, syntax), *data_set]
 
 
-def encoded(instance: Instance, edits: Edits, elements: Sequence[Element], *, encapsulated: bool = False) -> bytes:
-    """Some top-level elements of the data set, one after the other, as `instance` would write them."""
+def encoded(
+    instance: Instance,
+    edits: Edits,
+    elements: Sequence[Element],
+    *,
+    encapsulated: bool = False,
+    frame: Instance | None = None,
+) -> bytes:
+    """Some top-level elements of the data set, one after the other, as `instance` would write them.
+
+    frame: the attributes around the pixels, where `instance` does not hold them.
+    """
     parts: list[Part] = []
-    _Writer(instance, edits, encapsulated=encapsulated).write(parts, _sorted(elements))
+    _Writer(instance, edits, encapsulated=encapsulated, frame=frame).write(parts, _sorted(elements))
     return b"".join(parts)
 
 
@@ -141,12 +151,13 @@ def _primitive(tag: int, vr: str, value: bytes, *, explicit: bool) -> bytes:
 class _Writer(Confidential):
     """Writes one data set with its edits, in the encoding that its top level has."""
 
-    def __init__(self, instance: Instance, edits: Edits, *, encapsulated: bool) -> None:
+    def __init__(self, instance: Instance, edits: Edits, *, encapsulated: bool, frame: Instance | None = None) -> None:
         self._buffer = memoryview(instance.buffer)
         self._elements = instance.elements
         self._edits = edits
         self._explicit = instance.explicit
         self._encapsulated = encapsulated
+        self._signed = bool((frame or instance).number(dicom.PIXEL_REPRESENTATION) & 1)
 
     def data_set(self, new: Mapping[int, Added], appended: Mapping[int, bytes]) -> list[Part]:
         """The top level: elements by tag, those in `new` instead of the source's own."""
@@ -197,7 +208,8 @@ class _Writer(Confidential):
             if start != stop:
                 parts.append(buffer[start:stop])
             start = stop = 0
-            written = self._changed(element)
+            vr = element.vr if same else dicom.vr_to_declare(element.tag, element.vr, signed=self._signed)
+            written = self._changed(element, vr)
             if written is not None:
                 parts.append(written)
         if start != stop:
@@ -214,17 +226,17 @@ class _Writer(Confidential):
                     return True
         return False
 
-    def _changed(self, element: Element) -> bytes | None:
-        """An element that cannot be copied; None if it is removed."""
+    def _changed(self, element: Element, vr: str) -> bytes | None:
+        """An element that cannot be copied; None if it is removed. vr: to declare, where that is done."""
         if element in self._edits:
             value = self._edits[element]
-            return None if value is None else self._pixels_or_primitive(element.tag, element.vr, value)
+            return None if value is None else self._pixels_or_primitive(element.tag, vr, value)
         if element.items is not None:
             return self._sequence(element.tag, self._items(element.items))
         value = bytes(self._buffer[element.start : element.stop])
         if value and bytes(self._buffer[element.start - 4 : element.start]) == b"\xff\xff\xff\xff":
             return dicom.header(element.tag, "OB", dicom.UNDEFINED, explicit=self._explicit) + value
-        return _primitive(element.tag, element.vr, value, explicit=self._explicit)
+        return _primitive(element.tag, vr, value, explicit=self._explicit)
 
     def _sequence(self, tag: int, items: bytes) -> bytes:
         if self._explicit or not dicom.is_private(tag):

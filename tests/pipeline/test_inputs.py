@@ -1,9 +1,11 @@
 """Every kind of input is handled or refused with a reason; of what is refused nothing is written."""
 
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 from struct import pack
 
+import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,6 +134,18 @@ def test_a_stray_delimiter_inside_a_data_set_is_not_passed_through(staging: Path
     found = ended(WHOLE[:place] + delimiter(SEQUENCE_END, 0) + b"Quillfordax " + WHOLE[place:], staging)
 
     assert found.outcome is Outcome.UNREADABLE
+
+
+def test_signed_numbers_that_hide_in_a_changed_sequence_are_published_as_they_were(staging: Path) -> None:
+    mapping = (Node(0x00283003, "LO", b"of Quillfordax"), Node(0x00409216, "SS", pack("<h", -1024)))
+    signed = Node(0x00280103, "US", b"\1\0"), Node(0x00280120, "SS", pack("<h", -2000))
+    data = part_10(nodes(*signed, Node(0x00409096, "SQ", items=(mapping,), unknown=True)))
+    by = worker(staging, STRICT)
+
+    for _ in range(2):  # made, and remembered
+        found = pydicom.dcmread(BytesIO(process(by, data).data))
+        mapped = found.RealWorldValueMappingSequence[0].RealWorldValueFirstValueMapped
+        assert (mapped, found.PixelPaddingValue) == (-1024, -2000)
 
 
 # ------------------------------------------------------------------------ dates and times

@@ -86,6 +86,16 @@ def malformed(*elements: bytes, syntax: str = EXPLICIT_LITTLE_ENDIAN) -> bytes:
 NESTED = element(0x00401101, "SQ", item(element(0x00100020, "LO", b"ABCD")))
 
 
+@pytest.mark.parametrize(("representation", "vr"), [(b"\0\0", "US"), (b"\1\0", "SS")])
+def test_a_number_without_a_vr_is_signed_where_pixels_are(representation: bytes, vr: str) -> None:
+    said = element(dicom.PIXEL_REPRESENTATION, "US", representation) + element(0x00280106, "US", b"\0\xfc")
+    instance = read.parse(malformed(said, b"\x28\0\x20\x01  \2\0\0\xfc", pixels()))
+    found = {each.tag: (each.vr, instance.value(each)) for each in instance.elements}
+
+    assert found[0x00280106] == ("US", b"\0\xfc")
+    assert found[0x00280120] == (vr, b"\0\xfc")
+
+
 @pytest.mark.parametrize(
     ("damaged", "tags"),
     [

@@ -222,6 +222,19 @@ def test_changed_sequence_in_un_becomes_an_explicit_sequence() -> None:
     assert data_set(output).endswith(expected)
 
 
+@pytest.mark.parametrize(("representation", "vr"), [(b"\0\0", "US"), (b"\1\0", "SS")])
+def test_numbers_in_a_changed_sequence_in_un_are_signed_where_pixels_are(representation: bytes, vr: str) -> None:
+    mapped = element(0x00409211, "US", b"\0\xfc", explicit=False) + element(0x0040A0B0, "US", b"\1\0", explicit=False)
+    hidden = element(0x00409096, "UN", item(element(0x00283003, "LO", b"ABCD", explicit=False), mapped))
+    instance = parsed(element(dicom.PIXEL_REPRESENTATION, "US", representation), hidden)
+    output = written(instance, {at(instance, 0x00283003): b"NEW"})
+
+    changed = item(
+        element(0x00283003, "LO", b"NEW "), element(0x00409211, vr, b"\0\xfc"), element(0x0040A0B0, "US", b"\1\0")
+    )
+    assert data_set(output).endswith(element(0x00409096, "SQ", changed))
+
+
 def test_changed_private_sequence_stays_recognisable_in_the_implicit_encoding() -> None:
     def name(value: bytes) -> bytes:
         return item(element(0x00100010, "PN", value, explicit=False))
