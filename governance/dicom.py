@@ -153,6 +153,25 @@ def is_private(tag: int) -> bool:
     return bool(tag >> 16 & 1)
 
 
+CREATOR_POINTERS = frozenset(
+    tag
+    for keyword in (
+        "DimensionIndexPrivateCreator",
+        "FunctionalGroupPrivateCreator",
+        "SelectorSequencePointerPrivateCreator",
+        "SelectorAttributePrivateCreator",
+        "AttributeOccurrencePrivateCreator",
+    )
+    if (tag := tag_of(keyword)) is not None
+)
+"""Point into private blocks, by the creator's name: changed ones point nowhere."""
+
+
+def names_creator(tag: int) -> bool:
+    """Whether `tag` holds a private creator: of a block that it reserves (PS3.5, 7.8.1), or points into."""
+    return tag in CREATOR_POINTERS or (is_private(tag) and 0x10 <= tag & 0xFFFF <= 0xFF)
+
+
 def is_registered(uid: str) -> bool:
     """Whether the standard gives `uid` a meaning. Its root alone says nothing: a file can write anything behind it."""
     return uid in UID_dictionary or uid in _NEWER_CLASSES or _REGISTERED.fullmatch(uid) is not None

@@ -324,6 +324,9 @@ def still_there(
     element = written.first(dicom.PIXEL_DATA)
     skip = [] if element is None else [(element.start, element.stop)]
     kinds = identifiers.search(data, found, codecs=codecs, skip=skip, allowed=allowed)
+    if kinds:  # perhaps of somebody who is called as a manufacturer is: creators that are written are known ones
+        skip += [(each.start, each.stop) for each in written.walk() if dicom.names_creator(each.tag)]
+        kinds = identifiers.search(data, found, codecs=codecs, skip=skip, allowed=allowed)
     if element is not None and written.fragments:
         view = memoryview(data)[element.start : element.stop]
         kinds += identifiers.search_compressed(lambda: [view], found, codecs=codecs)

@@ -30,19 +30,7 @@ _DATES = frozenset({_tag("Date"), _tag("DateTime")})
 CODES = frozenset({SCHEME, _VERSION, _VALUE, _LONG_VALUE, _tag("URNCodeValue")})
 """What names a code. Registry, name, owner and address of a scheme are texts that a site types."""
 
-CREATORS = frozenset(
-    _tag(keyword)
-    for keyword in (
-        "DimensionIndexPrivateCreator",
-        "FunctionalGroupPrivateCreator",
-        "SelectorSequencePointerPrivateCreator",
-        "SelectorAttributePrivateCreator",
-        "AttributeOccurrencePrivateCreator",
-    )
-)
-"""Pointers into private blocks, by the creator's name: changed ones point nowhere."""
-
-_TELLING = CODES | CREATORS | {_CONCEPT}
+_TELLING = CODES | dicom.CREATOR_POINTERS | {_CONCEPT}
 
 _SNOMED_RT = r"[A-Z][0-9A-Z]?-[0-9A-F]{4,6}|[CY]-[0-9A-Z]{5}"
 _LETTERS_OF_DCM = (
@@ -125,7 +113,8 @@ def said(instance: Instance, elements: Iterable[Element], creators: frozenset[st
     if not telling:
         return NOTHING
     found = {element.tag: element for element in telling}
-    names = {tag for tag in found.keys() & CREATORS if creators.issuperset(instance.decode(found[tag]))}
+    pointers = found.keys() & dicom.CREATOR_POINTERS
+    names = {tag for tag in pointers if creators.issuperset(instance.decode(found[tag]))}
     withheld = _withheld(instance, elements, found[_CONCEPT]) if _CONCEPT in found else frozenset()
     return Said(frozenset(names | _fixed(instance, found)), withheld)
 

@@ -24,7 +24,7 @@ from typing import NamedTuple
 from governance import dicom
 from governance.datatypes import Action, Method
 from governance.policy import standard
-from governance.policy.concepts import CODES, CREATORS, NOTHING, SCHEME, Said
+from governance.policy.concepts import CODES, NOTHING, SCHEME, Said
 from governance.policy.paths import Trail
 from governance.policy.schema import Option
 from governance.policy.standard import Row
@@ -306,7 +306,7 @@ def unlisted(tag: int, vr: str, place: Place, options: Iterable[Option]) -> Verd
         return Verdict(Action.KEEP, Method.DESCEND, "unlisted")
     if official <= BYTES and tag not in BULK:
         return Verdict(Action.REMOVE, Method.REMOVE, "unlisted-bytes")
-    if tag in CODES or tag in CREATORS:
+    if tag in CODES or tag in dicom.CREATOR_POINTERS:
         return _named(tag, place)
     either = official | {vr}
     if either & (DATES | {"TM"}):

@@ -7,7 +7,8 @@ A kept value must be one of its VR: a file can write anything into anything. Num
 times and dates must have the form of PS3.5, 6.2, or are emptied. A code must be a term,
 words that cleaning leaves alone, or up to three characters that are not this study's
 own; each value that is not is emptied, the others of the element stay in their places.
-Kept text, such as a serial number, loses this study's own identifiers and nothing else.
+Kept text, such as a serial number, loses this study's own identifiers and nothing else. The
+name of a private creator loses nothing: only known ones are kept, and in part it would own nothing.
 """
 
 import re
@@ -94,7 +95,7 @@ def kept(instance: Instance, element: Element, vr: str, *, clean: Clean, own: Cl
         return _codes(instance, element, clean=clean, own=own)
     if vr in _LEGAL:
         return _formed(instance.value(element), vr)
-    if vr in dicom.FREE_TEXT_VRS and element.tag not in _CODE_ITEMS:
+    if vr in dicom.FREE_TEXT_VRS and element.tag not in _CODE_ITEMS and not dicom.names_creator(element.tag):
         return _clean(instance, element, own)
     return None
 

@@ -183,6 +183,42 @@ def test_a_time_of_day_stays(value: str, staging: Path) -> None:
 # ----------------------------------------------------------------- inside private elements
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        pytest.param(Node(0x00200010, "SH", b"001 "), id="a number of the study"),
+        pytest.param(Node(0x00100010, "PN", b"Philips^Zita"), id="a name"),
+    ],
+)
+def test_private_elements_stay_with_a_creator_that_holds_an_identifier_by_chance(own: Node, staging: Path) -> None:
+    creator = Node(0x20010010, "LO", b"Philips Imaging DD 001")
+    nested = Node(0x00189117, "SQ", items=((creator, Node(0x20011003, "FL", pack("<f", 1000))),))
+    data = part_10(nodes(own, creator, Node(0x20011003, "FL", pack("<f", 800)), nested))
+    by = worker(staging, STRICT)
+
+    for _ in range(2):  # made, and remembered
+        done = process(by, data)
+        assert (done.outcome, done.reason) == (Outcome.PUBLISHED, "")
+        blocks = [element for element in read.parse(done.data).walk() if element.tag == 0x20011003]
+        assert [each.creator for each in blocks] == ["Philips Imaging DD 001"] * 2
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        pytest.param(Node(0x00081010, "SH", b"Philips "), id="in another element"),
+        pytest.param(Node(0x20010011, "LO", b"Philips Zita"), id="in a creator that nobody knows"),
+    ],
+)
+def test_a_name_is_looked_for_wherever_no_known_creator_holds_it(own: Node, staging: Path) -> None:
+    known = Node(0x20010010, "LO", b"Philips Imaging DD 001"), Node(0x20011003, "FL", pack("<f", 800))
+    done = process(worker(staging, STRICT), part_10(nodes(Node(0x00100010, "PN", b"Philips^Zita"), *known, own)))
+    kept = done.data.replace(b"Philips Imaging DD 001", b"")
+
+    assert done.outcome is Outcome.PUBLISHED
+    assert b"Philips" not in kept
+
+
 @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
 @pytest.mark.parametrize("block", [0x10, 0x42])
 def test_dates_and_uids_in_kept_private_elements_change_as_they_do_elsewhere(

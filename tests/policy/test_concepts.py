@@ -9,6 +9,7 @@ from governance.datatypes import Action, Decision, Method
 from governance.policy import standard
 from governance.policy.concepts import SCHEMES
 from tests.policy.build import Spec, at, decision, instance
+from tests.policy.test_table import rules_with
 
 RESEARCH = policy.load("research")
 SR = "1.2.840.10008.5.1.4.1.1.88.22"
@@ -87,9 +88,9 @@ def test_a_local_code_is_cleaned_as_a_whole() -> None:
         assert decided(code("CTABD01X", "GEIIS"), keyword)[2:4] == (Action.CLEAN, Method.CODE)
 
 
-def pointer(creator: str, text: str = "research") -> Decision:
+def pointer(creator: str, rules: policy.Rules = RESEARCH) -> Decision:
     item = [at("DimensionIndexPointer", b"\x05\x20\x10\x00"), at("DimensionIndexPrivateCreator", creator)]
-    plan = policy.plan(instance(at("DimensionIndexSequence", [item])), policy.load(text))
+    plan = policy.plan(instance(at("DimensionIndexSequence", [item])), rules)
     return decision(plan, "DimensionIndexSequence[0].DimensionIndexPrivateCreator")
 
 
@@ -100,6 +101,13 @@ def test_a_pointer_to_a_creator_on_the_list_is_kept_whole(creator: str) -> None:
 
 def test_a_pointer_to_any_other_creator_is_emptied() -> None:
     assert Method.EMPTY is pointer("ST BARBAROSSA").method
+
+
+def test_a_rule_keeps_no_pointer_that_points_nowhere() -> None:
+    kept = rules_with(["retain_safe_private"], "[{attribute: DimensionIndexPrivateCreator, action: keep, because: t}]")
+
+    assert Method.EMPTY is pointer("ST BARBAROSSA", kept).method
+    assert Method.KEEP is pointer("GEMS_PARM_01", kept).method
 
 
 # ------------------------------------------------------------------------ structured reports

@@ -16,7 +16,9 @@ NOBODY = Identifiers()
 XU_YI = Identifiers(names=frozenset({"Xu", "Yi", "Xu^Yi"}), numbers=frozenset({"AB1234"}))
 
 
-def after(keyword: str, value: str | bytes, *, whose: Identifiers = NOBODY, vr: str | None = None) -> bytes | None:
+def after(
+    keyword: str | int, value: str | bytes, *, whose: Identifiers = NOBODY, vr: str | None = None
+) -> bytes | None:
     """What is written instead of a kept value; None: what was there."""
     made = instance(at(keyword, value, vr=vr))
     element = made.elements[1]
@@ -166,6 +168,13 @@ def test_kept_text_loses_only_what_is_of_this_study(value: str, expected: bytes 
 
 def test_a_code_of_a_published_scheme_is_no_name() -> None:
     assert after("CodeValue", "HU", whose=Identifiers(names=frozenset({"Hu"}))) is None
+
+
+@pytest.mark.parametrize("where", [0x20010010, "FunctionalGroupPrivateCreator"])
+def test_a_creator_is_kept_whole_whoever_is_called_like_it(where: int | str) -> None:
+    somebody = Identifiers(names=frozenset({"Philips"}), numbers=frozenset({"001"}))
+
+    assert after(where, "Philips Imaging DD 001", whose=somebody) is None
 
 
 # --------------------------------------------------------------------------- decisions
