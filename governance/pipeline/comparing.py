@@ -81,7 +81,7 @@ class _Worker(Confidential):
         self._pseudonymiser = pseudonymiser
         self._found = identifiers.collect(instance)
         self._device = devices.known(instance)
-        self._pixels: dict[bool, Pixels] = {}
+        self._pixels: dict[tuple[bool, bool], Pixels] = {}
 
     def side(self, rules: policy.Rules) -> Side:
         """What `rules` make of the instance; the order and the reasons are those of a run."""
@@ -116,9 +116,10 @@ class _Worker(Confidential):
         """What a run does around the pixels, and refuses; where it would look for text, nobody looks here."""
         looked = plan.detect_pixels and self._instance.first(dicom.PIXEL_DATA) is not None
         likely = plan.likely_burned_in and not looked
-        if likely not in self._pixels:
-            self._pixels[likely] = scrub_pixels(self._instance, replace(plan, likely_burned_in=likely))
-        return self._pixels[likely]
+        case = likely, plan.accepted_unseen  # where one policy accepts pixels unseen, the other may refuse them
+        if case not in self._pixels:
+            self._pixels[case] = scrub_pixels(self._instance, replace(plan, likely_burned_in=likely))
+        return self._pixels[case]
 
     def _inspect(self, made: Draft, pixels: Pixels) -> None:
         """What a run looks for in the written file. It looks for nothing in native pixels: they are left out.

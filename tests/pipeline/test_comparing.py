@@ -211,6 +211,20 @@ def test_likely_burned_in_text_holds_back_where_nobody_looks() -> None:
     assert "burned-in text is likely" in record["new"]["reason"]
 
 
+def test_what_one_policy_accepts_unseen_is_held_back_by_the_other(tmp_path: Path) -> None:
+    accepts = tmp_path / "accepts.yaml"
+    accepts.write_text(
+        "name: accepts\nextends: research-headers\ndescription: t\nbecause: t\n"
+        "unseen_pixels: {groups: [secondary_capture], because: t}\n"
+    )
+    sides = (str(accepts), "research-headers")
+
+    for old, new in (sides, sides[::-1]):
+        found = records(pipeline.compare([BUNDLED / "SC_rgb_rle.dcm"], old=old, new=new))
+        (record,) = (record for record in found if record["kind"] == "instances")
+        assert {record["old"]["outcome"], record["new"]["outcome"]} == {"published", "quarantined"}
+
+
 def test_text_that_is_cleaned_is_shown_as_it_would_be_written(tmp_path: Path) -> None:
     source = changed(tmp_path / "ct.dcm", StudyDescription="CT abdomen Quillfeather")
 
