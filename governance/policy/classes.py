@@ -119,7 +119,7 @@ def text_is_likely(instance: Instance, iod: str) -> bool:
     modality = instance.text("Modality")
     if modality in RISKY_MODALITIES or iod in RISKY_IODS or standard.groups().get(iod) in RISKY_GROUPS:
         return True
-    if instance.text("BurnedInAnnotation") == "YES" or instance.text("ConversionType"):
+    if instance.text("BurnedInAnnotation").upper() == "YES" or instance.text("ConversionType"):
         return True
     if any(word in value for value in _values(instance, "ImageType")[2:] for word in _PICTURES_OF_TEXT):
         return True

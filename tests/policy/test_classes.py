@@ -73,6 +73,7 @@ def test_classes_at_risk_are_likely_to_show_text(modality: str) -> None:
     "specs",
     [
         pytest.param([at("BurnedInAnnotation", "YES")], id="said so"),
+        pytest.param([at("BurnedInAnnotation", "Yes ")], id="said so in small letters"),
         pytest.param([at("ConversionType", "WSD")], id="converted"),
         pytest.param([at("ImageType", "DERIVED\\SECONDARY\\SCREEN SAVE")], id="screen save"),
         pytest.param([at("ImageType", "ORIGINAL\\PRIMARY\\DOSE_INFO")], id="dose page"),
