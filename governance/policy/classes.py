@@ -35,6 +35,9 @@ RISKY_IODS = frozenset(
     }
 )
 RISKY_GROUPS = frozenset({"secondary_capture", "visible_light", "photographs"})
+_WITHOUT_IMAGES = frozenset({"registration", "presentation", "structured_report"})
+"""Groups of classes that are no images: nobody can say what pixels in one of them show."""
+_IMAGES_OF_RADIOTHERAPY = frozenset({"rt-image", "rt-dose", "enhanced-rt-image", "enhanced-continuous-rt-image"})
 
 _PICTURES_OF_TEXT = ("SCREEN", "DOSE", "REPORT", "CAPTURE", "PROTOCOL", "SUMMARY", "PASTED")
 """Parts of ImageType values with which scanners mark pages, dose reports and screen shots."""
@@ -116,8 +119,10 @@ def text_is_likely(instance: Instance, iod: str) -> bool:
     """
     if not any(map(instance.first, dicom.PIXELS)):
         return False
-    modality = instance.text("Modality")
-    if modality in RISKY_MODALITIES or iod in RISKY_IODS or standard.groups().get(iod) in RISKY_GROUPS:
+    modality, group = instance.text("Modality"), standard.groups().get(iod)
+    if modality in RISKY_MODALITIES or iod in RISKY_IODS or group in RISKY_GROUPS | _WITHOUT_IMAGES:
+        return True
+    if group == "radiotherapy" and iod not in _IMAGES_OF_RADIOTHERAPY:
         return True
     if instance.text("BurnedInAnnotation").upper() == "YES" or instance.text("ConversionType"):
         return True

@@ -70,6 +70,22 @@ def test_classes_at_risk_are_likely_to_show_text(modality: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("sop_class", "modality", "expected"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.88.11", "SR", True),
+        ("1.2.840.10008.5.1.4.1.1.11.1", "PR", True),
+        ("1.2.840.10008.5.1.4.1.1.66.1", "REG", True),
+        ("1.2.840.10008.5.1.4.1.1.481.3", "RTSTRUCT", True),
+        ("1.2.840.10008.5.1.4.1.1.481.2", "RTDOSE", False),
+    ],
+)
+def test_pixels_in_what_is_no_image_are_likely_to_show_text(sop_class: str, modality: str, expected: bool) -> None:
+    specs = [at("Modality", modality), at("PhotometricInterpretation", "MONOCHROME2")]
+
+    assert expected == likely(*specs, sop_class=sop_class)
+
+
+@pytest.mark.parametrize(
     "specs",
     [
         pytest.param([at("BurnedInAnnotation", "YES")], id="said so"),
