@@ -29,6 +29,7 @@ _DOTTED_DATE = re.compile(r"(\d{4})\.(\d\d)\.(\d\d)", re.ASCII)
 # Where a private element is text although its whole value is a UID or a day.
 _WHOLE_UID = re.compile(rb"(?:[0-2](?:\.\d{1,39}){4,30}|2\.25\.\d{6,39})[ \0]?")
 _WHOLE_DATE = re.compile(rb"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{6}(?:\.\d{1,6})?)? ?")
+_PATIENT_ID = 0x00100020
 _RETAINS_UIDS, _MODIFIES_DATES = "113110", "113107"
 """CID 7050."""
 _PER_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
@@ -102,7 +103,9 @@ class Pseudonymiser(Confidential):
         for keyword, uid in zip(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"), uids, strict=True):
             if not uid:
                 raise Refused(f"{keyword} is missing or empty")
-        patient_id = instance.text("PatientID") or f"no patient id, study {uids[0]}"
+        element = instance.first(_PATIENT_ID)
+        patient_id = "" if element is None else originals(instance, element)[0]
+        patient_id = patient_id or f"no patient id, study {uids[0]}"
         study, series, sop = (
             short_pseudonym(self._keys.study, letter + uid, letter=letter)
             for letter, uid in zip("SRN", uids, strict=True)
@@ -155,15 +158,15 @@ class Pseudonymiser(Confidential):
         self, instance: Instance, decision: Decision, subject: Subject, shift: DateShift, replaced: Replaced
     ) -> None:
         element, act = decision.where, self._act[decision.method]
-        originals = instance.decode(element)
+        before = originals(instance, element)
         try:
-            values = [act(value, element, subject, shift) for value in originals]
+            values = [act(value, element, subject, shift) for value in before]
         except UnshiftableDate:
             replaced.emptied.add(element)
             needed = decision.method is Method.SHIFT_OR_DUMMY
             replaced.edits[element] = self._dummy(instance, element) if needed else b""
             return
-        if values == originals:
+        if values == before:
             return  # its bytes stay what they were
         if decision.method in (Method.SHIFT, Method.SHIFT_OR_DUMMY):
             replaced.shifted_dates.update(value[:8] for value in values if value)
@@ -193,6 +196,18 @@ class Pseudonymiser(Confidential):
         if vr in dicom.FREE_TEXT_VRS or vr in ("AE", "CS"):
             return _TEXT_DUMMY
         return bytes(element.stop - element.start)
+
+
+def originals(instance: Instance, element: Element) -> list[str]:
+    """The values of a text element, each different from any other.
+
+    Bytes that the declared character set cannot hold all decode to U+FFFD, and two patients would become
+    one. Such values are read byte by byte instead: they are replaced, and nobody reads them.
+    """
+    values = instance.decode(element)
+    if "\ufffd" not in "".join(values):
+        return values
+    return [value.strip(" \0") for value in instance.value(element).decode("latin-1").split("\\")]
 
 
 def _shifted(value: str, _element: Element, _subject: Subject, shift: DateShift) -> str:

@@ -72,6 +72,19 @@ def test_what_is_no_certain_age_is_refused(value: str) -> None:
         cap_age(value)
 
 
+foreign = st.binary(min_size=1, max_size=3).filter(lambda number: b"\\" not in number).map(b"\xff".__add__)
+
+
+@pytest.mark.parametrize("declared", ["ISO_IR 192", "GB18030", "ISO_IR 100"])
+@given(numbers=st.lists(foreign, min_size=2, max_size=2, unique=True))
+def test_two_patients_stay_two_in_a_wrong_character_set(declared: str, numbers: list[bytes]) -> None:
+    uids = [at(uid, "1.2.3") for uid in UIDS]
+    character_set = at("SpecificCharacterSet", declared)
+    made = [instance(character_set, at("PatientID", b"A" + number + b"Z"), *uids) for number in numbers]
+
+    assert len({PSEUDONYMISER.subject(each).patient for each in made}) == 2
+
+
 @given(days=st.lists(st.dates(date(1900, 1, 1), date(2100, 1, 1)), min_size=2, max_size=2))
 def test_an_interval_survives_between_two_forms_of_a_date(days: list[date]) -> None:
     _, first = replaced("StudyDate", f"{days[0]:%Y%m%d}", Method.SHIFT)
