@@ -68,12 +68,17 @@ def draft(
 ) -> Draft:
     """Carry out a plan and say so in the file.
 
-    pixels: what is changed in and around the pixels, which stands back where the plan removes it.
+    pixels: what is changed in and around the pixels. Only of the pixels themselves it goes before what the plan
+    changes, unless that removes them.
     codes: of the plan, and of what happened to the pixels (CID 7050).
     """
     acted = act(instance, plan.decisions, codes=plan.codes, found=found, subject=subject, by=by)
     edits = acted.edits
-    edits |= {element: value for element, value in pixels.items() if edits.get(element, b"") is not None}
+    edits |= {
+        element: value
+        for element, value in pixels.items()
+        if element not in edits or (element.tag in dicom.PIXELS and edits[element] is not None)
+    }
     added, appended = write.marks(
         sorted(codes),
         instance=instance,

@@ -1,13 +1,20 @@
 """Pixels that are likely to show text are looked at, or the instance is refused."""
 
 from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
 
 import numpy
+import pydicom
 import pytest
+from PIL import ImageCms
 
 from governance import policy
 from governance.errors import Refused
 from governance.pipeline.instance import scrub_pixels
+from tests.conftest import BUNDLED
+from tests.pipeline.objects import with_options
+from tests.pipeline.worker import process, worker
 from tests.scrub.build import MARKER, PIXELS, floating
 
 PLAN = policy.plan(floating(PIXELS.astype("<f4").tobytes()), policy.load("research"))
@@ -30,3 +37,16 @@ def test_floating_point_pixels_without_likely_text_lose_what_follows_them() -> N
 
     assert {element: value} == pixels.edits
     assert not pixels.looked
+
+
+@pytest.mark.parametrize("action", ["empty", "dummy", "remove"])
+def test_a_rule_about_an_icc_profile_is_carried_out(action: str, tmp_path: Path) -> None:
+    rules = with_options(["clean_graphics"], f"  - {{attribute: ICCProfile, action: {action}, because: t}}\n")
+    source = pydicom.dcmread(BUNDLED / "CT_small.dcm")
+    source.ICCProfile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    source.save_as(tmp_path / "ct.dcm")
+    by = worker(tmp_path, rules)
+
+    for _ in range(2):  # made, and remembered
+        written = pydicom.dcmread(BytesIO(process(by, (tmp_path / "ct.dcm").read_bytes()).data))
+        assert not any(written.get("ICCProfile") or b"")
