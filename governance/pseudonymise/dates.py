@@ -19,9 +19,10 @@ from governance.errors import UnshiftableDate
 MAX_DAYS = 3650
 """Shifts reach up to ten years back, which hides both season and year."""
 
-# DA, or DT complete to the day (PS3.5, 6.2). Anything else is refused whole, so
-# that no part of the original passes behind the first eight digits.
-_DATE = re.compile(r"(\d{8})((?:\d\d){0,3}(?:\.\d{1,6})?(?:[+-]\d{4})?) *", re.ASCII)
+# DA, or DT complete to the day (PS3.5, 6.2). Anything else is refused whole, so that no part of
+# the original passes behind the first eight digits; what stands there must be a time of day.
+_TIME = r"(?:[01]\d|2[0-3])(?:[0-5]\d(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?)?"
+_DATE = re.compile(rf"(\d{{8}})((?:{_TIME})?(?:[+-](?:0\d|1[0-4])[0-5]\d)?) *", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -53,6 +53,7 @@ def test_projects_do_not_share_shifts() -> None:
         pytest.param("", "", id="empty"),
         pytest.param("20240301", "20240220", id="DA over a leap day"),
         pytest.param("20240301235959.5-0500", "20240220235959.5-0500", id="DT"),
+        pytest.param("20240301235960", "20240220235960", id="leap second"),
         pytest.param("20240301 ", "20240220", id="padding"),
         pytest.param("09990115", "09990105", id="year of three digits"),
     ],
@@ -70,6 +71,9 @@ def test_shifts_by_days_and_keeps_the_rest(value: str, expected: str) -> None:
         pytest.param("20240301-20240305", id="range, whose end would pass through"),
         pytest.param("00010101", id="leaves the calendar"),
         pytest.param("2024-W09", id="ISO week, which Python would accept"),
+        pytest.param("20240301731981", id="digits that are no time of day"),
+        pytest.param("2024030123.731981", id="fraction of an hour"),
+        pytest.param("20240301+7319", id="offset that no place has"),
         pytest.param("٢٠٢٤٠٣٠١", id="digits of another script"),
     ],
 )
