@@ -40,8 +40,8 @@ def _tags(keywords: str) -> frozenset[int]:
 
 
 _NUMBERS = _tags(
-    "PatientID OtherPatientIDs AccessionNumber StudyID AdmissionID ServiceEpisodeID RequestedProcedureID "
-    "ScheduledProcedureStepID PerformedProcedureStepID PlacerOrderNumberImagingServiceRequest "
+    "PatientID OtherPatientIDs AccessionNumber StudyID OtherStudyNumbers AdmissionID ServiceEpisodeID "
+    "RequestedProcedureID ScheduledProcedureStepID PerformedProcedureStepID PlacerOrderNumberImagingServiceRequest "
     "FillerOrderNumberImagingServiceRequest PlacerOrderNumberProcedure FillerOrderNumberProcedure "
     "PlacerOrderNumberImagingServiceRequestRetired FillerOrderNumberImagingServiceRequestRetired "
     "MedicalRecordLocator InsurancePlanIdentification PatientTelephoneNumbers "

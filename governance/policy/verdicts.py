@@ -199,6 +199,7 @@ BULK = _tags(
 )
 """Bytes that images and what is derived from them need. Others, such as plotter documents, keys and sound, go."""
 
+_LENGTH_TO_END = 0x00080001
 PIXELS = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00003, 0x7FE00008, 0x7FE00009, 0x7FE00010})
 DATES = frozenset({"DA", "DT"})
 CHARACTERS = dicom.FREE_TEXT_VRS | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"}
@@ -364,7 +365,7 @@ def _unlisted_date(either: frozenset[str], vr: str, options: Iterable[Option]) -
 def structural(tag: int, *, nested: bool) -> Verdict | None:
     """What is decided by where a tag lies, before any table."""
     group = tag >> 16
-    if tag & 0xFFFF == 0:  # retired, and wrong as soon as anything in the group changes (PS3.5, 7.2)
+    if tag & 0xFFFF == 0 or tag == _LENGTH_TO_END:  # retired, and wrong as soon as anything changes (PS3.5, 7.2)
         return Verdict(Action.REMOVE, Method.REMOVE, "group-length")
     if group in (0x0000, 0x0002, 0x0004):  # commands, file meta and directories have no place in a data set
         return Verdict(Action.REMOVE, Method.REMOVE, "misplaced")

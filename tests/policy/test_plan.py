@@ -111,6 +111,7 @@ def test_what_should_be_a_sequence_and_is_not_parsed_as_one_goes() -> None:
     [
         pytest.param(0x00500065, "CS", "unknown", id="even group, not in PS3.6"),
         pytest.param(0x00080000, "UL", "group-length", id="group length"),
+        pytest.param(0x00080001, "UL", "group-length", id="length to the end"),
         pytest.param(0x00020016, "AE", "misplaced", id="file meta inside the data set"),
         pytest.param(0x7FE00020, "OW", "unknown", id="retired bulk beside the pixels"),
         pytest.param(0x00081030, "OB", "E.1-1 X", id="description declared as bytes"),
