@@ -109,7 +109,9 @@ class Decider(Confidential):
         if found is not None:
             return found
         if dicom.is_private(tag):
-            return private.decide(tag, vr, creator, place, options=self._options, safe_list=self._safe_list)
+            listed = private.decide(tag, vr, creator, place, options=self._options, safe_list=self._safe_list)
+            # Where the file tells no VR, a rule about a VR holds for what the list says.
+            return (self._asked(tag, listed.read_as, creator, place) if listed.read_as else None) or listed
         row = standard.row_of(tag)
         if row is None:
             return v.right_kind(v.unlisted(tag, vr, place, self._options), tag, vr)

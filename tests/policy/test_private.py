@@ -244,3 +244,11 @@ def test_a_value_of_unknown_vr_is_read_as_what_the_list_says(vr: str, read_as: s
     plan = policy.plan(instance(at(0x00431039, "1000", vr=vr, creator=GE)), RESEARCH)
 
     assert read_as == plan.decisions[-1].read_as
+
+
+@pytest.mark.parametrize("vr", ["UN", "IS"])
+def test_a_rule_about_a_vr_holds_whoever_tells_it(vr: str) -> None:
+    rules = rules_with(["retain_safe_private"], "[{vr: IS, action: remove, because: t}]")
+    plan = policy.plan(instance(at(0x00431039, "1000", vr=vr, creator=GE)), rules)
+
+    assert (plan.decisions[-1].method, plan.decisions[-1].rule) == (Method.REMOVE, "test#1")
