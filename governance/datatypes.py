@@ -151,11 +151,11 @@ class Instance(Confidential):
     def decode(self, element: Element) -> list[str]:
         """Values of a text element, unpadded, split at backslashes where its VR allows several.
 
-        An escape that no declared character set explains is left in the text, and such a text is one
-        value: a backslash may be half of a character there.
+        An escape or shift that no declared character set explains is left in the text, and such a text
+        is one value: a backslash may be half of a character there.
         """
         text = dicom.decode(self.value(element).rstrip(b"\0 "), self.codecs_of(element))
-        if element.vr in dicom.SINGLE_TEXT_VRS or dicom.ESCAPE in text:
+        if element.vr in dicom.SINGLE_TEXT_VRS or dicom.ESCAPE in text or dicom.SHIFT_OUT in text:
             return [text]
         return [part.strip(" \0") for part in text.split("\\")]
 

@@ -23,6 +23,8 @@ ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 UNDEFINED = 0xFFFFFFFF
 ESCAPE = "\x1b"
 """Begins the switch to another character set (ISO 2022; PS3.5, 6.1.2.5)."""
+SHIFT_OUT = "\x0e"
+"""Begins the same in ISO-2022-KR and other codes of electronic mail; PS3.5, 6.1.3 does not have it."""
 
 LONG_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
 """VRs with a 32-bit length in explicit encodings (PS3.5, 7.1.2)."""

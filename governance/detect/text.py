@@ -51,16 +51,16 @@ _TITLED = re.compile(
 def find(text: str, identifiers: Identifiers, *, kinds: frozenset[str] = ALL) -> tuple[Span, ...]:
     """Spans of `text` that may identify, in order, disjoint; whole words, never parts of one.
 
-    Behind an escape that no character set explains, bytes are not the letters that they look
-    like; with a NUL inside they are UTF-16, whose letters would each stand alone.
+    Behind an escape or shift that no character set explains, bytes are not the letters that they
+    look like; with a NUL inside they are UTF-16, whose letters would each stand alone.
     kinds: what is looked for besides this study's own identifiers.
     """
     if len(text) > LONGEST_TEXT or "\0" in text:
         return (Span(0, len(text), "UNKNOWN_WORD"),)
-    readable, escape, _ = text.partition(dicom.ESCAPE)
+    readable = text.partition(dicom.ESCAPE)[0].partition(dicom.SHIFT_OUT)[0]
     search = _remembered if len(readable) <= LONGEST_REMEMBERED else _find
     found = search(readable, kinds, *_sets(identifiers))
-    return (*found, Span(len(readable), len(text), "UNKNOWN_WORD")) if escape else found
+    return (*found, Span(len(readable), len(text), "UNKNOWN_WORD")) if len(readable) < len(text) else found
 
 
 def find_own(text: str, identifiers: Identifiers) -> tuple[Span, ...]:

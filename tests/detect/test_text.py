@@ -158,6 +158,7 @@ def test_a_word_that_nobody_knows_is_masked() -> None:
         pytest.param("M.u.e.l.l.e.r", "[TEXT]", id="a name with full stops"),
         pytest.param("S A R A H chest", "[TEXT] chest", id="a name that holds only letters of directions"),
         pytest.param("CT \x1b$B;3ED chest", "CT [TEXT]", id="an escape that nothing declares"),
+        pytest.param("CT \x0e321C9N<v\x0f chest", "CT [TEXT]", id="a shift, as in Korean electronic mail"),
         pytest.param("W\0e\0b\0e\0r\0h\0o\0f", "[TEXT]", id="UTF-16"),
         pytest.param("coil HEA;LEE", "coil HEA;[TEXT]", id="a name in a list of coils"),
         pytest.param("Dr. White saw", "Dr. [NAME] [TEXT]", id="title before a clinical word"),

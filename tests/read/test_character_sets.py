@@ -59,6 +59,13 @@ def test_an_escape_that_nothing_declares_stays_in_the_text() -> None:
     assert dicom.ESCAPE in instance.decode(comment)[0]
 
 
+def test_a_text_with_a_shift_is_one_value() -> None:
+    """PS3.5 has no shifts; 0x5C is a byte of many Hangul in ISO-2022-KR."""
+    instance, comment = only_comment(b"\x0e\x21\x5c\x0f ")
+
+    assert len(instance.decode(comment)) == 1
+
+
 def test_a_text_with_an_escape_that_nothing_declares_is_one_value() -> None:
     """The second half would lose its escape; 0x5C is a byte of 円 and many others in ISO 2022 IR 87."""
     instance, comment = only_comment(b"\x1b$B;3\x5cED3\x1b(B ")
