@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cached_property, lru_cache
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 from typing import NamedTuple
 
 from governance.detect import vocabulary
@@ -14,6 +14,8 @@ LEAST_DIGITS, LEAST_LETTERS = 3, 4
 """Of an identifier that is made of known words, and of two names together that are short."""
 MOST_PARTS = 3
 """Of a name of clinical words: more can be put in too many orders."""
+MOST_SHORT_PARTS = 8
+"""Of a name: of more, which no person has, only neighbours are looked for together."""
 SHORTEST_LITERAL = 2
 """Less than two characters that could be letters or digits are everywhere."""
 LONGEST_WORD = 6
@@ -166,15 +168,16 @@ def together(name: str) -> Iterator[tuple[str, ...]]:
     """Parts of a collected name that are looked for only beside each other.
 
     Clinical words: family and given name whole, if they are long ("HEAD^PHANTOM"). Parts shorter
-    than 3 letters: each pair ("Xu^Yi"), with 4 letters at least where letters have cases, since
-    a word and an initial stand beside each other by chance.
+    than 3 letters: each pair ("Xu^Yi"), of very many parts each two neighbours, with 4 letters at
+    least where letters have cases, since a word and an initial stand beside each other by chance.
     """
     parts = parts_of(name)
     if _are_nobody(parts):
         if "^" in name and len(parts) > 1 and sum(map(len, parts)) > LONGEST_WORD:
             yield tuple(parts)
         return
-    for pair in combinations((part for part in parts if len(part) == 1 or not _stands_alone(part)), 2):
+    short = [part for part in parts if len(part) == 1 or not _stands_alone(part)]
+    for pair in combinations(short, 2) if len(short) <= MOST_SHORT_PARTS else pairwise(short):
         letters = sum(map(str.isalpha, "".join(pair)))
         if (letters >= LEAST_LETTERS or not has_case("".join(pair))) and not _are_nobody(pair):
             yield pair

@@ -210,6 +210,15 @@ def test_a_part_of_a_name_is_found_however_it_is_joined_to_the_others(name: str)
     assert search(b"ROOM-QUILLFEATHER 2", known, codecs=LATIN) == ("name",)
 
 
+def test_of_a_name_of_very_many_short_words_only_neighbours_are_looked_for() -> None:
+    """Each two of 400 words in each order and spelling take hours."""
+    words = [f"{first}{second}" for first in "bcdfghjklmnpqrstvwxz" for second in "aeiouy" * 4]
+    found = Identifiers(names=frozenset({" ".join(words) + "^Xu"}))
+
+    assert search(f"seen as {words[6]} {words[7]} today".encode(), found) == ("name",)
+    assert search(f"seen as {words[6]} {words[90]} today".encode(), found) == ()
+
+
 @pytest.mark.parametrize("name", ["PET^CT", "De La^X", "QA^1"])
 def test_short_words_that_nobody_is_called_are_not_looked_for(name: str) -> None:
     known = Identifiers(names=frozenset(identifiers._name_parts(name)))
