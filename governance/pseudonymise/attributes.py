@@ -26,6 +26,9 @@ OLDEST_AGE = 90
 _AGE = re.compile(r"0*(\d{1,3}) ?([DWMY])", re.ASCII | re.IGNORECASE)
 # The form of ACR-NEMA 2.0 that readers still accept (PS3.5, 6.2, DA).
 _DOTTED_DATE = re.compile(r"(\d{4})\.(\d\d)\.(\d\d)", re.ASCII)
+# Days of nobody, which programs write instead of one: from before there were images or far ahead, and
+# where clocks begin. Everybody knows them, so that a moved one would tell how far the others were moved.
+_FIRST_DAY, _LAST_DAY, _CLOCKS = "19000102", "20991230", frozenset({"19700101", "19800101"})
 # Where a private element is text although its whole value is a UID or a day.
 _WHOLE_UID = re.compile(rb"(?:[0-2](?:\.\d{1,39}){4,30}|2\.25\.\d{6,39})[ \0]?")
 _WHOLE_DATE = re.compile(rb"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{6}(?:\.\d{1,6})?)? ?")
@@ -211,7 +214,10 @@ def originals(instance: Instance, element: Element) -> list[str]:
 
 
 def _shifted(value: str, _element: Element, _subject: Subject, shift: DateShift) -> str:
-    return shift.apply(normal_date(value))
+    date = normal_date(value)
+    if date.strip() and (not _FIRST_DAY <= date[:8] <= _LAST_DAY or date[:8] in _CLOCKS):
+        raise UnshiftableDate("a placeholder, not a date")
+    return shift.apply(date)
 
 
 def cap_age(value: str) -> str:
