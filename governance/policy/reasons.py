@@ -14,7 +14,7 @@ REASONS = {
     "private-safe": "a list says that this creator's element is safe (PS3.15, E.3.10)",
     "private-creator": "a private creator stays as long as an element of its block does",
     "not-a-creator": "a private creator should be there, which is a text of VR LO; this is none (PS3.5, 7.8.1)",
-    "private-payload": "a list says that it is safe, but it is a picture, a stream or a file that nobody looks into",
+    "private-payload": "a list says that it is safe, but it identifies, or is a picture or stream that nobody sees",
     "private-machine-text": "a list says that this creator's element is safe, and a machine writes it",
     "known-code": "a published coding scheme fixes it",
     "known-creator": "it names a private creator that is known, and points into what that creator wrote",

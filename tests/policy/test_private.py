@@ -217,7 +217,7 @@ def test_basic_keeps_no_private_element() -> None:
 
 
 @pytest.mark.parametrize("key", [key for key, action in standard.beyond_safe_private().items() if action == "X"])
-def test_a_picture_in_a_private_element_goes_although_it_is_listed(key: tuple[int, int, str]) -> None:
+def test_a_picture_or_number_in_a_private_element_goes_although_it_is_listed(key: tuple[int, int, str]) -> None:
     group, low, creator = key
     element = at(group << 16 | 0x1000 | low, b"\0\0", vr="OB", creator=creator)
 
