@@ -164,12 +164,18 @@ def offers(tag: int, options: tuple[Option, ...]) -> frozenset[str]:
             kept = set()
         if "UI" in vrs and Option.RETAIN_UIDS not in options:
             kept = set()
-        shifted = vrs & v.DATES and Option.RETAIN_MODIFIED_DATES not in options
-        return frozenset({"X", "Z", "D", "U"} | kept | (set() if shifted else {"C"}))
+        if "PN" in vrs:
+            kept = set()
+        modified = Option.RETAIN_MODIFIED_DATES in options and tag not in v.NOT_SHIFTED
+        return frozenset({"X", "Z", "D", "U"} | kept | ({"C"} if modified or not vrs & v.DATES else set()))
     own = set(row.basic.replace("*", "").split("/"))
-    active = {letter for option, letter in row.options.items() if option in options}
-    # Where one option keeps it and another cleans it, it is cleaned.
-    return frozenset(own | (active - {"K"} if "C" in active else active) | set("XZD"))
+    active = {option: row.options[option] for option in options if option in row.options}
+    cleaning = [option for option, letter in active.items() if letter == "C"]
+    if not cleaning:
+        return frozenset(own | set(active.values()) | set("XZD"))
+    # Where one option keeps it and another cleans it, it is cleaned, if there is a way to.
+    possible = any(v.clean(option, tag, vr) for option in cleaning for vr in standard.vrs_of(tag))
+    return frozenset(own | ({"C"} if possible else set()) | set("XZD"))
 
 
 def letter_of(action: RuleAction) -> str:

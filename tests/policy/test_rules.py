@@ -186,6 +186,10 @@ def test_a_rule_with_a_condition_comes_before_one_without() -> None:
         pytest.param("creator: '*', action: keep", id="private elements of anybody"),
         pytest.param("attribute: DateOfLastCalibration, action: keep", id="kept by one option, shifted by another"),
         pytest.param("attribute: SOPInstanceUID, action: remove", id="no object can be without"),
+        pytest.param("attribute: TimezoneOffsetFromUTC, action: clean", id="a time zone, which no cleaning changes"),
+        pytest.param("attribute: DateOfManufacture, action: shift", id="a date of many patients"),
+        pytest.param("attribute: ContextGroupVersion, action: shift", id="a published date"),
+        pytest.param("attribute: EvaluatorName, action: keep", id="a name that the table does not list"),
     ],
 )
 def test_no_rule_protects_less_than_the_options_allow(rule: str) -> None:
@@ -198,9 +202,13 @@ def test_no_rule_protects_less_than_the_options_allow(rule: str) -> None:
 
 @pytest.mark.parametrize(
     ("keyword", "vr", "value"),
-    [("VolumeFrameOfReferenceUID", "UI", "1.2.3"), ("ProcedureCreationDate", "DA", "20200101")],
+    [
+        ("VolumeFrameOfReferenceUID", "UI", "1.2.3"),
+        ("ProcedureCreationDate", "DA", "20200101"),
+        ("EvaluatorName", "PN", "Weber"),
+    ],
 )
-def test_a_rule_for_a_whole_vr_relaxes_no_uid_or_date(keyword: str, vr: str, value: str) -> None:
+def test_a_rule_for_a_whole_vr_relaxes_no_uid_date_or_name(keyword: str, vr: str, value: str) -> None:
     rules = with_rules(f"vr: {vr}, action: keep")
 
     assert rule_at(rules, keyword, at(keyword, value)) != "study#1"
