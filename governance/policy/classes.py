@@ -80,16 +80,16 @@ def filtered_by(instance: Instance, rules: Rules) -> str:
 
 
 def _passes(instance: Instance, entry: Filter) -> bool:
-    modality, sop_class = instance.text("Modality").upper(), instance.text("SOPClassUID")
-    if entry.keep_modalities is not None and modality not in map(str.upper, entry.keep_modalities):
+    modality, sop_class = instance.text("Modality"), instance.text("SOPClassUID")
+    if entry.keep_modalities is not None and modality not in entry.keep_modalities:
         return False
-    if modality in map(str.upper, entry.drop_modalities or ()):
+    if modality in (entry.drop_modalities or ()):
         return False
     if entry.keep_sop_classes is not None and sop_class not in map(conditions.uid_of, entry.keep_sop_classes):
         return False
     if sop_class in map(conditions.uid_of, entry.drop_sop_classes or ()):
         return False
-    if set(_values(instance, "ImageType")) & set(map(str.upper, entry.drop_image_types or ())):
+    if set(_values(instance, "ImageType")) & set(entry.drop_image_types or ()):
         return False
     if entry.keep_when is None and entry.drop_when is None:
         return True

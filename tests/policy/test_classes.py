@@ -157,12 +157,3 @@ def test_the_first_filter_that_an_instance_does_not_pass_is_named(specs: list[Sp
 
     assert by == plan.filtered
     assert (by == "") == bool(plan.decisions)
-
-
-@pytest.mark.parametrize("part", ["drop_modalities: [mr]", "keep_modalities: [ct]", "drop_image_types: [localizer]"])
-def test_a_filter_means_the_same_in_small_letters(part: str) -> None:
-    localiser = instance(at("Modality", "MR"), at("ImageType", "ORIGINAL\\PRIMARY\\LOCALIZER"))
-    chosen = policy.loads(FILTERED.partition("filters:")[0] + f"filters: [{{name: out, {part}, because: test}}]")
-
-    assert policy.plan(localiser, chosen).filtered == "out"
-    assert policy.plan(instance(at("Modality", "CT")), chosen).filtered == ""
