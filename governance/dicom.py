@@ -138,6 +138,23 @@ def tag_of(keyword: str) -> int | None:
     return None if tag is None else int(tag)
 
 
+def known_tag(keyword: str) -> int:
+    """The tag of a keyword that this program itself names.
+
+    Raises:
+        KeyError: there is none. Passed over in silence, its attribute would be treated as any other.
+    """
+    tag = tag_of(keyword)
+    if tag is None:
+        raise KeyError(keyword)
+    return tag
+
+
+def tags(*keywords: str) -> frozenset[int]:
+    """`known_tag` of each."""
+    return frozenset(map(known_tag, keywords))
+
+
 @lru_cache(maxsize=65536)
 def has_dummy_item(tag: int) -> bool:
     """Whether `tag` is a sequence for which there is a dummy: one of codes, of content or of annotations."""
@@ -155,16 +172,12 @@ def is_private(tag: int) -> bool:
     return bool(tag >> 16 & 1)
 
 
-CREATOR_POINTERS = frozenset(
-    tag
-    for keyword in (
-        "DimensionIndexPrivateCreator",
-        "FunctionalGroupPrivateCreator",
-        "SelectorSequencePointerPrivateCreator",
-        "SelectorAttributePrivateCreator",
-        "AttributeOccurrencePrivateCreator",
-    )
-    if (tag := tag_of(keyword)) is not None
+CREATOR_POINTERS = tags(
+    "DimensionIndexPrivateCreator",
+    "FunctionalGroupPrivateCreator",
+    "SelectorSequencePointerPrivateCreator",
+    "SelectorAttributePrivateCreator",
+    "AttributeOccurrencePrivateCreator",
 )
 """Point into private blocks, by the creator's name: changed ones point nowhere."""
 

@@ -36,7 +36,7 @@ OLDEST_AGE, OLDEST_PERSON = 89, 130
 
 
 def _tags(keywords: str) -> frozenset[int]:
-    return frozenset(tag for keyword in keywords.split() if (tag := dicom.tag_of(keyword)) is not None)
+    return dicom.tags(*keywords.split())
 
 
 _NUMBERS = _tags(

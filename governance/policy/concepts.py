@@ -15,17 +15,14 @@ OLDEST_AGE = 90
 """Ages above 89 are one (45 CFR 164.514(b)(2)(i)(C))."""
 
 
-def _tag(keyword: str) -> int:
-    return dicom.tag_of(keyword) or 0
-
-
+_tag = dicom.known_tag
 SCHEME, _VERSION = _tag("CodingSchemeDesignator"), _tag("CodingSchemeVersion")
 _VALUE, _LONG_VALUE, _MEANING = _tag("CodeValue"), _tag("LongCodeValue"), _tag("CodeMeaning")
 _CONCEPT, _MEASURED = _tag("ConceptNameCodeSequence"), _tag("MeasuredValueSequence")
 _NUMBER, _UNITS = _tag("NumericValue"), _tag("MeasurementUnitsCodeSequence")
-_EXACT = frozenset(map(_tag, ("FloatingPointValue", "RationalNumeratorValue", "RationalDenominatorValue")))
+_EXACT = dicom.tags("FloatingPointValue", "RationalNumeratorValue", "RationalDenominatorValue")
 """The same number once more, where the decimal one is rounded."""
-_DATES = frozenset({_tag("Date"), _tag("DateTime")})
+_DATES = dicom.tags("Date", "DateTime")
 
 CODES = frozenset({SCHEME, _VERSION, _VALUE, _LONG_VALUE, _tag("URNCodeValue")})
 """What names a code. Registry, name, owner and address of a scheme are texts that a site types."""

@@ -18,29 +18,25 @@ from governance.policy.verdicts import Place, Verdict
 _MOST = 50_000
 """Remembered verdicts, at most: creators come from files, and files may be made to have many."""
 
-NEEDED = frozenset(
-    tag
-    for keyword in (
-        "SpecificCharacterSet",
-        "SOPClassUID",
-        "SOPInstanceUID",
-        "StudyInstanceUID",
-        "SeriesInstanceUID",
-        "SamplesPerPixel",
-        "PhotometricInterpretation",
-        "PlanarConfiguration",
-        "NumberOfFrames",
-        "Rows",
-        "Columns",
-        "BitsAllocated",
-        "BitsStored",
-        "HighBit",
-        "PixelRepresentation",
-        "PixelData",
-        "FloatPixelData",
-        "DoubleFloatPixelData",
-    )
-    if (tag := dicom.tag_of(keyword)) is not None
+NEEDED = dicom.tags(
+    "SpecificCharacterSet",
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PixelData",
+    "FloatPixelData",
+    "DoubleFloatPixelData",
 )
 """Without these at its top an object cannot be found or read; their values are replaced where the table says so."""
 

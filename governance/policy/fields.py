@@ -26,16 +26,12 @@ Place = int | PrivateElement | Path | str
 _EXPANDERS = ("contains", "startswith", "endswith", "except", "select")
 _PRIVATE = re.compile(r'\(?([0-9A-Fa-f]{4}),\s*"([^"]+)",\s*([0-9A-Fa-f]{2})\)?')
 _TAG = re.compile(r"\(?([0-9A-Fa-f]{4}),? ?([0-9A-Fa-f]{4})\)?")
-_UNTOUCHED = NEEDED | {
-    tag
-    for keyword in (
-        "RedPaletteColorLookupTableData",
-        "GreenPaletteColorLookupTableData",
-        "BluePaletteColorLookupTableData",
-        "VOILUTSequence",
-    )
-    if (tag := dicom.tag_of(keyword)) is not None
-}
+_UNTOUCHED = NEEDED | dicom.tags(
+    "RedPaletteColorLookupTableData",
+    "GreenPaletteColorLookupTableData",
+    "BluePaletteColorLookupTableData",
+    "VOILUTSequence",
+)
 """What expanders leave alone: the package skips these by its configuration, and no object can be without the others."""
 
 

@@ -105,7 +105,7 @@ class Rules(Confidential):
         All else that decides on an element is its own: tag, VR, private creator, bytes, and
         what the items around it say. Whether an element of `dicom.PIXELS` is there counts too.
         """
-        always = frozenset(tag for keyword in _ALWAYS_WATCHED if (tag := dicom.tag_of(keyword)) is not None)
+        always = dicom.tags(*_ALWAYS_WATCHED)
         asked = [when for each in self.policy.filters for when in (each.keep_when, each.drop_when) if when is not None]
         return always.union(*map(conditions.read_by, [*asked, *self._whens]))
 

@@ -12,7 +12,7 @@ How the table is read, where PS3.15 leaves room:
 - A compound action takes the first of remove, empty, dummy that keeps the IOD valid. An
   attribute of an unknown IOD, or deeper than PS3.3 was tabulated, takes the dummy, which
   is valid for every Type.
-- Three rows with a single action leave no valid IOD, and take the next one that does: `INSTEAD`.
+- Five rows with a single action leave no valid IOD, and take the next one that does: `INSTEAD`.
 - What the table does not list is kept, and cleaned if it can hold free text.
 - A value whose VR is of another kind than PS3.6 says is removed where it would have been
   kept or cleaned: its bytes are not what the decision was about.
@@ -56,18 +56,14 @@ class Place(NamedTuple):
 
 
 PERSONAL = {
-    dicom.tag_of("PatientName"): Method.PATIENT,
-    dicom.tag_of("PatientID"): Method.PATIENT,
-    dicom.tag_of("AccessionNumber"): Method.ACCESSION,
+    dicom.known_tag("PatientName"): Method.PATIENT,
+    dicom.known_tag("PatientID"): Method.PATIENT,
+    dicom.known_tag("AccessionNumber"): Method.ACCESSION,
 }
 """What is replaced by a pseudonym wherever the table empties or replaces it."""
 
 
-def _tags(*keywords: str) -> frozenset[int]:
-    return frozenset(tag for keyword in keywords if (tag := dicom.tag_of(keyword)) is not None)
-
-
-CONSISTENT = _tags(
+CONSISTENT = dicom.tags(
     "DeviceSerialNumber",
     "StationName",
     "DetectorID",
@@ -84,17 +80,17 @@ CONSISTENT = _tags(
 
 INSTEAD = {
     # Type 2C, because an animal has one (PS3.3, C.7.1.1); an empty one tells no more than none.
-    dicom.tag_of("ResponsiblePerson"): "Z",
-    dicom.tag_of("ResponsibleOrganization"): "Z",
+    dicom.known_tag("ResponsiblePerson"): "Z",
+    dicom.known_tag("ResponsibleOrganization"): "Z",
     # May stand only beside an approval number (PS3.3, C.7.1.3), which the table removes.
-    dicom.tag_of("ClinicalTrialProtocolEthicsCommitteeName"): "X",
+    dicom.known_tag("ClinicalTrialProtocolEthicsCommitteeName"): "X",
     # Type 1 in every presentation state (PS3.3, C.11.10).
-    dicom.tag_of("PresentationCreationDate"): "D",
-    dicom.tag_of("PresentationCreationTime"): "D",
+    dicom.known_tag("PresentationCreationDate"): "D",
+    dicom.known_tag("PresentationCreationTime"): "D",
 }
 """The action of the Basic Profile where that of the table would make an IOD invalid that was valid."""
 
-DUMMIED_INSIDE = _tags(
+DUMMIED_INSIDE = dicom.tags(
     "VerifyingObserverSequence",
     "OperatorIdentificationSequence",
     "FlowIdentifierSequence",
@@ -102,7 +98,7 @@ DUMMIED_INSIDE = _tags(
 )
 """Sequences whose every attribute has its own row: replacing those is the dummy, and stays valid."""
 
-NOT_SHIFTED = _tags(
+NOT_SHIFTED = dicom.tags(
     "ContextGroupVersion",  # published dates: shifted ones would tell the shift to whoever knows PS3.16
     "ContextGroupLocalVersion",
     "TemplateVersion",
@@ -112,10 +108,10 @@ NOT_SHIFTED = _tags(
 )
 """Dates that are not of the patient's course, so that shifting them would give the shift away."""
 
-EDITIONS = _tags("ContextGroupVersion", "ContextGroupLocalVersion")
+EDITIONS = dicom.tags("ContextGroupVersion", "ContextGroupLocalVersion")
 """Published dates: clean as they are where the code is of a published scheme."""
 
-MACHINE_TEXT = _tags(
+MACHINE_TEXT = dicom.tags(
     "Manufacturer",
     "ManufacturerModelName",
     "ManufacturerModelVersion",
@@ -153,7 +149,7 @@ MACHINE_TEXT = _tags(
 )
 """What devices and programs write about themselves: nobody types it, and no vocabulary has all of it."""
 
-BULK = _tags(
+BULK = dicom.tags(
     "VerticesOfThePolygonalOutline",
     "TwoDimensionalToThreeDimensionalMapData",
     "RedPaletteColorLookupTableData",

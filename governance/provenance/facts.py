@@ -233,7 +233,7 @@ def _facts(rank: int, values: Mapping[int, list[Value]]) -> Iterator[Recorded]:
 
 @lru_cache(maxsize=1)
 def _keywords() -> dict[int, str]:
-    return {tag: keyword for keyword in KEYWORDS if (tag := dicom.tag_of(keyword)) is not None}
+    return {dicom.known_tag(keyword): keyword for keyword in KEYWORDS}
 
 
 @lru_cache(maxsize=1)
@@ -241,9 +241,8 @@ def _nested_places() -> dict[int, tuple[int, frozenset[int]]]:
     """Sequences with facts inside: the rank of those, in the order of the table, and their tags."""
     known = _keywords()
     return {
-        tag: (rank, frozenset(inside for inside, keyword in known.items() if keyword in keywords))
+        dicom.known_tag(sequence): (rank, frozenset(tag for tag, keyword in known.items() if keyword in keywords))
         for rank, (sequence, keywords) in enumerate(NESTED.items(), _OF_ALL_FRAMES + 1)
-        if (tag := dicom.tag_of(sequence)) is not None
     }
 
 

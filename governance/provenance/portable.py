@@ -39,16 +39,14 @@ _PLACES = (
     "RequestAttributesSequence",
 )
 """Where it is looked for, in the order in which one is named as the source."""
-_KEYWORDS = {tag: keyword for keyword in _PLACES if (tag := dicom.tag_of(keyword)) is not None}
+_KEYWORDS = {dicom.known_tag(keyword): keyword for keyword in _PLACES}
 MODALITY, PLACES = 0x00080060, frozenset(_KEYWORDS)
 """What `portable` reads at the top level."""
 
 # What counts inside a sequence. Not the reason for a request, which is the patient's story, and
 # no context of a protocol, where the answer to a question is another element.
-_TEXTS = frozenset(
-    map(dicom.tag_of, ("CodeMeaning", "RequestedProcedureDescription", "ScheduledProcedureStepDescription"))
-)
-_INSIDE = frozenset(map(dicom.tag_of, ("RequestedProcedureCodeSequence", "ScheduledProtocolCodeSequence")))
+_TEXTS = dicom.tags("CodeMeaning", "RequestedProcedureDescription", "ScheduledProcedureStepDescription")
+_INSIDE = dicom.tags("RequestedProcedureCodeSequence", "ScheduledProtocolCodeSequence")
 
 
 def _words(text: str) -> frozenset[str]:

@@ -26,7 +26,7 @@ LONGEST_ABBREVIATION = 3
 _CODE_ITEMS = range(0x00080100, 0x00080120)
 """Code values, meanings and schemes. Kept ones are those of published schemes: `HU` is a unit here, not a name."""
 
-_REGISTERED = frozenset(map(dicom.tag_of, ("ContextIdentifier", "TemplateIdentifier")))
+_REGISTERED = dicom.tags("ContextIdentifier", "TemplateIdentifier")
 """CS that hold a number of PS3.16, which may look like a year: TID 2010."""
 
 _MADE = re.compile(
