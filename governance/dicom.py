@@ -7,7 +7,7 @@ The dictionary is pydicom's (PS3.6); the encodings are those of PS3.5.
 import re
 import warnings
 from functools import lru_cache
-from struct import pack
+from struct import calcsize, iter_unpack, pack
 
 from pydicom import charset, datadict
 from pydicom.uid import UID_dictionary
@@ -65,6 +65,9 @@ FREE_TEXT_VRS = CHARSET_VRS | {"UR"}
 
 SINGLE_TEXT_VRS = frozenset({"LT", "ST", "UT", "UR"})
 """Text VRs in which a backslash is a character, not a delimiter (PS3.5, 6.4)."""
+
+NUMBERS = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
+"""VRs of binary numbers, and what `struct` calls one (PS3.5, 6.2)."""
 
 MAX_CHARACTERS = {
     "AE": 16,
@@ -225,6 +228,13 @@ def encode(text: str, codecs: tuple[str, ...]) -> bytes:
             return bytes(charset.encode_string(text, list(codecs)))
         except (LookupError, ValueError):
             return text.encode("ascii", "replace")
+
+
+def numbers(value: bytes, vr: str) -> tuple[float, ...]:
+    """The binary numbers in a little endian value; what is left of a last one that is cut off is none."""
+    kind = f"<{NUMBERS[vr]}"
+    whole = len(value) - len(value) % calcsize(kind)
+    return tuple(number for (number,) in iter_unpack(kind, value[:whole]))
 
 
 def pad(value: bytes, vr: str) -> bytes:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from struct import unpack_from
 from typing import Any
 
 from governance import dicom
@@ -22,7 +21,6 @@ _RECIPES = ("dicom", "dicom.ultrasound")
 """The chest recipe of the package has no coordinates: it chooses images, it does not know devices."""
 _MISSPELT = {"Manfacturer": "Manufacturer", "Manufacture": "Manufacturer"}
 """Attributes as two recipes write them; taken at their word they would never fit."""
-_NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i"}
 _ROWS, _COLUMNS, _SCANS = 0x00280010, 0x00280011, 0x00186011
 _SCAN_EDGES = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)
 """RegionLocationMinX0, MinY0, MaxX1, MaxY1 (PS3.3, C.8.5.5.1.2)."""
@@ -154,12 +152,9 @@ def _decoded(instance: Instance, element: Element) -> tuple[str, ...]:
     """Values as text; numbers are numbers in the file, and a byte of theirs may be a space or zero."""
     if element.items is not None:
         return ("sequence",)
-    kind = _NUMBERS.get(element.vr)
-    if kind is None:
-        return tuple(instance.decode(element))
-    value = instance.value(element)
-    size = 4 if kind in "Ii" else 2
-    return tuple(str(unpack_from(f"<{kind}", value, at)[0]) for at in range(0, len(value) - size + 1, size))
+    if element.vr in dicom.NUMBERS:
+        return tuple(map(str, dicom.numbers(instance.value(element), element.vr)))
+    return tuple(instance.decode(element))
 
 
 def _scans(instance: Instance, element: Element) -> Iterator[Box]:

@@ -28,7 +28,6 @@ MOST_HELD = 300_000
 _IN = " / "
 _HIDDEN = {"Cc", "Cf", "Zl", "Zp"}  # controls, what turns the direction of text, line and paragraph ends
 _TEXT_VRS = dicom.MAX_CHARACTERS.keys() | dicom.FREE_TEXT_VRS
-_NUMBERS = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
 
 Attribute = tuple[str, str]
 """Path without item numbers, and the private creators on it; only the latter can hold what somebody typed."""
@@ -94,7 +93,7 @@ def text_of(instance: Instance, element: Element, raw: bytes) -> str | None:
     """`raw`, the value of `element` or what is written instead of it, as text; None if it is none."""
     if element.vr in _TEXT_VRS:
         return dicom.decode(raw.rstrip(b"\0 "), instance.codecs_of(element))
-    return _numbers(raw, element.vr) if element.vr in _NUMBERS else _printable(raw, element.vr)
+    return _numbers(raw, element.vr) if element.vr in dicom.NUMBERS else _printable(raw, element.vr)
 
 
 def _digest(raw: bytes) -> bytes:
@@ -102,11 +101,10 @@ def _digest(raw: bytes) -> bytes:
 
 
 def _numbers(raw: bytes, vr: str) -> str | None:
-    kind = _NUMBERS[vr]
-    count, rest = divmod(len(raw), struct.calcsize(f"<{kind}"))
+    count, rest = divmod(len(raw), struct.calcsize(f"<{dicom.NUMBERS[vr]}"))
     if rest or count > MOST_NUMBERS:
         return None
-    numbers = struct.unpack(f"<{count}{kind}", raw)
+    numbers = dicom.numbers(raw, vr)
     # Nine digits tell one single-precision number from the next.
     return "\\".join(f"{number:.9g}" if vr == "FL" else repr(number) for number in numbers)
 

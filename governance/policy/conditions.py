@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from struct import unpack_from
 
 from pydicom.uid import UID_dictionary
 
@@ -12,8 +11,6 @@ from governance.datatypes import Confidential, Instance
 from governance.policy import standard
 from governance.policy.schema import Condition, Presence, When
 
-_NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL": "f", "FD": "d"}
-_SIZES = {"H": 2, "h": 2, "I": 4, "i": 4, "Q": 8, "q": 8, "f": 4, "d": 8}
 _PARTS = {"modality": "Modality", "sop_class": "SOPClassUID", "manufacturer": "Manufacturer"}
 _PARTS["model"] = "ManufacturerModelName"
 
@@ -44,11 +41,9 @@ class Facts(Confidential):
             return ("sequence",) if element.items else ()
         if element.vr in BYTES:
             return ("bytes",) if element.stop > element.start else ()
-        kind = _NUMBERS.get(element.vr)
-        if kind is None:
-            return tuple(text.strip().casefold() for text in self._instance.decode(element))
-        value, size = self._instance.value(element), _SIZES[kind]
-        return tuple(str(unpack_from(f"<{kind}", value, at)[0]) for at in range(0, len(value) - size + 1, size))
+        if element.vr in dicom.NUMBERS:
+            return tuple(map(str, dicom.numbers(self._instance.value(element), element.vr)))
+        return tuple(text.strip().casefold() for text in self._instance.decode(element))
 
 
 def holds(when: When, facts: Facts) -> bool:

@@ -138,7 +138,6 @@ DEIDENTIFICATION_METHOD, CONTRIBUTING_EQUIPMENT, PURPOSE = 0x00120063, 0x0018A00
 CODE_VALUES, CODING_SCHEME, CODE_MEANING = (0x00080100, 0x00080119, 0x00080120), 0x00080102, 0x00080104
 MANUFACTURER, MODEL, SOFTWARE = 0x00080070, 0x00081090, 0x00181020
 
-_BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
 _NO_VALUE = frozenset({"AT", "OB", "OD", "OF", "OL", "OV", "OW", "SQ", "UN"})
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[Ee][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,12}", re.ASCII)
@@ -275,8 +274,8 @@ def _values(instance: Instance, element: Element) -> list[Value]:
         return [code for code in (_code(instance, item) for item in element.items) if code]
     if element.items is not None or element.vr in _NO_VALUE:
         return []
-    if element.vr in _BINARY:
-        values = list(_numbers(instance.value(element), _BINARY[element.vr]))
+    if element.vr in dicom.NUMBERS:
+        values = list(_numbers(instance.value(element), dicom.NUMBERS[element.vr]))
     else:
         texts = _texts(instance, element)
         if not any(texts):
