@@ -87,6 +87,8 @@ MAX_CHARACTERS = {
 }
 """Characters a value may have (PS3.5, table 6.2-1); for PN, each component group."""
 
+_PADDED_BY_SPACE = MAX_CHARACTERS.keys() - {"UI"} | {"UC", "UR", "UT"}
+
 ANNOTATIONS = frozenset({"ContentSequence", "GraphicAnnotationSequence", "WaveformAnnotationSequence"})
 """Sequences other than of codes that Table E.1-1 replaces by a dummy as a whole."""
 
@@ -241,7 +243,7 @@ def pad(value: bytes, vr: str) -> bytes:
     """Values have an even length (PS3.5, 6.2): space for text, NUL for UI and bytes."""
     if len(value) % 2 == 0:
         return value
-    return value + (b" " if vr in MAX_CHARACTERS.keys() - {"UI"} or vr in ("UC", "UR", "UT") else b"\0")
+    return value + (b" " if vr in _PADDED_BY_SPACE else b"\0")
 
 
 def header(tag: int, vr: str, length: int, *, explicit: bool) -> bytes:
@@ -257,3 +259,9 @@ def header(tag: int, vr: str, length: int, *, explicit: bool) -> bytes:
     if length > 0xFFFE:
         return pack("<HH2sHI", group, element, b"UN", 0, length)
     return pack("<HH2sH", group, element, vr.encode(), length)
+
+
+def element(tag: int, vr: str, value: bytes, *, explicit: bool) -> bytes:
+    """One little endian element whole: its header and its value, padded."""
+    value = pad(value, vr)
+    return header(tag, vr, len(value), explicit=explicit) + value

@@ -23,7 +23,6 @@ _NATIVE = frozenset({_IMPLICIT, _EXPLICIT})
 _SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
 _ITEM = b"\xfe\xff\x00\xe0"
 _SEQUENCE_END = dicom.header(dicom.SEQUENCE_END, "", 0, explicit=True)
-_TEXT_VRS = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UR", "UT"})
 
 Part = bytes | memoryview
 
@@ -128,7 +127,7 @@ def head(sop_class: bytes, sop_instance: bytes, syntax: str) -> bytes:
         if not uid:
             raise Refused(f"{dicom.keyword_of(tag)} is missing or empty")
     meta = b"".join(
-        _primitive(tag, vr, value, explicit=True)
+        dicom.element(tag, vr, value, explicit=True)
         for tag, vr, value in (
             (0x00020001, "OB", b"\0\1"),
             (0x00020002, "UI", sop_class),
@@ -138,14 +137,7 @@ def head(sop_class: bytes, sop_instance: bytes, syntax: str) -> bytes:
             (0x00020013, "SH", IMPLEMENTATION_VERSION_NAME.encode()),
         )
     )
-    return bytes(128) + b"DICM" + _primitive(0x00020000, "UL", len(meta).to_bytes(4, "little"), explicit=True) + meta
-
-
-def _primitive(tag: int, vr: str, value: bytes, *, explicit: bool) -> bytes:
-    """Header and padded value of an element that is no sequence."""
-    if len(value) % 2:  # PS3.5, 6.2: text is padded with a space, UIDs and bytes with NUL
-        value += b" " if vr in _TEXT_VRS else b"\0"
-    return dicom.header(tag, vr, len(value), explicit=explicit) + value
+    return bytes(128) + b"DICM" + dicom.element(0x00020000, "UL", len(meta).to_bytes(4, "little"), explicit=True) + meta
 
 
 class _Writer(Confidential):
@@ -236,11 +228,11 @@ class _Writer(Confidential):
         value = bytes(self._buffer[element.start : element.stop])
         if value and bytes(self._buffer[element.start - 4 : element.start]) == b"\xff\xff\xff\xff":
             return dicom.header(element.tag, "OB", dicom.UNDEFINED, explicit=self._explicit) + value
-        return _primitive(element.tag, vr, value, explicit=self._explicit)
+        return dicom.element(element.tag, vr, value, explicit=self._explicit)
 
     def _sequence(self, tag: int, items: bytes) -> bytes:
         if self._explicit or not dicom.is_private(tag):
-            return _primitive(tag, "SQ", items, explicit=self._explicit)
+            return dicom.element(tag, "SQ", items, explicit=self._explicit)
         # With no VR to say so, only an undefined length tells that a private element is a sequence.
         return dicom.header(tag, "SQ", dicom.UNDEFINED, explicit=False) + items + _SEQUENCE_END
 
@@ -255,7 +247,7 @@ class _Writer(Confidential):
 
     def _pixels_or_primitive(self, tag: int, vr: str, value: bytes) -> bytes:
         if tag != dicom.PIXEL_DATA or not self._encapsulated or not value:
-            return _primitive(tag, vr, value, explicit=self._explicit)
+            return dicom.element(tag, vr, value, explicit=self._explicit)
         if not value.startswith(_ITEM):
             raise Refused("PixelData is to be compressed, but is no stream of items")
         if not value.endswith(_SEQUENCE_END):

@@ -121,7 +121,7 @@ def _equipment(version: str, instance: Instance) -> bytes:
     explicit = instance.explicit
     purpose = _item(_code("109104", "De-identifying Equipment", explicit=explicit), explicit=explicit)
     content = b"".join(
-        _element(tag, vr, value, explicit=explicit)
+        dicom.element(tag, vr, value, explicit=explicit)
         for tag, vr, value in (
             (0x00080070, "LO", b"governance"),
             (0x00181020, "LO", _lo(version, instance)),
@@ -135,14 +135,9 @@ def _equipment(version: str, instance: Instance) -> bytes:
 def _code(value: str, meaning: str, *, explicit: bool) -> bytes:
     """The three elements of a coded entry (PS3.3, 8.8)."""
     return b"".join(
-        _element(tag, vr, text.encode("ascii"), explicit=explicit)
+        dicom.element(tag, vr, text.encode("ascii"), explicit=explicit)
         for tag, vr, text in ((0x00080100, "SH", value), (0x00080102, "SH", "DCM"), (0x00080104, "LO", meaning))
     )
-
-
-def _element(tag: int, vr: str, value: bytes, *, explicit: bool) -> bytes:
-    value = dicom.pad(value, vr)
-    return dicom.header(tag, vr, len(value), explicit=explicit) + value
 
 
 def _item(content: bytes, *, explicit: bool) -> bytes:
