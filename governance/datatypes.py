@@ -14,8 +14,6 @@ from typing import NamedTuple
 
 from governance import dicom
 
-type_only = object.__repr__
-
 
 class Confidential:
     """Mixin: prints its type and nothing else."""

@@ -4,7 +4,7 @@ instance.py   the new file: our own head, untouched runs as slices, what changed
 marks.py      the elements that say what was done to the instance
 """
 
-from governance.write.instance import data_set, encoded, head, instance, save
+from governance.write.instance import data_set, encoded, head, instance
 from governance.write.marks import marks
 
-__all__ = ["data_set", "encoded", "head", "instance", "marks", "save"]
+__all__ = ["data_set", "encoded", "head", "instance", "marks"]

@@ -7,8 +7,6 @@ the preamble is zeros and the file meta information is ours.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
-from pathlib import Path
 
 from governance import dicom
 from governance.datatypes import Added, Confidential, Edits, Element, Instance, Item
@@ -75,17 +73,6 @@ def data_set(instance: Instance, edits: Edits, added: Sequence[Added], appended_
     """The whole data set, as `instance` would write it behind its head."""
     writer = _Writer(instance, edits, encapsulated=False)
     return b"".join(writer.data_set({element.tag: element for element in added}, appended_items))
-
-
-def save(parts: Iterable[Part], path: Path) -> tuple[str, int]:
-    """Write parts to a new file; returns the SHA-256 (hex) and the size of what was written."""
-    digest, size = sha256(), 0
-    with path.open("xb") as file:
-        for part in parts:
-            file.write(part)
-            digest.update(part)
-            size += len(part)
-    return digest.hexdigest(), size
 
 
 def _is_encapsulated(instance: Instance, transfer_syntax: str | None) -> bool:
