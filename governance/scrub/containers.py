@@ -10,14 +10,14 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from importlib.metadata import version
+from functools import partial
 from itertools import chain
 from struct import pack, unpack_from
 from typing import Any
 
 import numpy
 
+import governance
 from governance import dicom
 from governance.buffers import Data, chunks, let_go
 from governance.datatypes import Added, Element, Instance, Step
@@ -91,8 +91,8 @@ def clean(instance: Instance) -> Cleaned | None:
         size, parts = _native(instance, view, _frame_count(instance), dropped)
     if not dropped:
         return None
-    labels = ",".join(sorted(dropped))
-    return Cleaned(size, parts, added, [Step("clean containers", "governance", _version(), {"dropped": labels})])
+    said = {"dropped": ",".join(sorted(dropped))}
+    return Cleaned(size, parts, added, [Step("clean containers", "governance", governance.__version__, said)])
 
 
 def is_clean(instance: Instance, pixels: memoryview) -> bool:
@@ -110,11 +110,6 @@ def stray_tables(instance: Instance) -> list[Element]:
     """Offset tables without frames to point at; and always the optional total length, which cleaning may change."""
     tags = (_TOTAL,) if instance.fragments else (_OFFSETS, _LENGTHS, _TOTAL)
     return list(filter(None, map(instance.first, tags)))
-
-
-@lru_cache(maxsize=1)
-def _version() -> str:
-    return version("governance")
 
 
 def _frame_count(instance: Instance) -> int:

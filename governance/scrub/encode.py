@@ -10,12 +10,12 @@ import io
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+import governance
 from governance import dicom
 from governance.datatypes import Added, Confidential, Instance, Step
 from governance.errors import Refused
@@ -84,7 +84,7 @@ def repaint(instance: Instance, frames: Sequence[Frame], changed: Mapping[int, F
 
 
 def _step(syntax: str, frames: int) -> Step:
-    return Step("mask", "governance", version("governance"), {"frames": frames, "encoder": syntax})
+    return Step("mask", "governance", governance.__version__, {"frames": frames, "encoder": syntax})
 
 
 # ---------------------------------------------------------------------- native

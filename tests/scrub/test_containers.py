@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydicom.encaps import encapsulate, encapsulate_extended
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
+import governance
 from governance import dicom, read
 from governance.datatypes import Element
 from governance.errors import Refused
@@ -49,6 +50,15 @@ def test_bytes_past_the_pixels_are_dropped(extra):
     cleaned = containers.clean(instance)
     assert bytes(cleaned.value) == PIXELS.tobytes()
     assert cleaned.steps[0].parameters["dropped"] == "past pixel length"
+
+
+def test_what_was_done_is_told_by_the_version_that_the_whole_program_tells(monkeypatch):
+    """Not by that of an installation, which may be another one or none."""
+    monkeypatch.setattr(governance, "__version__", "7.7.7")
+
+    cleaned = containers.clean(saved(dataset(PIXELS.tobytes() + MARKER)))
+
+    assert [step.version for step in cleaned.steps] == ["7.7.7"]
 
 
 def test_the_pad_byte_of_an_odd_length_becomes_zero():
