@@ -50,7 +50,7 @@ _ALWAYS_WATCHED = (
     "PhotometricInterpretation",
     "SeriesDescription",
 )
-_NARROW = {RuleAction.REMOVE, RuleAction.EMPTY, RuleAction.CLEAN, RuleAction.KEEP}
+_OF_ANY_VALUE = {RuleAction.REMOVE, RuleAction.EMPTY, RuleAction.CLEAN, RuleAction.KEEP}
 _MOST_CHOICES = 64
 """Choices of rules that are remembered; a policy's conditions hold in few combinations."""
 
@@ -186,7 +186,7 @@ class Rules(Confidential):
         value = str(getattr(rule, selector))
         if selector == "creator":
             self._check_private(rule, origin, here)
-        elif rule.action not in _NARROW:
+        elif rule.action not in _OF_ANY_VALUE:
             hint = "use remove, empty, clean or keep"
             raise origin.wrong((*here[:2], "action"), "does not fit a whole group", hint=hint)
         relaxes = rule.action in (RuleAction.KEEP, RuleAction.CLEAN)
@@ -216,7 +216,7 @@ class Rules(Confidential):
         return ("path", path)
 
     def _check_private(self, rule: Rule, origin: Origin, here: Written) -> None:
-        if rule.action not in _NARROW:
+        if rule.action not in _OF_ANY_VALUE:
             hint = "use remove, empty, clean or keep"
             raise origin.wrong((*here[:2], "action"), "does not fit private elements", hint=hint)
         if rule.action in (RuleAction.KEEP, RuleAction.CLEAN) and self.safe_list is None:
