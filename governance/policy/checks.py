@@ -158,9 +158,9 @@ def refuse_empty_filters(filters: Sequence[Filter], new: int, origin: Origin) ->
         dropped: set[str] = set()
         for index, entry in enumerate(filters):
             kept = getattr(entry, part)
-            dropped |= {conditions.uid_of(each) for each in getattr(entry, opposite) or ()}
+            dropped |= {conditions.uid_of(each).casefold() for each in getattr(entry, opposite) or ()}
             if kept is not None:
-                named = {conditions.uid_of(each) for each in kept}
+                named = {conditions.uid_of(each).casefold() for each in kept}
                 left = named if left is None else left & named
             if left is not None and not left - dropped:
                 here: Place = ("filters", max(0, index - len(filters) + new))

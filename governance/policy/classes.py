@@ -80,20 +80,19 @@ def filtered_by(instance: Instance, rules: Rules) -> str:
 
 
 def _passes(instance: Instance, entry: Filter) -> bool:
-    modality, sop_class = instance.text("Modality"), instance.text("SOPClassUID")
-    if entry.keep_modalities is not None and modality not in entry.keep_modalities:
-        return False
-    if modality in (entry.drop_modalities or ()):
-        return False
-    if entry.keep_sop_classes is not None and sop_class not in map(conditions.uid_of, entry.keep_sop_classes):
-        return False
-    if sop_class in map(conditions.uid_of, entry.drop_sop_classes or ()):
-        return False
-    if set(_values(instance, "ImageType")) & set(entry.drop_image_types or ()):
-        return False
-    if entry.keep_when is None and entry.drop_when is None:
-        return True
     facts = conditions.Facts(instance)
+    modality, sop_class, image_type = map(facts.values, ("Modality", "SOPClassUID", "ImageType"))
+    if entry.keep_modalities is not None and not conditions.any_is(modality, entry.keep_modalities):
+        return False
+    if conditions.any_is(modality, entry.drop_modalities or ()):
+        return False
+    kept, dropped = entry.keep_sop_classes, entry.drop_sop_classes
+    if kept is not None and not conditions.any_is(sop_class, map(conditions.uid_of, kept)):
+        return False
+    if conditions.any_is(sop_class, map(conditions.uid_of, dropped or ())):
+        return False
+    if conditions.any_is(image_type, entry.drop_image_types or ()):
+        return False
     if entry.keep_when is not None and not conditions.holds(entry.keep_when, facts):
         return False
     return entry.drop_when is None or not conditions.holds(entry.drop_when, facts)

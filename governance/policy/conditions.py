@@ -1,7 +1,7 @@
 """Whether an instance is what a condition says, from the values of attributes at its top."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 
 from pydicom.uid import UID_dictionary
@@ -48,9 +48,9 @@ class Facts(Confidential):
 
 def holds(when: When, facts: Facts) -> bool:
     """Whether every part of `when` that is given holds."""
-    if when.modality and not _any_is(facts.values("Modality"), when.modality):
+    if when.modality and not any_is(facts.values("Modality"), when.modality):
         return False
-    if when.sop_class and not _any_is(facts.values("SOPClassUID"), map(uid_of, when.sop_class)):
+    if when.sop_class and not any_is(facts.values("SOPClassUID"), map(uid_of, when.sop_class)):
         return False
     if when.manufacturer and not _any_has(facts.values("Manufacturer"), when.manufacturer):
         return False
@@ -91,6 +91,11 @@ def uid_of(sop_class: str) -> str:
     return sop_classes().get(sop_class, sop_class)
 
 
+def any_is(values: Values | None, texts: Iterable[str]) -> bool:
+    """Whether one of `values`, which are in lower case, is one of `texts` without regard to case."""
+    return not {text.casefold() for text in texts}.isdisjoint(values or ())
+
+
 def _holds(condition: Condition, facts: Facts) -> bool:
     if condition.any_of is not None:
         return any(_holds(each, facts) for each in condition.any_of)
@@ -104,7 +109,7 @@ def _holds(condition: Condition, facts: Facts) -> bool:
             condition.value is Presence.PRESENT and _presence(values) is Presence.EMPTY
         )
     if condition.equals or condition.not_equals:
-        return _any_is(values, condition.equals or condition.not_equals or ()) is (condition.equals is not None)
+        return any_is(values, condition.equals or condition.not_equals or ()) is (condition.equals is not None)
     if condition.contains or condition.not_contains:
         return _any_has(values, condition.contains or condition.not_contains or ()) is (condition.contains is not None)
     if condition.matches or condition.not_matches:
@@ -124,10 +129,6 @@ def _presence(values: Values | None) -> Presence:
     if values is None:
         return Presence.ABSENT
     return Presence.PRESENT if any(values) else Presence.EMPTY
-
-
-def _any_is(values: Values | None, texts: "Iterator[str] | map[str] | Values") -> bool:
-    return not {text.casefold() for text in texts}.isdisjoint(values or ())
 
 
 def _any_has(values: Values | None, texts: Values) -> bool:

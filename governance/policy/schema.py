@@ -168,7 +168,7 @@ class Rule(Reasoned):
 
 
 class Filter(Reasoned):
-    """Which instances stay out; each part that is given must let the instance pass."""
+    """Which instances stay out; each part that is given must let the instance pass. Case does not matter."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     keep_modalities: tuple[Text, ...] | None = None

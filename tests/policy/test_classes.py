@@ -150,6 +150,9 @@ filters:
         ([at("Modality", "CT"), at("ImageType", "ORIGINAL\\PRIMARY\\LOCALIZER")], CT, "no-localisers"),
         ([at("Modality", "MR")], "1.2.840.10008.5.1.4.1.1.4", "no-such-class"),
         ([at("Modality", "CT")], CT, ""),
+        ([at("Modality", "mr")], CT, ""),
+        ([at("Modality", "us")], CT, "only-ct"),
+        ([at("Modality", "CT"), at("ImageType", "ORIGINAL\\PRIMARY\\Localizer")], CT, "no-localisers"),
     ],
 )
 def test_the_first_filter_that_an_instance_does_not_pass_is_named(specs: list[Spec], sop_class: str, by: str) -> None:

@@ -106,6 +106,7 @@ def test_sop_classes_are_written_as_keywords_or_uids(parts: str, sop_class: str,
     ("parts", "where"),
     [
         ("keep_modalities: [CT], drop_modalities: [CT]", "filters[0] and those before it"),
+        ("keep_modalities: [ct], drop_modalities: [CT]", "filters[0] and those before it"),
         ("keep_sop_classes: [CTStorage]", "filters[0].keep_sop_classes[0]"),
         ("drop_when: {modality: []}", "filters[0].drop_when.modality"),
         ("drop_when: {}", "filters[0].drop_when says nothing"),
