@@ -161,7 +161,9 @@ def _parser() -> argparse.ArgumentParser:
     explain = command(
         "explain", _explain, "Why an attribute is treated as it is.", "governance explain StudyDate --policy basic"
     )
-    explain.add_argument("attribute", metavar="ATTRIBUTE", help="keyword, or gggg,eeee")
+    explain.add_argument(
+        "attribute", metavar="ATTRIBUTE", help='keyword, gggg,eeee, (gggg,"CREATOR",ee), or a path to it'
+    )
     by_policy(explain)
 
     outcomes = command(

@@ -9,7 +9,7 @@ from governance.datatypes import Method
 from governance.errors import Misconfigured
 from governance.policy import paths, private, standard
 from governance.policy.rules import Rules
-from governance.policy.verdicts import Place, Verdict
+from governance.policy.verdicts import PIXELS, Place, Verdict
 
 _TAG = re.compile(r"\(?([0-9A-Fa-f]{4}),? ?([0-9A-Fa-fxX]{2}[0-9A-Fa-f]{2})\)?")
 _TYPES = (("3", "Type 3"), ("2", "Type 2"), ("1", "Type 1"))
@@ -47,13 +47,17 @@ class Explanation:
 
 
 def explain(attribute: str, rules: Rules) -> Explanation:
-    """Explain one attribute: a keyword of PS3.6, `(gggg,eeee)`, `gggg,eeee`, a private `gggg,xxee`, or a path.
+    """Explain one attribute: a keyword of PS3.6, `(gggg,eeee)`, `gggg,eeee`, a path, or a private one.
+
+    The latter as `gggg,xxee`, whoever's it is, or as `(gggg,"CREATOR",ee)`.
 
     Raises:
         Misconfigured: there is no such attribute; the hint has those that are written alike.
     """
     if "[" in attribute:
         return _at_path(attribute.strip(), rules)
+    if '"' in attribute:
+        return _of_creator(attribute.strip(), rules)
     match = _TAG.fullmatch(attribute.strip())
     if match and (int(match[1], 16) & 1):
         return _private(int(match[1], 16), int(match[2][2:], 16), rules)
@@ -134,7 +138,7 @@ def _without(row: standard.Row | None, rules: Rules) -> tuple[str, ...]:
 
 def _without_type(tag: int, vr: str, rules: Rules) -> Verdict:
     """The verdict where nothing is known about the IOD."""
-    return rules.decide(tag, vr, None, Place("", None, "" if tag == dicom.PIXEL_DATA else "unknown"))
+    return rules.decide(tag, vr, None, Place("", None, "" if tag in PIXELS else "unknown"))
 
 
 def _other_types(tag: int, vr: str, rules: Rules) -> tuple[str, ...]:
@@ -169,6 +173,24 @@ def _private(group: int, element: int, rules: Rules) -> Explanation:
         rule=private.UNLISTED.rule,
         because=rules.because(private.UNLISTED.rule),
         also=(*_without(row, rules), *safe, *(line for each in _own(group, element, rules) for line in each)),
+    )
+
+
+def _of_creator(written: str, rules: Rules) -> Explanation:
+    step = paths.parse_tag(written)
+    if isinstance(step, paths.Wrong):
+        raise Misconfigured(f"the attribute {step.what}", hint=step.hint)
+    assert isinstance(step, paths.PrivateElement)  # it names a creator
+    verdict = rules.decide_listed(step)
+    anybodys = _private(step.group, step.low, rules)
+    return replace(
+        anybodys,
+        tag=str(step),
+        action=verdict.action.value,
+        method=verdict.method.value,
+        rule=verdict.rule,
+        because=rules.because(verdict.rule),
+        also=(*_without(standard.table()[standard.WILDCARDS["private"]], rules), *_elsewhere(step, rules)),
     )
 
 

@@ -87,11 +87,7 @@ def is_kept(place: Place, base: Rules) -> bool:
         if verdict.action is Action.UID and dicom.keyword_of(place).endswith("SOPClassUID"):
             return True  # UIDs that the standard registers stay
     elif isinstance(place, PrivateElement):
-        entry = standard.safe_private().get(place)
-        parent = next(iter(sorted(entry.parents)), "") if entry is not None and entry.parents else ""
-        vr = "UN" if entry is None else entry.vr.partition("/")[0] or "UN"
-        tag = place.group << 16 | 0x1000 | place.low
-        verdict = base.decide(tag, vr, place.creator, Item("", None, parent or "unknown"))
+        verdict = base.decide_listed(place)
     else:
         return False
     return verdict.action is Action.KEEP or (

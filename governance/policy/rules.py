@@ -121,6 +121,14 @@ class Rules(Confidential):
         """The verdict on one element of an instance that meets no condition."""
         return self._anywhere.decide(tag, vr, creator, place)
 
+    def decide_listed(self, element: paths.PrivateElement) -> Verdict:
+        """The verdict on a private element that is what the list of safe ones says: of its VR, and in its sequence."""
+        entry = standard.safe_private().get(element)
+        vr = "UN" if entry is None else entry.vr.partition("/")[0] or "UN"
+        parent = min(entry.parents) if entry is not None and entry.parents else "unknown"
+        tag = element.group << 16 | 0x1000 | element.low
+        return self.decide(tag, vr, element.creator, Place("", None, parent))
+
     def place(self, iod: str) -> Place:
         """The top of a data set."""
         return Place(iod, "", "", trail=self.paths.start)

@@ -58,5 +58,34 @@ def test_what_is_no_attribute_is_misconfigured(written: str) -> None:
     assert error.value.hint
 
 
+@pytest.mark.parametrize(
+    ("written", "policy_name", "rule"),
+    [
+        ('(0043,"GEMS_PARM_01",39)', "research", "private-safe"),
+        ('(0043,"GEMS_PARM_01",39)', "basic", "private"),
+        ('(0043,"QUILL HOSPITAL",39)', "research", "private"),
+        ('(7e01,"HOLOGIC, Inc.",12)', "research", "private-payload"),
+    ],
+)
+def test_a_private_element_is_explained_as_policies_write_it(written: str, policy_name: str, rule: str) -> None:
+    explanation = policy.explain(written, policy.load(policy_name))
+
+    assert rule == explanation.rule
+    assert written.upper() == explanation.tag.upper()
+
+
+@pytest.mark.parametrize("written", ['(0010,"ACME",10)', '(0029,"ACME")', '0029,"ACME",10'])
+def test_what_is_no_private_element_is_misconfigured(written: str) -> None:
+    with pytest.raises(Misconfigured) as error:
+        policy.explain(written, RESEARCH)
+
+    assert error.value.hint
+
+
+@pytest.mark.parametrize("keyword", ["PixelData", "FloatPixelData", "DoubleFloatPixelData"])
+def test_pixels_are_explained_where_they_are_those_of_an_image(keyword: str) -> None:
+    assert policy.explain(keyword, RESEARCH).rule == "pixels"
+
+
 def test_an_attribute_of_a_repeating_group_is_explained() -> None:
     assert policy.explain("OverlayData", RESEARCH).tag == "(6000,3000)"
