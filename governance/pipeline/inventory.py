@@ -16,6 +16,7 @@ from governance.pipeline.values import (
     Tally,
     Value,
     attribute_label,
+    bare,
     order,
     plural,
     shown,
@@ -114,6 +115,8 @@ class Survey(Confidential):
             elif attribute in self.typed:
                 text = _summed_up(attribute, tally, most)
             yield Entry(_attribute_record(attribute, tally), text)
+        for name in sorted(self.chosen - set(map(bare, self.values.groups))):
+            yield Entry(None, f"{name}: in no instance")
         for kind in Kind:
             yield from self._kind(kind)
         yield Entry(self._record(), self._text())

@@ -21,7 +21,7 @@ from governance.detect import devices
 from governance.errors import Misconfigured
 from governance.pipeline.inventory import FIELDS, VERSION, Key, Kind, Survey, Thing
 from governance.pipeline.reading import Progress, look_at
-from governance.pipeline.values import LONGEST, Attribute, Value, elements_of, read_value
+from governance.pipeline.values import LONGEST, Attribute, Value, bare, elements_of, read_value
 from governance.policy import classes, private, standard
 from governance.storage import MARKER
 
@@ -49,8 +49,7 @@ def survey(
     Raises:
         Misconfigured: no such attribute or source, or `since` is no survey.
     """
-    basic = policy.load("basic")
-    chosen = frozenset(policy.explain(attribute, basic).attribute for attribute in attributes)
+    chosen = frozenset(map(_named, attributes))
     known = None if since is None else _known(since)
     found = Survey(chosen, known) if not chosen else Survey(chosen, known, most_values=MOST_CHOSEN)
 
@@ -62,12 +61,19 @@ def survey(
     return found
 
 
+def _named(attribute: str) -> str:
+    """An attribute as it is counted: in whatever item it lies, and whatever creator's it is."""
+    if "[" in attribute:
+        raise Misconfigured("an attribute is listed at every depth", hint="give the last keyword of the path alone")
+    return policy.explain(attribute, policy.load("basic")).attribute
+
+
 def _count_values(found: Survey, instance: Instance) -> None:
     seen: set[Attribute] = set()
     for attribute, element, _above in elements_of(instance):
         if element.items or element.tag in dicom.PIXELS or _is_creator(element):
             continue
-        if found.chosen and attribute[0].rpartition(".")[2] not in found.chosen:
+        if found.chosen and bare(attribute) not in found.chosen:
             continue
         seen.add(attribute)
         key, value = read_value(instance, element)
@@ -116,7 +122,7 @@ def _count_things(found: Survey, instance: Instance) -> None:
             things.add((Kind.CREATOR, (instance.decode(element)[0].strip()[:LONGEST],)))
         elif element.creator == "":
             things.add((Kind.CREATOR, ("",)))
-    for kind, key in things:
+    for kind, key in sorted(things):  # of a set, whose order is another one each time
         found.things.add(kind, key, Thing(key, _about(kind, key)))
 
 

@@ -152,6 +152,11 @@ def _chain(owners: str, creator: str) -> str:
     return f"{owners}{_IN}{creator}" if owners else creator
 
 
+def bare(attribute: Attribute) -> str:
+    """The attribute itself, wherever it lies."""
+    return attribute[0].rpartition(".")[2]
+
+
 def order(attribute: Attribute) -> tuple[bool, Attribute]:
     """Standard attributes by name, then private ones by tag."""
     return attribute[0].startswith("("), attribute

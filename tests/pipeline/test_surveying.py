@@ -1,8 +1,11 @@
 """A survey counts everything once, says what is new, and says where it stopped counting."""
 
 import json
+import os
 import shutil
 import stat
+import subprocess
+import sys
 import tempfile
 import unicodedata
 import zipfile
@@ -179,6 +182,32 @@ def test_chosen_attributes_are_listed_whole_at_every_depth(archive: Path) -> Non
 def test_an_attribute_that_does_not_exist_is_misuse(archive: Path) -> None:
     with pytest.raises(Misconfigured, match="no such attribute"):
         pipeline.survey([archive], attributes=["PatientsName"])
+
+
+def test_an_attribute_that_no_instance_has_is_said_to_be_in_none(archive: Path) -> None:
+    found = text(pipeline.survey([archive], attributes=["PatientMotherBirthName", "KVP"]))
+
+    assert "PatientMotherBirthName: in no instance" in found.splitlines()
+    assert "KVP: in no instance" not in found
+
+
+def test_a_path_is_no_attribute_that_can_be_listed(archive: Path) -> None:
+    """It would be found nowhere: attributes are counted wherever they lie."""
+    with pytest.raises(Misconfigured, match="every depth"):
+        pipeline.survey([archive], attributes=["RequestAttributesSequence[*].StudyID"])
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "json"])
+def test_two_surveys_of_the_same_say_the_same(archive: Path, form: list[str]) -> None:
+    """Whatever order the sets of a process have."""
+    command = [sys.executable, "-m", "governance.cli", "survey", archive, *form]
+
+    said = {
+        subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True).stdout
+        for seed in "123"
+    }
+
+    assert len(said) == 1
 
 
 def test_many_values_are_summed_up_as_their_number(tmp_path: Path) -> None:
