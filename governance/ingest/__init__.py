@@ -16,6 +16,6 @@ not its name; whether it is an image is for the reader to say.
 from governance.ingest.archives import sources
 from governance.ingest.budget import Limits, printable
 from governance.ingest.disk import bytes_of
-from governance.ingest.folders import files
+from governance.ingest.folders import files, refuse_missing
 
-__all__ = ["Limits", "bytes_of", "files", "printable", "sources"]
+__all__ = ["Limits", "bytes_of", "files", "printable", "refuse_missing", "sources"]

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from governance import storage
@@ -25,9 +25,7 @@ def files(roots: Iterable[Path]) -> Iterator[Entry]:
         Misconfigured: a root does not exist.
     """
     given = list(roots)
-    for root in given:
-        if not os.path.lexists(root):
-            raise Misconfigured("source does not exist", hint="check the paths before the options")
+    refuse_missing(given)
     places: dict[str, Path] = {}
     for root in given:
         places.setdefault(_place(root), root)
@@ -46,6 +44,14 @@ def files(roots: Iterable[Path]) -> Iterator[Entry]:
             yield found.entry
         if folder:
             walked.append(os.path.join(place, ""))
+
+
+def refuse_missing(roots: Sequence[Path]) -> None:
+    """Raise Misconfigured where a root does not exist. It is told by its place: paths name people."""
+    for number, root in enumerate(roots, 1):
+        if not os.path.lexists(root):
+            which = "the source" if len(roots) == 1 else f"source {number} of {len(roots)}"
+            raise Misconfigured(f"{which} does not exist", hint="check its path; nothing was done")
 
 
 def _place(root: Path) -> str:

@@ -48,9 +48,9 @@ def plan(file: Path, *, policy_name: str) -> Planned:
         Refused: the file would be quarantined before any decision; the message says why.
     """
     if os.path.isdir(file):
-        raise Misconfigured("plan takes one image file, not a folder")
+        raise Misconfigured("plan takes one image file, not a folder", hint="run, survey and plan --diff take folders")
     if not os.path.isfile(file):
-        raise Misconfigured("there is no such file")
+        raise Misconfigured("there is no such file", hint="check its path")
     rules = policy.load(policy_name)
     sources = list(_two(ingest.sources([file])))
     if len(sources) != 1 or not isinstance(sources[0], Source):

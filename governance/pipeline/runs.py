@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import func, insert, select, update
 
-from governance import audit, policy
+from governance import audit, ingest, policy
 from governance.database import outcomes as outcomes_table
 from governance.database import receipts, runs, writing
 from governance.datatypes import Outcome, SourceOutcome
@@ -74,10 +74,9 @@ def register(context: Context, sources: Sequence[Path], *, project: str, policy_
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", project) is None:
         raise Misconfigured("a project is named by up to 32 letters, digits, - and _, a letter or digit first")
     rules = policy.load(policy_name)
+    ingest.refuse_missing(sources)
     inside = os.path.join(os.path.realpath(context.workspace.root), "")
     for source in sources:
-        if not os.path.lexists(source):
-            raise Misconfigured("a source does not exist", hint="check the paths before the options")
         if os.path.join(os.path.realpath(source), "").startswith(inside):
             raise Misconfigured("a source lies in the workspace", hint="what comes out does not go in again")
     run_id = secrets.token_hex(8)

@@ -185,7 +185,7 @@ def check_target(target: Path) -> None:
         raise Misconfigured("there is something at the place of the report already", hint="name a new file")
     folder = Path(os.path.realpath(target.parent))
     if not os.path.isdir(folder):
-        raise Misconfigured("the folder for the report does not exist")
+        raise Misconfigured("the folder for the report does not exist", hint="make it, or name a file in another one")
     for outer in (folder, *folder.parents):
         inside = os.path.join(folder, "").startswith(os.path.join(outer, "inner", ""))
         if os.path.lexists(outer / MARKER) and not inside:

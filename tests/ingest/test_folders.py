@@ -247,11 +247,12 @@ def test_folders_may_lie_deeper_than_python_calls_itself(tmp_path: Path) -> None
     assert found == [file]
 
 
-def test_a_missing_root_is_misuse_and_is_not_quoted(tmp_path: Path) -> None:
+def test_a_missing_root_is_misuse_and_told_by_its_place(tmp_path: Path) -> None:
+    """Its path may name a patient."""
     with pytest.raises(Misconfigured) as error:
         list(files([tmp_path, tmp_path / "Quillfeather"]))
 
-    assert "Quillfeather" not in str(error.value)
+    assert str(error.value) == "source 2 of 2 does not exist"
 
 
 def test_undecodable_names_are_listed_and_spelled_out(tmp_path: Path) -> None:
