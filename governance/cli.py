@@ -10,12 +10,13 @@ import getpass
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -29,6 +30,13 @@ from governance.storage import FULL
 _GOES_ON = "; the same command goes on where it stopped"
 _STARTS_AGAIN = "; nothing was kept, the same command starts from the beginning"
 
+_EXIT_CODES = (
+    "exit codes: 0 done, 1 our bug, 2 misuse or misconfiguration, 3 some sources were not published or something"
+    " does not verify, 75 try later"
+)
+_QUOTED = re.compile(r""":? (['"]).*\1(?= \(choose from|$)""", re.DOTALL)
+"""What argparse quotes of the command line."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
@@ -37,8 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for stream in (sys.stdout, sys.stderr):  # a name of any alphabet, on a terminal of another
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
-        # Misuse inside argparse exits with 2 by itself.
-        args = _parser().parse_args(argv)
+        args = _parsed(argv)
         act: Callable[[argparse.Namespace], int] = args.act
         interrupted = args.interrupted
         exit_code = act(args)
@@ -62,8 +69,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+class _Parser(argparse.ArgumentParser):
+    """Refuses misuse as the commands do: what was typed is not quoted, since it may be a path that names a patient."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise Misconfigured with what argparse says, less what it quotes."""
+        raise Misconfigured(_QUOTED.sub("", message), hint=f"{self.prog} --help shows what it takes")
+
+
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    args, unknown = _parser().parse_known_args(argv)
+    if unknown:
+        options = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+        what = f"unknown options: {' '.join(options)}" if options else "too many arguments"
+        raise Misconfigured(what, hint=f"{args.prog} --help shows what it takes")
+    return args
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="governance", description="De-identify, trace and publish imaging archives.")
+    parser = _Parser(
+        prog="governance", description="De-identify, trace and publish imaging archives.", epilog=_EXIT_CODES
+    )
     parser.add_argument("--version", action="version", version=f"governance {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
 
@@ -77,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
             epilog=f"example:\n  {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        sub.set_defaults(act=act, interrupted="")
+        sub.set_defaults(act=act, interrupted="", prog=sub.prog)
         sub.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
         return sub
 
@@ -208,7 +234,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example:\n  governance audit verify -w /data/research",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    whole.set_defaults(act=_audit_verify, interrupted="")
+    whole.set_defaults(act=_audit_verify, interrupted="", prog=whole.prog)
     whole.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
     in_workspace(whole)
     return parser

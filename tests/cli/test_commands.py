@@ -36,6 +36,10 @@ def test_help_has_an_example(command: str) -> None:
     assert f"example:\n  governance {command}" in done.stdout
 
 
+def test_help_has_the_exit_codes() -> None:
+    assert "exit codes: 0 done, 1 our bug, 2 misuse" in " ".join(governance("--help").stdout.split())
+
+
 def test_the_whole_story(tmp_path: Path) -> None:
     raw, workspace = tmp_path / "raw", tmp_path / "workspace"
     raw.mkdir()
@@ -128,6 +132,33 @@ def test_misuse_gives_exit_code_2_and_a_hint_or_a_reason(words: tuple[str, ...],
 
     assert done.returncode == 2
     assert done.stderr.startswith("governance: error: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "help_of"),
+    [
+        pytest.param("", "required: COMMAND", "governance", id="no command"),
+        pytest.param("Quillfeather", "invalid choice (choose from 'init'", "governance", id="unknown command"),
+        pytest.param("run Quillfeather", "required: --workspace/-w, --project/-p", "governance run", id="missing"),
+        pytest.param("survey Quillfeather --value=Quillfeather -o", "not a number", "governance survey", id="number"),
+        pytest.param("plan a --polcy Quillfeather", "unknown options: --polcy", "governance plan", id="unknown option"),
+        pytest.param("plan a --polcy=Quillfeather", "unknown options: --polcy", "governance plan", id="and its value"),
+        pytest.param("trace a Quillfeather -w w", "too many arguments", "governance trace", id="too many"),
+        pytest.param(
+            "outcomes -w w --outcome O'Quillfeather", "invalid choice (choose", "governance outcomes", id="choice"
+        ),
+        pytest.param("audit verify -w w --json=Quillfeather", "ignored", "governance audit verify", id="flag"),
+    ],
+)
+def test_misuse_is_told_without_the_words_that_were_typed(words: str, said: str, help_of: str) -> None:
+    done = governance(*words.split())
+
+    error, hint = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert error.startswith("governance: error: ")
+    assert said in error
+    assert hint == f"governance: hint: {help_of} --help shows what it takes"
+    assert "Quillfeather" not in done.stderr
 
 
 def test_plan_shows_decisions_and_no_value(tmp_path: Path) -> None:
