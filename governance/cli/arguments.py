@@ -1,0 +1,188 @@
+"""What may be typed behind `governance`."""
+
+import argparse
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from governance import __version__, policy
+from governance.cli import commands
+from governance.datatypes import Outcome
+from governance.errors import Misconfigured
+
+# What else is said of a command that was interrupted: only what is true of it.
+_GOES_ON = "; the same command goes on where it stopped"
+_STARTS_AGAIN = "; nothing was kept, the same command starts from the beginning"
+
+_EXIT_CODES = (
+    "exit codes: 0 done, 1 our bug, 2 misuse or misconfiguration, 3 some sources were not published or something"
+    " does not verify, 75 try later"
+)
+_QUOTED = re.compile(r""":? (['"]).*\1(?= \(choose from|$)""", re.DOTALL)
+"""What argparse quotes of the command line."""
+_TAKES = "file, folder, zip, tar(.gz/.xz) or DICOMDIR"
+
+Act = Callable[[argparse.Namespace], int]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses misuse as the commands do: what was typed is not quoted, since it may be a path that names a patient."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise Misconfigured with what argparse says, less what it quotes."""
+        raise Misconfigured(_QUOTED.sub("", message), hint=f"{self.prog} --help shows what it takes")
+
+
+Make = Callable[..., _Parser]
+"""Makes the parser of one command."""
+
+
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments of one command: `act` is what it does, `interrupted` what is said if it is stopped.
+
+    Raises:
+        Misconfigured: they are none of any command.
+    """
+    args, unknown = _parser().parse_known_args(argv)
+    if unknown:
+        options = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+        what = f"unknown options: {' '.join(options)}" if options else "too many arguments"
+        raise Misconfigured(what, hint=f"{args.prog} --help shows what it takes")
+    return args
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="governance", description="De-identify, trace and publish imaging archives.", epilog=_EXIT_CODES
+    )
+    parser.add_argument("--version", action="version", version=f"governance {__version__}")
+    make = parser.add_subparsers(required=True, metavar="COMMAND", title="commands").add_parser
+    for add in (_init, _run, _plan, _survey, _explain, _outcomes, _publish, _trace, _verify, _audit):
+        add(make)
+    return parser
+
+
+def _command(make: Make, name: str, act: Act, *examples: str, interrupted: str = "") -> _Parser:
+    sub = make(
+        name,
+        help=act.__doc__,
+        description=act.__doc__,
+        epilog="\n  ".join(("example:", *examples)),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    sub.set_defaults(act=act, interrupted=interrupted, prog=sub.prog)
+    sub.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+    return sub
+
+
+def _in_workspace(sub: _Parser) -> None:
+    sub.add_argument("--workspace", "-w", type=Path, required=True, metavar="W", help="folder made by init")
+
+
+def _by_policy(sub: _Parser, default: str | None = "research") -> None:
+    names = ", ".join(policy.profiles())
+    text = f"{names}, a YAML file or a deid recipe; default: research"
+    sub.add_argument("--policy", default=default, metavar="NAME|FILE", help=text)
+
+
+def _some_values(sub: _Parser) -> None:
+    text = "values to show of an attribute; default: 5; not --json"
+    sub.add_argument("--values", type=_count, default=5, metavar="N", help=text)
+
+
+def _count(text: str) -> int:
+    """A number from 0."""
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError("not a number")
+    return int(text)
+
+
+def _init(make: Make) -> None:
+    sub = _command(make, "init", commands.init, "governance init /data/research")
+    sub.add_argument("workspace", type=Path, metavar="WORKSPACE", help="a folder that is new or empty")
+    sub.add_argument("--passphrase-file", type=Path, metavar="FILE", help="its content protects the root key")
+
+
+def _run(make: Make) -> None:
+    example = "governance run /archive/2024 scans.zip -w /data/research --project lung --policy research"
+    sub = _command(make, "run", commands.run, example, interrupted=_GOES_ON)
+    sub.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help=_TAKES)
+    _in_workspace(sub)
+    sub.add_argument("--project", "-p", required=True, metavar="P", help="pseudonyms of projects cannot be linked")
+    _by_policy(sub)
+    cores = os.cpu_count() or 1
+    sub.add_argument("--processes", type=int, default=cores, metavar="N", help="workers; default: all cores")
+
+
+def _plan(make: Make) -> None:
+    one, two = "governance plan ct.dcm --policy research", "governance plan --diff research my-study.yaml /archive/2024"
+    sub = _command(make, "plan", commands.plan, one, two, interrupted=_STARTS_AGAIN)
+    takes = "one DICOM file; with --diff any SOURCE that run takes"
+    sub.add_argument("sources", type=Path, nargs="+", metavar="FILE", help=takes)
+    _by_policy(sub, default=None)
+    text = "compare what two policies would write; shows original values"
+    sub.add_argument("--diff", nargs=2, metavar=("OLD", "NEW"), help=text)
+    _some_values(sub)
+
+
+def _survey(make: Make) -> None:
+    first = "governance survey /archive/2024 --out survey-2024.json"
+    later = "governance survey /archive/2025 --since survey-2024.json --attribute StudyDescription"
+    sub = _command(make, "survey", commands.survey, first, later, interrupted=_STARTS_AGAIN)
+    sub.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help=_TAKES)
+    text = "list every value; may be given again"
+    sub.add_argument("--attribute", action="append", default=[], metavar="KEYWORD", help=text)
+    text = "an earlier --out: mark what it does not have as new"
+    sub.add_argument("--since", type=Path, metavar="FILE", help=text)
+    text = "save it as JSON for --since, readable for you alone"
+    sub.add_argument("--out", type=Path, metavar="FILE", help=text)
+    _some_values(sub)
+
+
+def _explain(make: Make) -> None:
+    sub = _command(make, "explain", commands.explain, "governance explain StudyDate --policy basic")
+    takes = 'keyword, gggg,eeee, (gggg,"CREATOR",ee), or a path to it'
+    sub.add_argument("attribute", metavar="ATTRIBUTE", help=takes)
+    _by_policy(sub)
+
+
+def _outcomes(make: Make) -> None:
+    example = "governance outcomes -w /data/research --outcome quarantined"
+    sub = _command(make, "outcomes", commands.outcomes, example)
+    _in_workspace(sub)
+    sub.add_argument("--run", metavar="ID", help="default: the latest run")
+    kinds = [outcome.value for outcome in Outcome]
+    sub.add_argument("--outcome", action="append", choices=kinds, help="only these; may be given again")
+
+
+def _publish(make: Make) -> None:
+    example = "governance publish -w /data/research -p lung --dataset lung-ct"
+    sub = _command(make, "publish", commands.publish, example)
+    _in_workspace(sub)
+    sub.add_argument("--project", "-p", required=True, metavar="P", help="what is curated in this project")
+    sub.add_argument("--dataset", required=True, metavar="NAME", help="lower-case letters, digits, ., _ and -")
+
+
+def _trace(make: Make) -> None:
+    example = "governance trace LUNG-GJR79RNTVT80BT87X -w /data/research"
+    sub = _command(make, "trace", commands.trace, example)
+    takes = "pseudonym, UID, receipt id, digest, NAME@vN, file or its path"
+    sub.add_argument("id", metavar="ID", help=takes)
+    _in_workspace(sub)
+
+
+def _verify(make: Make) -> None:
+    example = "governance verify /data/research/published/lung-ct@v1"
+    sub = _command(make, "verify", commands.verify, example)
+    sub.add_argument("release", type=Path, metavar="RELEASE", help="its folder, NAME@vN")
+    text = "the public key that you expect, from a channel that you trust"
+    sub.add_argument("--key", metavar="HEX", help=text)
+
+
+def _audit(make: Make) -> None:
+    text = "The append-only log."
+    checks = make("audit", help=text, description=text).add_subparsers(required=True, metavar="COMMAND")
+    sub = _command(checks.add_parser, "verify", commands.audit_verify, "governance audit verify -w /data/research")
+    _in_workspace(sub)

@@ -1,0 +1,178 @@
+"""What each command does with its arguments; returns its exit code. No logic.
+
+The first line of each is what `--help` says of it.
+"""
+
+import argparse
+import getpass
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from governance import keys, pipeline, policy
+from governance.cli.terminal import progress, say, show
+from governance.errors import Misconfigured
+
+
+def _print_confidential(args: argparse.Namespace, entries: Iterable[pipeline.Entry]) -> None:
+    say("governance: confidential: original values follow; they stay where the raw archive may be")
+    for entry in entries:
+        if (entry.record if args.json else entry.text) is not None:
+            show(args, entry.record, entry.text or "")
+
+
+def _open(args: argparse.Namespace) -> pipeline.Context:
+    passphrase = keys.read_passphrase(os.environ)
+    if passphrase is None and pipeline.needs_passphrase(args.workspace):
+        if not sys.stdin.isatty():
+            raise Misconfigured(
+                "the root key is protected by a passphrase",
+                hint="set GOVERNANCE_PASSPHRASE_FILE (or GOVERNANCE_PASSPHRASE)",
+            )
+        passphrase = getpass.getpass("passphrase: ").encode()
+    return pipeline.open_context(args.workspace, passphrase=passphrase)
+
+
+def init(args: argparse.Namespace) -> int:
+    """Create a workspace: zones, keys, database, config."""
+    environ = dict(os.environ)
+    if args.passphrase_file is not None:
+        environ["GOVERNANCE_PASSPHRASE_FILE"] = str(args.passphrase_file)
+    passphrase = keys.read_passphrase(environ)
+    if passphrase is None and sys.stdin.isatty():
+        passphrase = getpass.getpass(
+            "passphrase for the root key (empty: a key file that only you can read): "
+        ).encode()
+        if passphrase and passphrase != getpass.getpass("again: ").encode():
+            raise Misconfigured("the two passphrases differ", hint="run init again")
+    context = pipeline.create(args.workspace, passphrase=passphrase or None)
+    protected = "passphrase" if passphrase else "file mode 0600"
+    public_key = context.keyring.public_key.hex()
+    value = {"workspace": str(args.workspace), "public_key": public_key, "root_key_protected_by": protected}
+    show(args, value, f"workspace ready\npublic key {public_key}\nroot key protected by {protected}")
+    if not args.json:
+        say(f"next: governance run SOURCE -w {args.workspace} --project NAME")
+    return 0
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ingest, de-identify, inspect and commit sources."""
+    pipeline.check_processes(args.processes)
+    context = _open(args)
+    with progress() as on_progress:
+        summary = pipeline.run(
+            context,
+            args.sources,
+            project=args.project,
+            policy_name=args.policy,
+            processes=args.processes,
+            on_progress=on_progress,
+        )
+    show(args, summary, summary.text())
+    if not args.json and summary.held_back:
+        say(f"next: governance outcomes -w {args.workspace} --outcome quarantined --outcome unreadable")
+    elif not args.json:
+        say(f"next: governance publish -w {args.workspace} -p {args.project} --dataset NAME")
+    return 3 if summary.held_back else 0
+
+
+def plan(args: argparse.Namespace) -> int:
+    """Every decision on one file; or, with --diff, what a change of policy changes. Writes nothing."""
+    if args.diff is not None:
+        return _compare(args)
+    if len(args.sources) > 1:
+        raise Misconfigured("plan takes one image file", hint="plan --diff OLD NEW takes any number")
+    planned = pipeline.plan(args.sources[0], policy_name=args.policy or "research")
+    for line in planned.lines:
+        show(args, line, line.text())
+    if not args.json:
+        say(planned.summary)
+    return 0
+
+
+def _compare(args: argparse.Namespace) -> int:
+    if args.policy is not None:
+        raise Misconfigured("--diff names both policies", hint="leave --policy out")
+    old, new = args.diff
+    with progress() as on_progress:
+        comparison = pipeline.compare(args.sources, old=old, new=new, on_progress=on_progress)
+    _print_confidential(args, comparison.entries(most=args.values))
+    return 0 if comparison.complete else 3
+
+
+def survey(args: argparse.Namespace) -> int:
+    """What is in an archive: unique values, creators, devices, classes. Confidential."""
+    if args.out is not None:
+        pipeline.check_target(args.out)
+    with progress() as on_progress:
+        found = pipeline.survey(args.sources, attributes=args.attribute, since=args.since, on_progress=on_progress)
+    _print_confidential(args, found.entries(most=args.values))
+    if args.out is not None:
+        pipeline.save((entry.record for entry in found.entries(most=0) if entry.record is not None), args.out)
+    return 0 if found.complete else 3
+
+
+def explain(args: argparse.Namespace) -> int:
+    """Why an attribute is treated as it is."""
+    explanation = policy.explain(args.attribute, policy.load(args.policy))
+    show(args, explanation, str(explanation))
+    return 0
+
+
+def outcomes(args: argparse.Namespace) -> int:
+    """One line a source: confidential."""
+    for outcome in pipeline.outcomes(_open(args), run_id=args.run):
+        if args.outcome and outcome.outcome.value not in args.outcome:
+            continue
+        value = {
+            "source": outcome.source,
+            "outcome": outcome.outcome.value,
+            "reason": outcome.reason,
+            "output": outcome.output,
+        }
+        tail = "  ".join(part for part in (outcome.reason, outcome.output) if part)
+        show(args, value, f"{outcome.outcome.value:<11} {pipeline.shown(outcome.source)}  {tail}")
+    return 0
+
+
+def publish(args: argparse.Namespace) -> int:
+    """Write release NAME@vN."""
+    published = pipeline.publish(_open(args), project=args.project, dataset=args.dataset)
+    state = "published" if published.changed else "unchanged"
+    value = {
+        "release": f"{published.name}@v{published.version}",
+        "path": str(published.path),
+        "rows": published.rows,
+        "changed": published.changed,
+    }
+    show(args, value, f"{state} {value['release']}: {published.rows} instances in {published.path}")
+    if not args.json:
+        say(f"next: governance verify {published.path}")
+    return 0
+
+
+def trace(args: argparse.Namespace) -> int:
+    """Where an output came from, and where it went."""
+    traces = pipeline.trace(_open(args), args.id)
+    for traced in traces:
+        show(args, traced, traced.text())
+    return 3 if any("changed" in (t.curated, t.given) or t.curated == "missing" for t in traces) else 0
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Check a release offline."""
+    report = pipeline.verify(args.release, public_key=args.key)
+    text = [f"{name} {value}" for name, value in asdict(report).items()]
+    show(args, report, "verified\n" + "\n".join(text))
+    if args.key is None and not args.json:
+        say("governance: hint: the key came with the release; compare it, or pass the expected one as --key")
+    return 0
+
+
+def audit_verify(args: argparse.Namespace) -> int:
+    """Check every event, root and checkpoint of the log."""
+    report = pipeline.verify_audit(_open(args))
+    text = [f"{name} {value}" for name, value in asdict(report).items()]
+    show(args, report, "verified\n" + "\n".join(text))
+    return 0
