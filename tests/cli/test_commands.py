@@ -4,16 +4,20 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from governance.cli import arguments
 from tests.conftest import BUNDLED
+from tests.house.programs import ROOT
 from tests.phantoms import many
 
 COMMANDS = ("init", "run", "plan", "survey", "explain", "outcomes", "publish", "trace", "verify", "audit verify")
@@ -34,6 +38,19 @@ def test_help_has_an_example(command: str) -> None:
 
     assert done.returncode == 0
     assert f"example:\n  governance {command}" in done.stdout
+
+
+def in_readmes() -> Iterator[str]:
+    """Every command that the pages show with its arguments."""
+    for page in ("README.md", "policies/README.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for line in re.findall(r"^governance .+$|`governance [a-z]+ [^`]+`", text, re.MULTILINE):
+            yield line.strip("`").partition(" #")[0].rstrip()
+
+
+@pytest.mark.parametrize("command", dict.fromkeys(in_readmes()))
+def test_a_command_in_a_readme_is_one(command: str) -> None:
+    assert arguments.parsed(shlex.split(command)[1:]).act
 
 
 def test_help_has_the_exit_codes() -> None:
