@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from governance import dicom
 from governance.policy import conditions, standard
 from governance.policy.origin import Origin, Place
 from governance.policy.schema import (
@@ -78,6 +79,9 @@ def _check_rule(rule: Rule, index: int, origin: Origin) -> None:
     if len(given) != 1:
         hint = f"give exactly one of {', '.join(SELECTORS)}"
         raise origin.wrong(("rules", index), "does not say where it holds", hint=hint)
+    if rule.vr is not None and rule.vr not in dicom.VRS:
+        hint = "write one of PS3.5, 6.2: no element has another one, so that the rule would never hold"
+        raise origin.wrong(("rules", index, "vr"), "is no VR", hint=hint)
     if rule.when is not None:
         check_when(rule.when, origin, ("rules", index, "when"))
     if rule.creator == ANY_CREATOR and rule.action not in ("remove", "empty"):

@@ -70,7 +70,8 @@ def _say(kind: str, expected: str) -> tuple[str, str]:
     if kind in ("string_too_short", "too_short"):
         return "is empty", "fill it in, or remove the whole entry"
     if kind == "string_pattern_mismatch":
-        return "is not written as it must be", 'names are lower-case words with hyphens; tags are "(gggg,eeee)"'
+        hint = "names are lower-case words with hyphens, VRs two capitals, groups four hexadecimal digits in quotes"
+        return "is not written as it must be", hint
     if kind.startswith("string"):
         return "is not a text of the right length", "write a text, in quotes if it looks like a number"
     return "is not of the right kind", "policies/README.md shows an example of each key"

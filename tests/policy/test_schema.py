@@ -61,6 +61,7 @@ def test_the_example_loads() -> None:
         pytest.param(
             "attribute: SoftwareVersions", "vr: LO\n    group: '0018'", "policy.yaml:14: rules[0]", id="two places"
         ),
+        pytest.param("attribute: SoftwareVersions", "vr: LX", "policy.yaml:14: rules[0].vr is no VR", id="unknown VR"),
         pytest.param("description:", "name:", "policy.yaml:1: name", id="key given twice"),
         pytest.param("name: study", "name: [", "policy.yaml", id="not YAML"),
         pytest.param("name: study", "name: &a [*a]", "policy.yaml", id="YAML that refers to itself"),
