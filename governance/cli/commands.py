@@ -12,6 +12,7 @@ from dataclasses import asdict
 
 from governance import keys, pipeline, policy
 from governance.cli.terminal import progress, say, show
+from governance.datatypes import Outcome
 from governance.errors import Misconfigured
 
 
@@ -70,11 +71,20 @@ def run(args: argparse.Namespace) -> int:
             on_progress=on_progress,
         )
     show(args, summary, summary.text())
-    if not args.json and summary.held_back:
-        say(f"next: governance outcomes -w {args.workspace} --outcome quarantined --outcome unreadable")
-    elif not args.json:
-        say(f"next: governance publish -w {args.workspace} -p {args.project} --dataset NAME")
+    if not args.json:
+        say(_after(summary, args))
     return 3 if summary.held_back else 0
+
+
+def _after(summary: pipeline.Summary, args: argparse.Namespace) -> str:
+    """What to do after a run."""
+    if not summary.sources:
+        return "governance: hint: the sources hold no file; is the archive there, and mounted?"
+    if summary.held_back:
+        return f"next: governance outcomes -w {args.workspace} --outcome quarantined --outcome unreadable"
+    if summary.counts.get(Outcome.FILTERED) == summary.sources:
+        return f"next: governance outcomes -w {args.workspace} --outcome filtered"
+    return f"next: governance publish -w {args.workspace} -p {args.project} --dataset NAME"
 
 
 def plan(args: argparse.Namespace) -> int:

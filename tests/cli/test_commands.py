@@ -112,6 +112,16 @@ def test_the_name_of_a_source_forges_no_line_and_moves_no_cursor(tmp_path: Path)
     assert line["source"] == str(tmp_path / "raw" / name)
 
 
+def test_a_run_over_nothing_asks_whether_the_archive_is_there(tmp_path: Path) -> None:
+    (tmp_path / "mountpoint").mkdir()
+    governance("init", tmp_path / "w")
+
+    done = governance("run", tmp_path / "mountpoint", "-w", tmp_path / "w", "-p", "demo", "--processes", "0")
+
+    assert done.returncode == 0
+    assert done.stderr == "governance: hint: the sources hold no file; is the archive there, and mounted?\n"
+
+
 def test_a_source_held_back_gives_exit_code_3(tmp_path: Path) -> None:
     (tmp_path / "raw.dcm").write_bytes(b"not an image")
     governance("init", tmp_path / "w")
