@@ -3,14 +3,15 @@
 import os
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from governance import ingest, policy, read
-from governance.datatypes import Plan, Source
+from governance.datatypes import Plan, SourceOutcome
 from governance.detect import devices
-from governance.errors import Misconfigured
+from governance.errors import Misconfigured, Unreadable
 
 WIDTH = 120
 
@@ -52,10 +53,12 @@ def plan(file: Path, *, policy_name: str) -> Planned:
     if not os.path.isfile(file):
         raise Misconfigured("there is no such file", hint="check its path")
     rules = policy.load(policy_name)
-    sources = list(_two(ingest.sources([file])))
-    if len(sources) != 1 or not isinstance(sources[0], Source):
+    source, *others = islice(ingest.sources([file]), 2)  # enough to know that there is more than one
+    if others:
         raise Misconfigured("plan takes one image file", hint="unpack the archive, or run it")
-    instance = read.dicom(sources[0])
+    if isinstance(source, SourceOutcome):
+        raise Unreadable(source.reason)
+    instance = read.dicom(source)
     decided = policy.plan(instance, rules, device=devices.known(instance))
     lines = [
         PlanLine(
@@ -69,14 +72,6 @@ def plan(file: Path, *, policy_name: str) -> Planned:
         for decision in decided.decisions
     ]
     return Planned(lines, "\n".join([*_rules(lines), *_summary(decided)]))
-
-
-def _two(entries: Iterator[object]) -> Iterator[object]:
-    """No more than two, enough to know that there is more than one."""
-    for number, entry in enumerate(entries, 1):
-        yield entry
-        if number == 2:
-            return
 
 
 def _rules(lines: Iterable[PlanLine]) -> list[str]:

@@ -1,8 +1,12 @@
-"""A plan is read in columns, and gives the reason of each rule once."""
+"""A plan is read in columns, and gives the reason of each rule once; what has no plan says why."""
+
+import zipfile
+from pathlib import Path
 
 import pytest
 
 from governance import pipeline
+from governance.errors import Misconfigured, Unreadable
 from tests.conftest import BUNDLED
 
 NAMES = ["CT_small.dcm", "MR_small.dcm", "rtplan.dcm"]
@@ -23,3 +27,26 @@ def test_the_summary_gives_every_reason_within_120_columns(name: str) -> None:
 
     assert all(f"{line.rule} {line.because}" in words for line in planned.lines)
     assert all(len(line) <= 120 for line in planned.summary.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"PK\3\4 and no more", "damaged archive"), (b"PK\5\6" + bytes(18), "empty archive"), (b"", "not a DICOM file")],
+)
+def test_a_file_that_cannot_be_planned_says_why(content: bytes, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "image.dcm"
+    path.write_bytes(content)
+
+    with pytest.raises(Unreadable) as error:
+        pipeline.plan(path, policy_name="research")
+
+    assert str(error.value) == reason
+
+
+def test_a_plan_is_of_one_file_and_not_of_those_in_an_archive(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as packed:
+        for name in NAMES[:2]:
+            packed.write(BUNDLED / name, name)
+
+    with pytest.raises(Misconfigured, match="one image file"):
+        pipeline.plan(tmp_path / "two.zip", policy_name="research")
