@@ -208,18 +208,19 @@ def writing(engine: Engine) -> Iterator[Connection]:
     between; this one waits for its turn before it reads.
 
     Raises:
+        Misconfigured: the database may not be written.
         Unavailable: another program keeps the database locked, or the disk is full.
     """
-    away = None
+    told = None
     try:
         with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
             yield connection
     except OperationalError as error:
-        away = _unavailable(error)
-        if away is None:
+        told = _told(error)
+        if told is None:
             raise
-    if away is not None:
-        raise away
+    if told is not None:
+        raise told
 
 
 class Question:
@@ -248,13 +249,15 @@ class Question:
         self._connection.close()
 
 
-def _unavailable(error: OperationalError) -> Unavailable | None:
-    """What SQLite says of what can be better later."""
+def _told(error: OperationalError) -> Unavailable | Misconfigured | None:
+    """What SQLite says of what can be better later, or in another place."""
     said = str(error.orig)
     if "locked" in said:
         return Unavailable("the database is locked", hint="wait until the other program ends, and run it again")
     if "disk is full" in said:
         return Unavailable("the disk of the workspace is full", hint="make room, and run the command again")
+    if "readonly" in said:
+        return Misconfigured("the database may not be written", hint="is its disk read-only, or it another user's?")
     return None
 
 
@@ -298,7 +301,7 @@ def _prepare(path: Path, engine: Engine) -> Misconfigured | Unavailable | None:
                     _create(connection)
             version = SCHEMA_VERSION
     except OperationalError as error:
-        return _unavailable(error) or Misconfigured("the database cannot be opened")
+        return _told(error) or Misconfigured("the database cannot be opened")
     except (DatabaseError, OSError):
         return Misconfigured("the database cannot be opened")
     if version != SCHEMA_VERSION:

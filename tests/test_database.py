@@ -78,6 +78,17 @@ def test_the_file_is_the_owners_alone(tmp_path: Path, engine: Engine) -> None:
     assert (tmp_path / "w.sqlite3").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_database_that_may_not_be_written_is_told_without_values(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+
+    with pytest.raises(Misconfigured, match="may not be written") as error, writing(engine) as connection:
+        connection.execute(insert(runs).values(RUN))
+
+    assert error.value.hint
+    assert error.value.__context__ is None
+
+
 def test_another_file_is_refused(tmp_path: Path) -> None:
     content = b"not a database, but long enough to look like one" * 50
     (tmp_path / "w.sqlite3").write_bytes(content)

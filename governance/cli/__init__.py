@@ -10,6 +10,7 @@ terminal.py   what is written
 """
 
 import argparse
+import errno
 import io
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,8 @@ from governance.cli.arguments import parsed
 from governance.cli.terminal import say, write
 from governance.errors import GovernanceError
 from governance.storage import FULL
+
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,7 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             say("governance: error: a disk is full")
+            say("governance: hint: make room, and run the same command again")
             return 75
+        if isinstance(error, OSError) and error.errno in _DENIED:
+            say("governance: error: the system does not let this program read or write a file that it needs")
+            say("governance: hint: is the disk of the workspace read-only, or the workspace another user's?")
+            return 2
         # A message or traceback may quote a value; the type and the place do not.
         say(f"governance: error: internal error {pipeline.where(error)}")
         say("governance: hint: this is our bug; nothing that was committed is lost")

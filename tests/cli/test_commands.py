@@ -1,5 +1,6 @@
 """The command line as a user meets it: exit codes, JSON lines, help with an example."""
 
+import errno
 import json
 import os
 import pty
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from governance import cli, pipeline
 from governance.cli import arguments
 from tests.conftest import BUNDLED
 from tests.house.programs import ROOT
@@ -287,6 +289,26 @@ def interrupted_at_work(*words: str) -> tuple[int, str, str]:
     printed, _ = process.communicate()
     os.close(screen[0])
     return process.returncode, shown, printed
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"),
+    [(errno.EROFS, 2), (errno.EACCES, 2), (errno.EPERM, 2), (errno.ENOSPC, 75), (errno.EDQUOT, 75), (errno.EIO, 1)],
+    ids=errno.errorcode.get,
+)
+def test_what_the_system_refuses_is_no_bug_and_its_path_is_not_told(
+    code: int, exit_code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(code, "refused", "/archive/Quillfeather")
+
+    monkeypatch.setattr(pipeline, "create", refuse)
+
+    assert cli.main(["init", str(tmp_path / "w")]) == exit_code
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error.startswith("governance: error: ")
+    assert hint.startswith("governance: hint: ")
+    assert "Quillfeather" not in error + hint
 
 
 def test_explain_names_the_row_of_the_table() -> None:
