@@ -161,8 +161,8 @@ class Survey(Confidential):
         unique, patients, studies, series = (len(seen) for seen in self.levels.values())
         lines = [
             "",
-            f"{plural(self.instances, 'instance')} read, by {unique:,} SOPInstanceUIDs: "
-            f"{patients:,} patients, {studies:,} studies, {series:,} series",
+            f"{plural(self.instances, 'instance')} read; "
+            f"different SOPInstanceUIDs {unique:,}, patients {patients:,}, studies {studies:,}, series {series:,}",
         ]
         likely = self.things.groups.get(Kind.BURNED_IN)
         if likely is not None:
