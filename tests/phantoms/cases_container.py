@@ -113,7 +113,7 @@ def names(folder: Path, words: list[str], uids: list[str]) -> None:
     (folder / f"link-{words[0]}.dcm").symlink_to(first)
 
 
-@leak(10, "DICOMDIR records", words=4)
+@leak(10, "DICOMDIR records, and the paths in them", "ZQ10PATH", words=4)
 def dicomdir(folder: Path, words: list[str], uids: list[str]) -> None:
     files = FileSet()
     files.ID = words[0].upper()
@@ -122,6 +122,9 @@ def dicomdir(folder: Path, words: list[str], uids: list[str]) -> None:
         ds.InstanceNumber = index + 1
         files.add(ds)
     files.write(folder / "media")
+    # A folder that is called by the patient, with a name as long as the one that pydicom gave.
+    (folder / "media" / "PT000000").rename(folder / "media" / "ZQ10PATH")
+    patch(folder / "media" / "DICOMDIR", b"PT000000", b"ZQ10PATH")
 
 
 @leak(11, "Side files: logs, dumps, thumbnails, databases, reports", words=8)

@@ -195,7 +195,7 @@ def dates_in_text(folder: Path, words: list[str], uids: list[str]) -> None:
     save(ds, folder / "one.dcm")
 
 
-@leak(24, "Quasi-identifiers of rare people", "174219.31", "19270411", "217.25", words=5)
+@leak(24, "Quasi-identifiers of rare people", "174219.31", "19270411", "217.25", "97-year-old", words=5)
 def rare_people(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(
         24,
@@ -208,7 +208,7 @@ def rare_people(folder: Path, words: list[str], uids: list[str]) -> None:
         Occupation=words[1],
         PatientReligiousPreference=words[2],
         CountryOfResidence=words[3],
-        AdditionalPatientHistory=f"Morbus {words[4]}, the only case in the county",
+        AdditionalPatientHistory=f"97-year-old with Morbus {words[4]}, the only case in the county",
     )
     save(ds, folder / "one.dcm")
 
