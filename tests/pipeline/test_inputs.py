@@ -1,5 +1,6 @@
 """Every kind of input is handled or refused with a reason; of what is refused nothing is written."""
 
+import re
 from datetime import date
 from io import BytesIO
 from pathlib import Path
@@ -9,6 +10,8 @@ import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom.charset import python_encoding
+from pydicom.uid import UID_dictionary
 
 from governance import read
 from governance.datatypes import Instance, Outcome
@@ -23,11 +26,12 @@ from tests.encoding import (
     bare,
     delimiter,
     encoded,
+    even,
     header,
     part_10,
 )
 from tests.pipeline.worker import Ended, process, strict, surviving, worker
-from tests.strategies import SCRIPTS, STUDY_DAY, Person, frame
+from tests.strategies import SCRIPTS, STUDY_DAY, Person, Script, frame, text
 
 STRICT = strict()
 PERSON = Person(SCRIPTS[0], "Zqxinputsvk", "773333331", "883333342", "1.2.999.4477333333")
@@ -146,6 +150,75 @@ def test_signed_numbers_that_hide_in_a_changed_sequence_are_published_as_they_we
         found = pydicom.dcmread(BytesIO(process(by, data).data))
         mapped = found.RealWorldValueMappingSequence[0].RealWorldValueFirstValueMapped
         assert (mapped, found.PixelPaddingValue) == (-1024, -2000)
+
+
+# ------------------------------------------------------------------- transfer syntaxes
+
+SYNTAXES = [uid for uid, entry in UID_dictionary.items() if entry[1] == "Transfer Syntax"]
+UNDER_THE_PERSON = [node for node in nodes() if node.tag != 0x7FE00010]
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_fragments_that_no_decoder_reads_are_held_back_in_every_transfer_syntax(syntax: str, staging: Path) -> None:
+    frame = b"Quillfordax^Agnetrix 773333331 "
+    fragments = delimiter(ITEM, 0) + delimiter(ITEM, len(frame)) + frame + delimiter(SEQUENCE_END, 0)
+    data = part_10(UNDER_THE_PERSON, syntax) + header(0x7FE00010, "OB", 0xFFFFFFFF) + fragments
+
+    found = ended(data, staging)
+
+    assert found.outcome in (Outcome.QUARANTINED, Outcome.UNREADABLE)
+    assert found.reason
+    assert "internal error" not in found.reason
+
+
+# ---------------------------------------------------------------------- character sets
+
+FAMILIES = {
+    "6": "Quillfordax",
+    "13": "ﾔﾏﾀﾞｸｲﾙ",
+    "58": "欧阳慕容雪",
+    "87": "山田瑞穂之助",
+    "100": "Quillmüllerß",
+    "101": "Żółkiewskyř",
+    "109": "Ĥaŭksigiĝo",
+    "110": "Šķērsvāģis",
+    "126": "Διονυσιάδης",
+    "127": "عبدالرحمان",
+    "138": "אברהמוביץ",
+    "144": "Люксембургов",
+    "148": "Güneşoğluş",
+    "149": "남궁민수황보",
+    "159": "丂丄丅丌丒丟",
+    "166": "ศรีสุวรรณ",
+    "192": "Nguyễnđình",
+    "203": "Œuvrardšž",
+    "GBK": "歐陽慕容雪",
+    "GB18030": "歐陽慕容雪",
+}
+"""A name for each term of PS3.3, C.12.1.1.2, by its number, that other sets do not hold or hold as other bytes."""
+TERMS = ["ISO_IR 203"]  # Latin-9, which is newer than the list of pydicom
+TERMS += [f"\\{term}" if term.startswith("ISO 2022") else term for term in python_encoding if term]
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_a_name_does_not_get_through_in_any_character_set(term: str, staging: Path) -> None:
+    family = FAMILIES[term.rpartition(" ")[2]]
+    known = term.rpartition("\\")[2] in python_encoding
+    written = text(family, Script(term, term, family, family)) if known else family.encode("iso8859_15")
+    own = {
+        0x00080005: Node(0x00080005, "CS", even(term.encode())),
+        0x00100010: Node(0x00100010, "PN", even(written + b"^" + written)),
+        0x00204000: Node(0x00204000, "LT", even(b"seen by " + written + b" in CT")),
+    }
+    data = part_10([node for _, node in sorted(({node.tag: node for node in frame(PERSON)} | own).items())])
+    assert data.count(written) >= 2
+
+    found = process(worker(staging, STRICT), data)
+
+    assert (found.outcome, found.reason) == (Outcome.PUBLISHED, "")
+    bare_name = re.sub(rb"\x1b[\x20-\x2f]*[\x30-\x7e]", b"", written)
+    assert [form for form in (written, bare_name) if form in found.data + found.said] == []
+    assert surviving([family], found) == []
 
 
 # ------------------------------------------------------------------------ dates and times
