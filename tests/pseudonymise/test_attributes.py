@@ -5,6 +5,9 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom import datadict
+from pydicom.config import RAISE
+from pydicom.valuerep import validate_value
 
 from governance import policy
 from governance.datatypes import Action, Decision, Edits, Method, Plan
@@ -123,6 +126,28 @@ def test_what_is_no_date_becomes_a_dummy_where_a_date_must_be() -> None:
     outcome, written = replaced("FrameReferenceDateTime", "NaN", Method.SHIFT_OR_DUMMY)
 
     assert (1, b"19000101000000", set()) == (len(outcome.emptied), written, outcome.shifted_dates)
+
+
+KEYWORDS = {entry[0]: entry[4] for entry in datadict.DicomDictionary.values() if entry[4]}
+"""One for each VR."""
+BINARY = ["AT", "FD", "FL", "OB", "OD", "OF", "OL", "OV", "OW", "SL", "SS", "SV", "UL", "US", "UV"]
+TEXTUAL = [vr for vr in KEYWORDS if len(vr) == 2 and vr not in (*BINARY, "SQ", "UN")]
+
+
+@pytest.mark.parametrize("vr", TEXTUAL)
+def test_a_dummy_is_a_legal_value_of_its_vr_and_says_nothing(vr: str) -> None:
+    _, written = replaced(KEYWORDS[vr], "1.2.840.1137", Method.DUMMY)
+
+    assert written is not None
+    assert b"1137" not in written
+    validate_value(vr, written.decode("ascii"), RAISE)
+
+
+@pytest.mark.parametrize("vr", BINARY)
+def test_a_dummy_of_numbers_is_as_many_zeros(vr: str) -> None:
+    _, written = replaced(KEYWORDS[vr], "16 bytes, 1 dumm", Method.DUMMY)
+
+    assert written == bytes(16)
 
 
 @pytest.mark.parametrize(
