@@ -293,8 +293,11 @@ def interrupted_at_work(*words: str) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize(
     ("code", "exit_code"),
-    [(errno.EROFS, 2), (errno.EACCES, 2), (errno.EPERM, 2), (errno.ENOSPC, 75), (errno.EDQUOT, 75), (errno.EIO, 1)],
-    ids=errno.errorcode.get,
+    [
+        *(pytest.param(code, 2, id=errno.errorcode[code]) for code in (errno.EROFS, errno.EACCES, errno.EPERM)),
+        *(pytest.param(code, 75, id=errno.errorcode[code]) for code in (errno.ENOSPC, errno.EDQUOT)),
+        pytest.param(errno.EIO, 1, id="EIO"),
+    ],
 )
 def test_what_the_system_refuses_is_no_bug_and_its_path_is_not_told(
     code: int, exit_code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path

@@ -160,3 +160,11 @@ def test_the_first_filter_that_an_instance_does_not_pass_is_named(specs: list[Sp
 
     assert by == plan.filtered
     assert (by == "") == bool(plan.decisions)
+
+
+@pytest.mark.parametrize("part", ["drop_modalities: [us]", "drop_image_types: [screen save]"])
+def test_a_filter_drops_whatever_the_case_in_which_the_policy_writes_it(part: str) -> None:
+    text = FILTERED.partition("filters:")[0] + f"filters: [{{name: out, {part}, because: test}}]\n"
+    made = instance(at("Modality", "US"), at("ImageType", "DERIVED\\SECONDARY\\SCREEN SAVE"))
+
+    assert policy.plan(made, policy.loads(text)).filtered == "out"
