@@ -113,7 +113,7 @@ def _staged(staging: Path, write: Callable[[int], tuple[str, int]]) -> Staged:
     except OSError as error:
         if error.errno not in FULL:
             raise
-    raise Unavailable("the disk of the workspace is full")
+    raise Unavailable("the disk of the workspace is full", hint="make room, and run the same command again")
 
 
 def _write(descriptor: int, data: memoryview) -> None:

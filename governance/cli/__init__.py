@@ -9,17 +9,13 @@ commands.py   what is done then
 terminal.py   what is written
 """
 
-import argparse
 import errno
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from governance import pipeline
-from governance.cli.arguments import parsed
 from governance.cli.terminal import say, write
 from governance.errors import GovernanceError
-from governance.storage import FULL
 
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -28,33 +24,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     interrupted = ""
     try:
+        # Imported here, because it takes a second, in which somebody may think better of it.
+        from governance.cli.arguments import parsed
+
         for stream in (sys.stdout, sys.stderr):  # a name of any alphabet, on a terminal of another
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
         args = parsed(argv)
-        act: Callable[[argparse.Namespace], int] = args.act
         interrupted = args.interrupted
-        exit_code = act(args)
+        exit_code = int(args.act(args))
         write("", flush=True)
         return exit_code
-    except GovernanceError as error:
-        say(f"governance: error: {error}")
-        if error.hint:
-            say(f"governance: hint: {error.hint}")
-        return error.exit_code
     except KeyboardInterrupt:
         say(f"governance: interrupted{interrupted}")
         return 75
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in FULL:
-            say("governance: error: a disk is full")
-            say("governance: hint: make room, and run the same command again")
-            return 75
-        if isinstance(error, OSError) and error.errno in _DENIED:
-            say("governance: error: the system does not let this program read or write a file that it needs")
-            say("governance: hint: is the disk of the workspace read-only, or the workspace another user's?")
-            return 2
-        # A message or traceback may quote a value; the type and the place do not.
-        say(f"governance: error: internal error {pipeline.where(error)}")
-        say("governance: hint: this is our bug; nothing that was committed is lost")
-        return 1
+        exit_code, what, hint = _told(error)
+    say(f"governance: error: {what}")
+    if hint:
+        say(f"governance: hint: {hint}")
+    return exit_code
+
+
+def _told(error: Exception) -> tuple[int, str, str]:
+    """The exit code of an error, what is said of it, and what to do."""
+    from governance.pipeline import where
+    from governance.storage import FULL
+
+    if isinstance(error, GovernanceError):
+        return error.exit_code, str(error), error.hint
+    code = error.errno if isinstance(error, OSError) else None
+    if code in FULL:
+        return 75, "a disk is full", "make room, and run the same command again"
+    if code in _DENIED:
+        what = "the system does not let this program read or write a file that it needs"
+        return 2, what, "is the disk of the workspace read-only, or the workspace another user's?"
+    # A message or traceback may quote a value; the type and the place do not.
+    return 1, f"internal error {where(error)}", "this is our bug; nothing that was committed is lost"

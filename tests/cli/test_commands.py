@@ -314,6 +314,21 @@ def test_what_the_system_refuses_is_no_bug_and_its_path_is_not_told(
     assert "Quillfeather" not in error + hint
 
 
+def test_who_stops_the_program_while_it_starts_is_shown_no_traceback() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "governance.cli", "explain", "KVP"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:  # what has been imported by now
+            if line.endswith(" governance.dicom\n"):
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stderr.read()
+
+    assert process.returncode == 75
+    assert rest.endswith("governance: interrupted\n")
+    assert "Traceback" not in rest
+
+
 def test_explain_names_the_row_of_the_table() -> None:
     done = governance("explain", "StudyDate", "--policy", "basic")
 
