@@ -22,6 +22,8 @@ _EXIT_CODES = (
 )
 _QUOTED = re.compile(r""":? (['"]).*\1(?= \(choose from|$)""", re.DOTALL)
 """What argparse quotes of the command line."""
+_OPTION = re.compile(r"--[a-z]+(?:-[a-z]+)*(?==|$)", re.ASCII)
+"""The only words that errors repeat: a path can begin with a hyphen too."""
 _TAKES = "file, folder, zip, tar(.gz/.xz) or DICOMDIR"
 
 Act = Callable[[argparse.Namespace], int]
@@ -47,8 +49,8 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     """
     args, unknown = _parser().parse_known_args(argv)
     if unknown:
-        options = [word.partition("=")[0] for word in unknown if word.startswith("-")]
-        what = f"unknown options: {' '.join(options)}" if options else "too many arguments"
+        options = list(filter(None, map(_OPTION.match, unknown)))
+        what = f"unknown options: {' '.join(option[0] for option in options)}" if options else "too many arguments"
         raise Misconfigured(what, hint=f"{args.prog} --help shows what it takes")
     return args
 

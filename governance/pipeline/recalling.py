@@ -8,14 +8,7 @@ from itertools import chain
 
 import governance
 from governance import dicom, policy, provenance, read, write
-from governance.datatypes import (
-    Confidential,
-    Decision,
-    Element,
-    Facts,
-    Identifiers,
-    Instance,
-)
+from governance.datatypes import Confidential, Decision, Element, Facts, Identifiers, Instance
 from governance.detect import devices, identifiers
 from governance.errors import Refused
 from governance.pipeline.acting import accepted_unseen, act, retained
@@ -33,7 +26,6 @@ from governance.pipeline.scenes import (
     Scene,
     noted,
     rules_of_pixels,
-    tags,
 )
 from governance.provenance import Recorded
 from governance.pseudonymise import Pseudonymiser
@@ -49,9 +41,9 @@ IMPLICIT = "1.2.840.10008.1.2"
 _NATIVE = frozenset({IMPLICIT, "1.2.840.10008.1.2.1"})
 
 
-_OF_SCENE = AROUND_PIXELS | tags(
-    "StudyInstanceUID SeriesInstanceUID PatientID PatientBirthDate PatientAge Modality ImageType BurnedInAnnotation"
-    " ConversionType SeriesDescription"
+_OF_SCENE = AROUND_PIXELS | dicom.tags(
+    *("StudyInstanceUID", "SeriesInstanceUID", "PatientID", "PatientBirthDate", "PatientAge"),
+    *("Modality", "ImageType", "BurnedInAnnotation", "ConversionType", "SeriesDescription"),
 )
 """What decides about an instance as a whole; the attributes that device recipes and filters ask for come on top."""
 

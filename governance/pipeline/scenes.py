@@ -21,14 +21,9 @@ _LONGEST = 256
 """Bytes of the longest identifier of an LO or PN, in UTF-16, and something before it."""
 
 
-def tags(keywords: str) -> frozenset[int]:
-    """The tags of several keywords of PS3.6."""
-    return frozenset(tag for keyword in keywords.split() if (tag := dicom.tag_of(keyword)) is not None)
-
-
-AROUND_PIXELS = tags(
-    "SamplesPerPixel PhotometricInterpretation NumberOfFrames Rows Columns BitsAllocated BitsStored HighBit"
-    " PixelRepresentation"
+AROUND_PIXELS = dicom.tags(
+    *("SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns"),
+    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
 )
 """What the cleaning of pixel containers reads."""
 
