@@ -99,14 +99,37 @@ DUMMIED_INSIDE = dicom.tags(
 """Sequences whose every attribute has its own row: replacing those is the dummy, and stays valid."""
 
 NOT_SHIFTED = dicom.tags(
-    "ContextGroupVersion",  # published dates: shifted ones would tell the shift to whoever knows PS3.16
+    # Published: shifted ones would tell the shift to whoever knows PS3.16, or the register of trials.
+    "ContextGroupVersion",
     "ContextGroupLocalVersion",
     "TemplateVersion",
     "TemplateLocalVersion",
-    "DateOfManufacture",  # one device, many patients: comparing would tell their shifts apart
+    "EthicsCommitteeApprovalEffectivenessStartDate",
+    "EthicsCommitteeApprovalEffectivenessEndDate",
+    # Of one device, source, lot or protocol and many patients: comparing would tell their shifts
+    # apart, and the times would tell which objects to compare.
+    "DateOfManufacture",
     "DateOfInstallation",
+    "CalibrationDate",
+    "CalibrationTime",
+    "CalibrationDateTime",
+    "DateOfLastCalibration",
+    "TimeOfLastCalibration",
+    "DateTimeOfLastCalibration",
+    "DateOfLastDetectorCalibration",
+    "TimeOfLastDetectorCalibration",
+    "SourceStrengthReferenceDate",
+    "SourceStrengthReferenceTime",
+    "DateOfGainCalibration",
+    "TimeOfGainCalibration",
+    "ProductExpirationDateTime",
+    "ExpirationDateTime",
+    "ExpiryDate",
+    "ProcedureCreationDate",
+    "ProcedureExpirationDate",
+    "ProcedureLastModifiedDate",
 )
-"""Dates that are not of the patient's course, so that shifting them would give the shift away."""
+"""Days and times that are not of the patient's course, so that shifting them would give the shift away."""
 
 EDITIONS = dicom.tags("ContextGroupVersion", "ContextGroupLocalVersion")
 """Published dates: clean as they are where the code is of a published scheme."""
@@ -307,7 +330,7 @@ def unlisted(tag: int, vr: str, place: Place, options: Iterable[Option]) -> Verd
         return _named(tag, place)
     either = official | {vr}
     if either & (DATES | {"TM"}):
-        return _unlisted_date(either, vr, options)
+        return _unlisted_date(tag, either, vr, options)
     if "AS" in either:
         return Verdict(Action.KEEP, Method.AGE, "unlisted")
     if "UI" in either:
@@ -344,12 +367,12 @@ def withheld(vr: str) -> Verdict:
     )
 
 
-def _unlisted_date(either: frozenset[str], vr: str, options: Iterable[Option]) -> Verdict:
+def _unlisted_date(tag: int, either: frozenset[str], vr: str, options: Iterable[Option]) -> Verdict:
     """Dates that the table does not list follow the option for those that it does."""
     chosen = frozenset(options)
     if Option.RETAIN_FULL_DATES in chosen:
         return Verdict(Action.KEEP, Method.KEEP, "unlisted-date")
-    if Option.RETAIN_MODIFIED_DATES not in chosen:
+    if Option.RETAIN_MODIFIED_DATES not in chosen or tag in NOT_SHIFTED:
         return Verdict(Action.EMPTY, Method.EMPTY, "unlisted-date")
     if either & DATES:
         return Verdict(Action.CLEAN, Method.SHIFT, "unlisted-date")

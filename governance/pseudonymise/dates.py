@@ -1,7 +1,8 @@
 """Move every date of one patient by the same secret number of days.
 
 Order and intervals survive; calendar dates do not. Times of day stay, because
-the shift is whole days. An instance treated this way declares code DCM 113107,
+the shift is whole days. The UTC offset goes: with summer time it tells the season,
+for which Table E.1-1 removes TimezoneOffsetFromUTC. An instance treated this way declares code DCM 113107,
 *Retain Longitudinal Temporal Information Modified Dates Option*.
 
 >>> DateShift(days=-10).apply("20240301")
@@ -22,7 +23,8 @@ MAX_DAYS = 3650
 # DA, or DT complete to the day (PS3.5, 6.2). Anything else is refused whole, so that no part of
 # the original passes behind the first eight digits; what stands there must be a time of day.
 _TIME = r"(?:[01]\d|2[0-3])(?:[0-5]\d(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?)?"
-_DATE = re.compile(rf"(\d{{8}})((?:{_TIME})?(?:[+-](?:0\d|1[0-4])[0-5]\d)?) *", re.ASCII)
+_OFFSET = r"[+-](?:0\d|1[0-4])[0-5]\d"
+_DATE = re.compile(rf"(\d{{8}})((?:{_TIME})?)(?:{_OFFSET})? *", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,7 +43,7 @@ class DateShift:
         return cls(days=-(1 + int.from_bytes(digest) % MAX_DAYS))
 
     def apply(self, value: str) -> str:
-        """Shift one DA or DT value; its time and UTC offset pass through.
+        """Shift one DA or DT value; its time passes through, its UTC offset does not.
 
         Raises:
             UnshiftableDate: the value is not a complete date, or leaves the calendar.
@@ -57,9 +59,9 @@ class DateShift:
         match = _DATE.fullmatch(value)
         if match is None:
             return None
-        day, rest = match.groups()
+        day, time = match.groups()
         try:
             moved = date.fromisoformat(day) + timedelta(days=self.days)
         except (ValueError, OverflowError):
             return None
-        return moved.isoformat().replace("-", "") + rest
+        return moved.isoformat().replace("-", "") + time

@@ -39,8 +39,15 @@ OF_NO_PATIENT = {
     "TemplateLocalVersion",
     "DateOfManufacture",
     "DateOfInstallation",
+    "EthicsCommitteeApprovalEffectivenessStartDate",
+    "EthicsCommitteeApprovalEffectivenessEndDate",
+    *(f"{when}OfLast{what}Calibration" for when in ("Date", "Time") for what in ("", "Detector")),
+    "DateTimeOfLastCalibration",
+    *(f"Calibration{what}" for what in ("Date", "Time", "DateTime")),
+    *(f"SourceStrengthReference{what}" for what in ("Date", "Time")),
+    "ProductExpirationDateTime",
 }
-"""Dates that are not shifted, because comparing them would tell the shift."""
+"""Dates that are not shifted, because comparing them would tell the shift, and times that tell what to compare."""
 
 
 INSTEAD = {

@@ -52,13 +52,15 @@ def test_projects_do_not_share_shifts() -> None:
     [
         pytest.param("", "", id="empty"),
         pytest.param("20240301", "20240220", id="DA over a leap day"),
-        pytest.param("20240301235959.5-0500", "20240220235959.5-0500", id="DT"),
+        pytest.param("20240301235959.5", "20240220235959.5", id="DT"),
+        pytest.param("20240301235959.5-0500", "20240220235959.5", id="UTC offset, which tells the season"),
+        pytest.param("20240301+0545", "20240220", id="day with a UTC offset"),
         pytest.param("20240301235960", "20240220235960", id="leap second"),
         pytest.param("20240301 ", "20240220", id="padding"),
         pytest.param("09990115", "09990105", id="year of three digits"),
     ],
 )
-def test_shifts_by_days_and_keeps_the_rest(value: str, expected: str) -> None:
+def test_shifts_by_days_and_keeps_the_time(value: str, expected: str) -> None:
     assert expected == DateShift(days=-10).apply(value)
 
 
