@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -15,7 +16,14 @@ from governance.pipeline.instance import Processed
 from governance.pipeline.pool import is_there
 
 UNCHANGED = "unchanged since an earlier run"
-COLLISION = "another source with the same SOPInstanceUID and other content is curated already"
+COLLISION = (
+    "another source with the same SOPInstanceUID and other content is curated already; "
+    "keep the right one of the two in the archive, and give the other a UID of its own if it is another image"
+)
+OTHER_PLACE = (
+    "another source with the same SOPInstanceUID is curated already, of another patient, study or series; "
+    "keep the one whose header is right in the archive"
+)
 _COLUMNS = ("project", "patient", "study", "series", "instance", "path", "source_digest", "policy_digest", "sha256")
 HELD_BACK = frozenset({Outcome.QUARANTINED, Outcome.FILTERED, Outcome.UNREADABLE})
 
@@ -29,6 +37,15 @@ class Settled(Confidential):
     reason: str
     output: str | None = None
     commit: bool = False
+
+
+class _Curated(NamedTuple):
+    """What is curated of one SOPInstanceUID of the project."""
+
+    source_digest: str
+    policy_digest: str
+    sha256: str
+    path: str
 
 
 class Committer(Confidential):
@@ -51,11 +68,11 @@ class Committer(Confidential):
         self._by_digest = Question(
             context.engine, select(receipts.c.path).where(current & (receipts.c.source_digest == bindparam("digest")))
         )
-        self._by_path = Question(
+        self._by_instance = Question(
             context.engine,
             select(
                 receipts.c.source_digest, receipts.c.policy_digest, receipts.c.sha256, receipts.c.path, receipts.c.body
-            ).where(receipts.c.path == bindparam("path"), receipts.c.superseded.is_(False)),
+            ).where(current & (receipts.c.instance == bindparam("instance"))),
         )
         self._before = Question(
             context.engine,
@@ -69,7 +86,7 @@ class Committer(Confidential):
 
     def close(self) -> None:
         """Give its connections back."""
-        for question in (self._by_digest, self._by_path, self._before):
+        for question in (self._by_digest, self._by_instance, self._before):
             question.close()
 
     def commit(self, batch: Sequence[tuple[int, Processed]]) -> None:
@@ -106,7 +123,7 @@ class Committer(Confidential):
     def _settle(self, batch: Sequence[Processed]) -> list[Settled]:
         """Give every processed source its final outcome, knowing what is curated already."""
         settled: list[Settled] = []
-        curated: dict[str, tuple[str, str, str]] = {}  # path -> source digest, policy digest, sha256
+        curated: dict[str, _Curated] = {}  # by the pseudonym of its SOPInstanceUID
         for processed in batch:
             if processed.outcome is Outcome.DUPLICATE:
                 entry = self._known(processed)
@@ -124,25 +141,28 @@ class Committer(Confidential):
             return Settled(processed, Outcome.PUBLISHED, UNCHANGED, f"curated/{path}")
         return Settled(processed, Outcome.DUPLICATE, "the same bytes as another source", f"curated/{path}")
 
-    def _new(self, processed: Processed, curated: dict[str, tuple[str, str, str]]) -> Settled:
+    def _new(self, processed: Processed, curated: dict[str, _Curated]) -> Settled:
         receipt = processed.receipt
         assert receipt is not None
-        there = curated.get(receipt.path)
+        there = curated.get(receipt.instance)
         if there is None:
-            row = self._by_path.first(path=receipt.path)
+            row = self._by_instance.first(instance=receipt.instance)
             if row is not None and is_there(self._context.workspace.curated / row[3], row[4]):
-                there = (row[0], row[1], row[2])
+                there = _Curated(*row[:4])
         output = f"curated/{receipt.path}"
-        mine = (processed.source_digest, self._policy_digest, receipt.sha256)
-        if there is not None and there[0] == mine[0] and there[1] == mine[1]:
-            return Settled(processed, Outcome.DUPLICATE, "the same bytes as another source", output)
-        if there is not None and there[0] != mine[0] and there[1] == mine[1] and there[2] == mine[2]:
-            return Settled(
-                processed, Outcome.DUPLICATE, "the same object as another source, once de-identified", output
-            )
-        if there is not None and there[0] != mine[0]:
+        mine = _Curated(processed.source_digest, self._policy_digest, receipt.sha256, receipt.path)
+        if there is not None and there.source_digest != mine.source_digest and there.path != mine.path:
+            return Settled(processed, Outcome.QUARANTINED, OTHER_PLACE)
+        if there is not None and there.policy_digest == mine.policy_digest:
+            if there.source_digest == mine.source_digest:
+                return Settled(processed, Outcome.DUPLICATE, "the same bytes as another source", output)
+            if there.sha256 == mine.sha256:
+                return Settled(
+                    processed, Outcome.DUPLICATE, "the same object as another source, once de-identified", output
+                )
+        if there is not None and there.source_digest != mine.source_digest:
             return Settled(processed, Outcome.QUARANTINED, COLLISION)
-        curated[receipt.path] = mine
+        curated[receipt.instance] = mine
         return Settled(processed, Outcome.PUBLISHED, "", output, commit=True)
 
     def _withdrawn(self, connection: Connection, settled: Sequence[Settled]) -> list[str]:

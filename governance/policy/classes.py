@@ -22,6 +22,7 @@ RISKY_IODS = frozenset(
     {
         "ultrasound-image",
         "ultrasound-multi-frame-image",
+        "enhanced-us-volume",
         "photoacoustic-image",
         "x-ray-angiographic-image",
         "x-ray-radiofluoroscopic-image",
@@ -30,6 +31,7 @@ RISKY_IODS = frozenset(
         "computed-radiography-image",
         "digital-x-ray-image",
         "digital-mammography-x-ray-image",
+        "breast-projection-x-ray-image",
         "digital-intra-oral-x-ray-image",
         "intravascular-optical-coherence-tomography-image",
     }

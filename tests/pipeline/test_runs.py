@@ -106,6 +106,25 @@ def test_another_content_under_the_same_uid_is_quarantined(context: pipeline.Con
     assert Counter(o.outcome for o in pipeline.outcomes(context)) == {Outcome.PUBLISHED: 1, Outcome.QUARANTINED: 1}
 
 
+@pytest.mark.parametrize("keyword", ["PatientID", "StudyInstanceUID", "SeriesInstanceUID"])
+@pytest.mark.parametrize("together", [True, False])
+def test_one_uid_under_two_patients_is_published_once(
+    context: pipeline.Context, tmp_path: Path, keyword: str, together: bool
+) -> None:
+    source = archive(tmp_path / "raw", "CT_small.dcm")
+    data = pydicom.dcmread(source / "CT_small.dcm")
+    data[keyword].value = "1.2.826.0.1.3680043.8.498.77"
+    if not together:
+        run(context, source)
+    data.save_as(source / "other.dcm")
+    run(context, source)
+
+    found = [(Path(o.source).name, o.outcome) for o in pipeline.outcomes(context)]
+
+    assert found == [("CT_small.dcm", Outcome.PUBLISHED), ("other.dcm", Outcome.QUARANTINED)]
+    assert len(objects(context.workspace.root)) == 1
+
+
 def test_a_new_policy_processes_again_and_leaves_one_object(context: pipeline.Context, tmp_path: Path) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm")
     run(context, source)
