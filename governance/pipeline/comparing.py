@@ -13,11 +13,12 @@ from pathlib import Path
 from governance import dicom, policy, read, write
 from governance.datatypes import Confidential, Decision, Edits, Element, Instance, Method, Outcome, Plan
 from governance.detect import devices, identifiers
-from governance.errors import Leak, Refused, Unreadable
+from governance.errors import Refused, Unreadable
 from governance.keys import Keyring
 from governance.pipeline.acting import Draft, draft
 from governance.pipeline.comparison import Change, Changed, Comparison, Found, State
-from governance.pipeline.instance import Pixels, reason, scrub_pixels, still_there
+from governance.pipeline.instance import Pixels, reason, scrub_pixels
+from governance.pipeline.left import refuse_left
 from governance.pipeline.reading import Progress, look_at
 from governance.pipeline.values import Value, elements_of, read_value, text_of
 from governance.pseudonymise import Pseudonymiser
@@ -131,15 +132,13 @@ class _Worker(Confidential):
         edits = made.edits if native is None else {**made.edits, native: b""}
         parts = write.instance(self._instance, edits, [*made.added, *pixels.added], appended_items=made.appended)
         data = b"".join(parts)
-        kinds = still_there(
+        refuse_left(
             data,
             read.parse(data),
             found=self._found,
             codecs=self._instance.all_codecs,
             allowed=made.acted.allowed,
         )
-        if kinds:
-            raise Leak(f"still there after writing: {', '.join(kinds)}")
 
 
 def _changes(instance: Instance, before: Side, after: Side) -> Iterator[Found]:

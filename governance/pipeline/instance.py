@@ -33,6 +33,7 @@ from governance.errors import GovernanceError, Leak, Refused, Unreadable
 from governance.keys import ProjectKeys
 from governance.pipeline.acting import accepted_unseen, count_rules, draft, is_directory
 from governance.pipeline.context import where
+from governance.pipeline.left import refuse_left
 from governance.pipeline.memo import Memo
 from governance.pipeline.scenes import Recalled
 from governance.pseudonymise import Pseudonymiser, Subject
@@ -307,30 +308,12 @@ def inspect(
         raise Leak("the staged file does not read back as DICOM")
     if written.trailing or any(written.preamble or b""):
         raise Leak("bytes outside the data set survived")
-    kinds = still_there(data, written, found=found, codecs=instance.all_codecs, allowed=allowed)
-    if kinds:
-        raise Leak(f"still there after writing: {', '.join(kinds)}")
+    refuse_left(data, written, found=found, codecs=instance.all_codecs, allowed=allowed)
     if pixels.regions:
         left = burned_in.find(written, read.frames(written))
         if any(not _covered(region, pixels.regions) for region in left):
             raise Leak("still there after masking: burned-in text")
     return written
-
-
-def still_there(
-    data: Data, written: Instance, *, found: Identifiers, codecs: tuple[str, ...], allowed: frozenset[str]
-) -> tuple[str, ...]:
-    """The kinds of identifiers that are left in written bytes; of native pixels the length is checked elsewhere."""
-    element = written.first(dicom.PIXEL_DATA)
-    skip = [] if element is None else [(element.start, element.stop)]
-    kinds = identifiers.search(data, found, codecs=codecs, skip=skip, allowed=allowed)
-    if kinds:  # perhaps of somebody who is called as a manufacturer is: creators that are written are known ones
-        skip += [(each.start, each.stop) for each in written.walk() if dicom.names_creator(each.tag)]
-        kinds = identifiers.search(data, found, codecs=codecs, skip=skip, allowed=allowed)
-    if element is not None and written.fragments:
-        view = memoryview(data)[element.start : element.stop]
-        kinds += identifiers.search_compressed(lambda: [view], found, codecs=codecs)
-    return tuple(sorted(set(kinds)))
 
 
 def _steps(source_syntax: str, repaired: str, decisions: int, emptied: int, pixels: Pixels) -> tuple[Step, ...]:
