@@ -172,6 +172,13 @@ def format_tag(tag: int) -> str:
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
+def misplaced(tag: int) -> str:
+    """What is wrong where `tag` stands among elements; of items and delimiters few know the numbers (PS3.5, 7.5)."""
+    kind = {ITEM: "an item", ITEM_END: "the end of an item", SEQUENCE_END: "the end of a sequence"}.get(tag)
+    where = "out of place" if kind is None else "stands where an element should"
+    return " ".join(filter(None, (kind, format_tag(tag), where)))
+
+
 def is_private(tag: int) -> bool:
     """Odd groups are private (PS3.5, 7.8)."""
     return bool(tag >> 16 & 1)

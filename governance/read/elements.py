@@ -25,6 +25,7 @@ from governance.dicom import (
     UNDEFINED,
     VRS,
     format_tag,
+    misplaced,
     vr_of,
 )
 from governance.errors import Unreadable
@@ -253,7 +254,7 @@ class Walker(Confidential):
                 vr, value_stop, end, items = self._nested(tag, vr, start, length, stop, depth, creator, explicit=False)
             elif group == 0xFFFE:
                 if tag != ITEM_END or not delimited:
-                    raise Misfit(f"{format_tag(tag)} out of place")
+                    raise Misfit(misplaced(tag))
                 self._check_delimiter(pos)
                 self._finish(elements, creators, ordered=ordered, explicit=False)
                 return pos, start
@@ -278,13 +279,12 @@ class Walker(Confidential):
         if vr is not None:
             return vr, pos + 12, self._length.unpack_from(self._buffer, pos + 8)[0]
         if not self._lenient or tag >> 16 == 0xFFFE:
-            raise Misfit(f"{format_tag(tag)} has no valid VR")
+            raise Misfit(misplaced(tag) if tag >= _DELIMITERS else f"{format_tag(tag)} has no valid VR")
         if code.isalpha() and code.isupper():
             return "UN", pos + 12, self._length.unpack_from(self._buffer, pos + 8)[0]
         # No VR at all: blanks where it should be, or an implicit header among explicit ones.
-        if code in _BLANKS:
-            return vr_of_implicit(tag), pos + 8, self._length.unpack_from(self._buffer, pos + 4)[0] >> 16
-        return vr_of_implicit(tag), pos + 8, self._length.unpack_from(self._buffer, pos + 4)[0]
+        length = self._length.unpack_from(self._buffer, pos + 4)[0]
+        return vr_of_implicit(tag), pos + 8, length >> 16 if code in _BLANKS else length
 
     def _creator(self, creators: dict[int, str], tag: int, vr: str, start: int, end: int) -> str:
         """The private creator of `tag`, which is of VR LO (PS3.5, 7.8.1); one that reserves a block owns itself."""
@@ -300,7 +300,7 @@ class Walker(Confidential):
     def _finish(self, elements: list[Element], creators: dict[int, str], *, ordered: bool, explicit: bool) -> None:
         """Check a level whose tags do not ascend: nothing twice, and creators known that came late."""
         if elements and elements[-1].tag >= _DELIMITERS:
-            raise Misfit(f"{format_tag(elements[-1].tag)} out of place")
+            raise Misfit(misplaced(elements[-1].tag))
         if ordered:
             return
         seen: set[int] = set()
@@ -447,4 +447,4 @@ def _check_order(tag: int, last: int) -> None:
         raise Misfit(f"duplicate element {format_tag(tag)}")
     for each in (tag, last):  # command and file meta only ever come first, and delimiters have no VR
         if each < 0x00030000 or each >= _DELIMITERS:
-            raise Misfit(f"{format_tag(each)} out of place")
+            raise Misfit(misplaced(each))

@@ -221,7 +221,10 @@ def test_nested_guesses_are_not_tried_again_and_again() -> None:
             id="pixels without end",
         ),
         pytest.param(element(0x00081115, "SQ", b"Testfall"), "no item", id="sequence of no items"),
-        pytest.param(b"\xfe\xff\x00\xe0LO\2\0ab", "out of place", id="delimiter with a VR"),
+        pytest.param(b"\xfe\xff\x00\xe0LO\2\0ab", "an item .* stands where an element should", id="item with a VR"),
+        pytest.param(item(b"ab"), r"an item \(FFFE,E000\) stands where an element should", id="item among elements"),
+        pytest.param(element(dicom.ITEM_END, "", b""), "the end of an item .* stands where", id="end of no item"),
+        pytest.param(element(dicom.SEQUENCE_END, "", b""), "the end of a sequence .* stands", id="end of no sequence"),
         pytest.param(element(0x00020016, "AE", b"AB"), "out of place", id="file meta inside"),
         pytest.param(
             dicom.header(0x00100010, "UT", dicom.UNDEFINED, explicit=True), "undefined length", id="endless text"
