@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from governance import dicom
-from governance.policy import conditions, standard
+from governance.policy import conditions, modalities, standard
 from governance.policy.origin import Origin, Place
 from governance.policy.schema import (
     ANY_CREATOR,
@@ -93,6 +93,7 @@ def check_when(when: When, origin: Origin, place: Place) -> None:
     """Raise Misconfigured where a condition on the instance says nothing, or what nobody can answer."""
     if not when.model_fields_set:
         raise origin.wrong(place, "says nothing", hint="give modality, sop_class, manufacturer, model or conditions")
+    _check_modalities(when.modality or (), origin, (*place, "modality"))
     _check_classes(when.sop_class or (), origin, (*place, "sop_class"))
     for index, condition in enumerate(when.conditions or ()):
         _check_condition(condition, origin, (*place, "conditions", index))
@@ -139,6 +140,15 @@ def _check_classes(written: Sequence[str], origin: Origin, place: Place) -> None
             raise origin.wrong((*place, number), "is not a UID or keyword of a SOP class", hint=hint)
 
 
+def _check_modalities(written: Sequence[str], origin: Origin, place: Place) -> None:
+    for number, text in enumerate(written):
+        if not modalities.is_known(text):
+            close = modalities.alike(text)
+            meant = f"did you mean {' or '.join(close)}? " if close else ""
+            hint = f"{meant}a term of your own goes into conditions: attribute: Modality, equals: [TERM]"
+            raise origin.wrong((*place, number), "is not a modality of PS3.3, C.7.3.1.1.1", hint=hint)
+
+
 def _check_filters(filters: Sequence[Filter], origin: Origin) -> None:
     names = [entry.name for entry in filters]
     for index, entry in enumerate(filters):
@@ -147,6 +157,8 @@ def _check_filters(filters: Sequence[Filter], origin: Origin) -> None:
             raise origin.wrong((*here, "name"), "is taken", hint="give each filter its own name")
         if not entry.model_fields_set & set(FILTERING):
             raise origin.wrong(here, "filters nothing", hint=f"give one or more of {', '.join(FILTERING)}")
+        for part in ("keep_modalities", "drop_modalities"):
+            _check_modalities(getattr(entry, part) or (), origin, (*here, part))
         for part in ("keep_sop_classes", "drop_sop_classes"):
             _check_classes(getattr(entry, part) or (), origin, (*here, part))
         for part in ("keep_when", "drop_when"):

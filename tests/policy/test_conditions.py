@@ -5,9 +5,11 @@ from struct import pack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom.sr.codedict import codes
 
 from governance import policy
 from governance.errors import Misconfigured
+from governance.policy import classes, modalities
 from governance.policy.rules import Rules
 from tests.policy.build import CT, Spec, at, instance
 
@@ -107,6 +109,9 @@ def test_sop_classes_are_written_as_keywords_or_uids(parts: str, sop_class: str,
     [
         ("keep_modalities: [CT], drop_modalities: [CT]", "filters[0] and those before it"),
         ("keep_modalities: [ct], drop_modalities: [CT]", "filters[0] and those before it"),
+        ("drop_modalities: [US, CT2]", "filters[0].drop_modalities[1] is not a modality"),
+        ("keep_modalities: [ULTRASOUND]", "filters[0].keep_modalities[0] is not a modality"),
+        ("keep_when: {modality: [CTX]}", "filters[0].keep_when.modality[0] is not a modality"),
         ("keep_sop_classes: [CTStorage]", "filters[0].keep_sop_classes[0]"),
         ("drop_when: {modality: []}", "filters[0].drop_when.modality"),
         ("drop_when: {}", "filters[0].drop_when says nothing"),
@@ -127,3 +132,30 @@ def test_values_are_read_by_the_declared_character_set() -> None:
     name = at("Manufacturer", "Größer".encode("iso8859-1"))
 
     assert is_out("drop_when: {manufacturer: [GRÖSSER]}", at("SpecificCharacterSet", "ISO_IR 100"), name)
+
+
+@pytest.mark.parametrize(("term", "meant"), [("CT2", "CT"), ("rtstuct", "RTSTRUCT"), ("PET", "PT")])
+def test_a_modality_that_nobody_defines_is_told_with_those_written_alike(term: str, meant: str) -> None:
+    with pytest.raises(Misconfigured) as error:
+        with_filter(f"drop_modalities: [{term}]")
+
+    assert f"did you mean {meant}" in error.value.hint
+
+
+def test_a_modality_of_ones_own_is_a_condition() -> None:
+    asked = "drop_when: {conditions: [{attribute: Modality, equals: [OURS]}]}"
+
+    assert is_out(asked, at("Modality", "OURS"))
+    assert not is_out(asked, at("Modality", "CT"))
+
+
+@pytest.mark.parametrize("group", ["cid29", "cid33"])
+def test_every_modality_that_another_library_knows_is_one(group: str) -> None:
+    terms = {concept.value for concept in getattr(codes, group).concepts.values()}
+
+    assert {term for term in terms if not modalities.is_known(term)} == set()
+    assert len(terms) > 40
+
+
+def test_every_modality_that_decides_about_pixels_can_be_named() -> None:
+    assert {term for term in classes.RISKY_MODALITIES if not modalities.is_known(term)} == set()
