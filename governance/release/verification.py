@@ -66,10 +66,11 @@ def verify(folder: Path, *, ports: Ports, public_key: bytes | None = None) -> Ve
 
     Raises:
         Tampered: something does not agree; the message starts with the file's path in the release.
-        Misconfigured: there is no such folder, or its tables are of another schema version.
+        Misconfigured: there is no such folder, it is of something else, or its tables are of another schema version.
     """
     if not folder.is_dir():
         raise Misconfigured("there is no release in this place")
+    _refuse_another_folder(folder)
     present, folders = _walk(folder)
     manifest, key = _signed_manifest(folder, present, public_key)
     with _reading(layout.MANIFEST):
@@ -101,6 +102,25 @@ def verify(folder: Path, *, ports: Ports, public_key: bytes | None = None) -> Ve
         key_fingerprint=layout.fingerprint(key),
         key_expected=public_key is not None,
     )
+
+
+def _refuse_another_folder(folder: Path) -> None:
+    """Let pass what is called as releases are, or holds one of the three files that say so.
+
+    Raises:
+        Misconfigured: the folder is of something else; the hint names a release inside of it.
+    """
+    signed = (layout.MANIFEST, layout.SIGNATURE, layout.PUBLIC_KEY)
+    called = Path(os.path.abspath(folder)).name
+    if layout.parse_folder(called) is not None or any((folder / name).exists() for name in signed):
+        return
+    for inside in ("", "published/"):
+        found = filter(layout.parse_folder, (path.parent.name for path in folder.glob(f"{inside}*/{layout.MANIFEST}")))
+        name = min(found, default=None)
+        if name is not None:
+            hint = f"it holds releases; governance verify FOLDER/{inside}{name} checks one of them"
+            raise Misconfigured("this folder is not a release", hint=hint)
+    raise Misconfigured("this folder is not a release", hint="give the folder NAME@vN that publish wrote")
 
 
 def _named(folder: Path, manifest: dict[str, Any]) -> str:

@@ -63,6 +63,30 @@ def test_a_release_that_brings_its_own_key_says_so(folder: Path) -> None:
     assert not verify(folder, ports=ports()).key_expected
 
 
+@pytest.mark.parametrize(
+    ("inside", "example"), [(".", "FOLDER/published/lung@v1"), ("published", "FOLDER/lung@v1"), ("curated", "NAME@vN")]
+)
+def test_a_folder_that_is_no_release_is_told_from_a_damaged_one(world: World, inside: str, example: str) -> None:
+    with pytest.raises(Misconfigured, match="not a release") as error:
+        world.verify(world.workspace.root / inside)
+
+    assert example in error.value.hint
+
+
+@pytest.mark.parametrize("left", [layout.README, layout.SIGNATURE])
+def test_a_release_that_lost_what_says_so_is_a_damaged_one(world: World, left: str) -> None:
+    """By its folder's name, or by any of the three files that are signed or sign."""
+    folder = world.workspace.published / "lung@v1"
+    for path in files(folder):
+        if path.name != left:
+            path.unlink()
+    if left == layout.SIGNATURE:
+        folder = folder.rename(folder.parent / "renamed")
+
+    with pytest.raises(Tampered, match=f"{layout.MANIFEST}: missing"):
+        world.verify(folder)
+
+
 def test_any_flipped_bit_is_found_in_the_file_where_it_is(folder: Path) -> None:
     chance = random.Random(20260203)
     every = files(folder)
@@ -192,7 +216,7 @@ def test_no_folder_is_misuse(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_no_release(tmp_path: Path) -> None:
-    with pytest.raises(Tampered, match=layout.MANIFEST):
+    with pytest.raises(Misconfigured, match="not a release"):
         verify(tmp_path, ports=ports())
 
 
