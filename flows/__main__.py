@@ -14,15 +14,16 @@ from pathlib import Path
 
 from flows.boundary import FlowFailed, open_context
 from governance import pipeline
+from governance.cli.parsing import Parser, parse
 from governance.errors import GovernanceError
 
 
 def main() -> int:
     """Run one flow; returns an exit code as the command line of the library does."""
-    args = _parser().parse_args()
-    _settle_prefect(args.workspace)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))  # so that Prefect's server ends with this process
     try:
+        args = parse(_parser())
+        _settle_prefect(args.workspace)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))  # so that Prefect's server ends with this process
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
@@ -48,8 +49,8 @@ def _failed(message: str, hint: str, exit_code: int) -> int:
     return exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m flows",
         description="The work of `governance` as Prefect flows.",
         epilog="example:\n  python -m flows nightly /archive -w /data/research --project lung --dataset lung-ct",
@@ -57,10 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     flows = parser.add_subparsers(required=True, metavar="FLOW")
 
-    def add(name: str, act: object, text: str) -> argparse.ArgumentParser:
+    def add(name: str, act: object, text: str) -> Parser:
         sub = flows.add_parser(name, help=text, description=text)
         sub.add_argument("--workspace", "-w", type=Path, required=True, metavar="W")
-        sub.set_defaults(act=act)
+        sub.set_defaults(act=act, prog=sub.prog)
         return sub
 
     for name, act, text in (

@@ -5,6 +5,7 @@ misconfiguration, 3 some sources were not published or something does not verify
 75 try later.
 
 arguments.py  what may be typed
+parsing.py    how misuse is refused
 commands.py   what is done then
 terminal.py   what is written
 """

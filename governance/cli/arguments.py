@@ -2,15 +2,13 @@
 
 import argparse
 import os
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from governance import __version__, policy
 from governance.cli import commands
+from governance.cli.parsing import Parser, parse
 from governance.datatypes import Outcome
-from governance.errors import Misconfigured
 
 # What else is said of a command that was interrupted: only what is true of it.
 _GOES_ON = "; the same command goes on where it stopped"
@@ -20,24 +18,12 @@ _EXIT_CODES = (
     "exit codes: 0 done, 1 our bug, 2 misuse or misconfiguration, 3 some sources were not published or something"
     " does not verify, 75 try later"
 )
-_QUOTED = re.compile(r""":? (['"]).*\1(?= \(choose from|$)""", re.DOTALL)
-"""What argparse quotes of the command line."""
-_OPTION = re.compile(r"--[a-z]+(?:-[a-z]+)*(?==|$)", re.ASCII)
-"""The only words that errors repeat: a path can begin with a hyphen too."""
 _TAKES = "file, folder, zip, tar(.gz/.xz) or DICOMDIR"
 
 Act = Callable[[argparse.Namespace], int]
 
 
-class _Parser(argparse.ArgumentParser):
-    """Refuses misuse as the commands do: what was typed is not quoted, since it may be a path that names a patient."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise Misconfigured with what argparse says, less what it quotes."""
-        raise Misconfigured(_QUOTED.sub("", message), hint=f"{self.prog} --help shows what it takes")
-
-
-Make = Callable[..., _Parser]
+Make = Callable[..., Parser]
 """Makes the parser of one command."""
 
 
@@ -47,16 +33,11 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     Raises:
         Misconfigured: they are none of any command.
     """
-    args, unknown = _parser().parse_known_args(argv)
-    if unknown:
-        options = list(filter(None, map(_OPTION.match, unknown)))
-        what = f"unknown options: {' '.join(option[0] for option in options)}" if options else "too many arguments"
-        raise Misconfigured(what, hint=f"{args.prog} --help shows what it takes")
-    return args
+    return parse(_parser(), argv)
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="governance", description="De-identify, trace and publish imaging archives.", epilog=_EXIT_CODES
     )
     parser.add_argument("--version", action="version", version=f"governance {__version__}")
@@ -66,7 +47,7 @@ def _parser() -> _Parser:
     return parser
 
 
-def _command(make: Make, name: str, act: Act, *examples: str, interrupted: str = "") -> _Parser:
+def _command(make: Make, name: str, act: Act, *examples: str, interrupted: str = "") -> Parser:
     sub = make(
         name,
         help=act.__doc__,
@@ -79,17 +60,17 @@ def _command(make: Make, name: str, act: Act, *examples: str, interrupted: str =
     return sub
 
 
-def _in_workspace(sub: _Parser) -> None:
+def _in_workspace(sub: Parser) -> None:
     sub.add_argument("--workspace", "-w", type=Path, required=True, metavar="W", help="folder made by init")
 
 
-def _by_policy(sub: _Parser, default: str | None = "research") -> None:
+def _by_policy(sub: Parser, default: str | None = "research") -> None:
     names = ", ".join(policy.profiles())
     text = f"{names}, a YAML file or a deid recipe; default: research"
     sub.add_argument("--policy", default=default, metavar="NAME|FILE", help=text)
 
 
-def _some_values(sub: _Parser) -> None:
+def _some_values(sub: Parser) -> None:
     text = "values to show of an attribute; default: 5; not --json"
     sub.add_argument("--values", type=_count, default=5, metavar="N", help=text)
 

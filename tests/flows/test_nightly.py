@@ -119,6 +119,28 @@ def test_misuse_gives_exit_code_2_and_quotes_nothing(words: tuple[str, ...], mes
     assert FOLDER not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param((FOLDER,), "invalid choice (choose from", id="unknown flow"),
+        pytest.param(("nightly", FOLDER), "required: --workspace/-w, --project/-p, --dataset", id="missing"),
+        pytest.param(("verify", "a@v1", FOLDER, "-w", "w"), "too many arguments", id="too many"),
+        pytest.param(("deidentify", "r", "-w", "w", "--processes", FOLDER), "invalid int value", id="number"),
+        pytest.param(("deidentify", "r", "-w", "w", f"--proces={FOLDER}"), "invalid int value", id="abbreviated"),
+        pytest.param(("verify", "a@v1", "-w", "w", f"--key={FOLDER}"), "unknown options: --key", id="option"),
+    ],
+)
+def test_the_words_that_were_typed_are_not_repeated(words: tuple[str, ...], said: str) -> None:
+    done = flows(*words)
+
+    error, hint = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert error.startswith("flows: error: ")
+    assert said in error
+    assert hint.startswith("flows: hint: python -m flows")
+    assert FOLDER not in done.stderr
+
+
 def test_the_stages_one_by_one_do_the_same(tmp_path: Path) -> None:
     archive.build(tmp_path / "raw")
     workspace = tmp_path / "workspace"
