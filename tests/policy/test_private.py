@@ -1,14 +1,23 @@
 """Private elements are known by their creator, never by their block number."""
 
+import csv
+import re
+from collections.abc import Mapping
+
 import pytest
 
 from governance import policy
 from governance.datatypes import Action, Method, Plan
 from governance.policy import standard
+from governance.policy.rules import Rules
 from governance.policy.verdicts import Place
 from tests.policy.build import Spec, at, decision, instance
 from tests.policy.test_table import rules_with
 from tests.read.test_elements import element, parsed
+
+# Read here as the file has it, not through the code under test.
+with (standard.DATA / "safe_private_attributes.csv").open(encoding="utf-8", newline="") as file:
+    LINES = list(csv.DictReader(file))
 
 RESEARCH = policy.load("research")
 GE, SIEMENS = "GEMS_PARM_01", "SIEMENS MR HEADER"
@@ -176,24 +185,71 @@ def test_private_uids_are_replaced() -> None:
     assert Method.UID is policy.plan(instance(uid), RESEARCH).decisions[-1].method
 
 
-def test_the_policy_chooses_the_list() -> None:
-    (key,) = [
-        key for key, entry in standard.safe_private().items() if entry.in_ps3_15 and key[2] == GE and key[1] == 0x39
-    ] or [next(key for key, entry in standard.safe_private().items() if entry.in_ps3_15 and entry.parents is None)]
-    group, low, creator = key
-    vr = standard.safe_private()[key].vr
-    text = (
-        "name: t\ndescription: t\nbecause: t\ncovers: {groups: [cross_sectional], because: t}\n"
-        "options: [{option: retain_safe_private, list: LIST, because: t}]\n"
+def kept(line: Mapping[str, str], rules: Rules, creator: str | None = None) -> bool:
+    """Whether the element of a row stays, where and as the row has it; by default the creator's own."""
+    tag = int(line["group"], 16) << 16 | 0x1000 | int(line["element"][2:], 16)
+    around = re.findall(r"\(([0-9a-f]{4},[0-9a-fx]{4})\)\[<", line["path"].lower())
+    vr = line["vr"].partition("/")[0] or "LO"
+    place = Place("ct-image", None, around[-1] if around else "")
+    return (
+        rules.decide(tag, vr, line["private_creator"] if creator is None else creator, place).action
+        is not Action.REMOVE
     )
-    made = instance(at(group << 16 | 0x1000 | low, b"1" * 2, vr=vr, creator=creator))
 
-    kept = {
-        chosen: policy.plan(made, policy.loads(text.replace("LIST", chosen))).decisions[-1].method is not Method.REMOVE
-        for chosen in ("ps3.15", "tcia", "both")
+
+def retaining(chosen: str) -> Rules:
+    """With UIDs and dates too, so that only the list can be the reason why something goes."""
+    others = "".join(f", {{option: {option}, because: t}}" for option in ("retain_uids", "retain_full_dates"))
+    return policy.loads(
+        "name: t\ndescription: t\nbecause: t\ncovers: {groups: [cross_sectional], because: t}\n"
+        f"options: [{{option: retain_safe_private, list: {chosen}, because: t}}{others}]\n"
+    )
+
+
+def goes_all_the_same(line: Mapping[str, str]) -> bool:
+    key = int(line["group"], 16), int(line["element"][2:], 16), line["private_creator"]
+    return standard.beyond_safe_private().get(key) == "X"
+
+
+LISTS = [("ps3.15", {"1"}), ("tcia", {"0"}), ("both", {"0", "1"})]
+"""What a policy can name, and what the column `in_ps3.15_e3.10-1` says of the rows that it has."""
+
+
+@pytest.mark.parametrize(("chosen", "marks"), LISTS)
+def test_every_row_stays_under_its_own_list_and_goes_under_the_other(chosen: str, marks: set[str]) -> None:
+    rules = retaining(chosen)
+
+    staying = [line for line in LINES if kept(line, rules)]
+
+    expected = [line for line in LINES if line["in_ps3.15_e3.10-1"] in marks and not goes_all_the_same(line)]
+    assert expected == staying
+
+
+@pytest.mark.parametrize(("chosen", "marks"), LISTS)
+def test_no_row_stays_for_a_creator_who_is_not_listed_with_it(chosen: str, marks: set[str]) -> None:
+    rules = retaining(chosen)
+    keys = {
+        (line["group"], line["element"], line["private_creator"])
+        for line in LINES
+        if line["in_ps3.15_e3.10-1"] in marks
+    }
+    creators = {line["private_creator"] for line in LINES}
+
+    taken = {
+        (line["group"], line["element"], creator)
+        for line in LINES
+        for own in [line["private_creator"]]
+        for creator in creators | {"", "HOSPITAL", own.swapcase(), f"{own} 2", own[:-1]}
+        if kept(line, rules, creator)
     }
 
-    assert kept == {"ps3.15": True, "tcia": False, "both": True}
+    assert taken - keys == set()
+
+
+def test_without_the_option_no_row_stays() -> None:
+    rules = rules_with(["retain_uids", "retain_full_dates"])
+
+    assert [line for line in LINES if kept(line, rules)] == []
 
 
 def test_an_element_that_is_safe_only_in_one_sequence_is_not_safe_elsewhere() -> None:
