@@ -48,11 +48,6 @@ def key_id(name: str, public_key: bytes) -> bytes:
     return sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[:4]
 
 
-def verifier_key(name: str, public_key: bytes) -> str:
-    """The key as other tools for signed notes take it: `name+id+key`."""
-    return f"{name}+{key_id(name, public_key).hex()}+{b64encode(ED25519 + public_key).decode()}"
-
-
 def sign(text: str, *, name: str, public_key: bytes, signer: Callable[[bytes], bytes]) -> str:
     """`text` as a note signed by one Ed25519 key.
 

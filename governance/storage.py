@@ -220,25 +220,13 @@ class Workspace:
         with _locked(self.inner / "lock", os.O_RDWR | os.O_CREAT, "another run holds this workspace"):
             yield
 
-    def stage(self, parts: Iterable[Data]) -> Staged:
-        """`stage` in this workspace."""
-        return stage(self.staging, parts)
-
     def sync(self, paths: Iterable[Path]) -> None:
         """Return when the bytes of these files, or the entries of these folders, are on the disk."""
         for path in paths:
             _sync(path)
 
-    def commit(self, staged: Path, relative: str) -> None:
-        """Rename a staged file to `curated/relative`, over what is there.
-
-        Raises:
-            Refused: the place is outside of the curated zone.
-        """
-        self._move(staged, self._target(relative))
-
     def commit_all(self, staged: Mapping[str, Path]) -> None:
-        """`commit` of staged files by their place, durable when it returns: their bytes are since they were staged.
+        """Rename staged files to their places in the curated zone, durable when it returns, as their bytes are already.
 
         What they replace can be put back by `restore` until it is forgotten.
 

@@ -39,9 +39,7 @@ def test_the_example_of_go_sumdb_note_verifies() -> None:
     public = bytes.fromhex("1a5cd907143c384c41e830c5bce12aa8817ec5649aaabf2c31388b35b2d744d6")
 
     assert text == signed_note.verify(f"{text}\n— PeterNeumann {signature}\n", name="PeterNeumann", public_key=public)
-    assert signed_note.verifier_key("PeterNeumann", public) == (
-        "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
-    )
+    assert signed_note.key_id("PeterNeumann", public).hex() == "c74f20a3"
 
 
 def test_a_checkpoint_is_pinned() -> None:

@@ -221,6 +221,10 @@ def test_the_lock_is_refused_within_one_process_too(workspace: Workspace) -> Non
 # ------------------------------------------------------------------ staging
 
 
+def put(workspace: Workspace, *parts: bytes) -> storage.Staged:
+    return storage.stage(workspace.staging, parts)
+
+
 @given(parts=st.lists(st.binary(max_size=100)))
 def test_what_is_staged_is_the_parts_in_a_row(tmp_path_factory: pytest.TempPathFactory, parts: list[bytes]) -> None:
     staging = tmp_path_factory.mktemp("staging")
@@ -233,7 +237,7 @@ def test_what_is_staged_is_the_parts_in_a_row(tmp_path_factory: pytest.TempPathF
 
 
 def test_names_in_staging_say_nothing(workspace: Workspace) -> None:
-    names = {workspace.stage([b"same"]).path.name for _ in range(3)}
+    names = {put(workspace, b"same").path.name for _ in range(3)}
 
     assert len(names) == 3
     assert all(len(name) == 32 and set(name) <= set("0123456789abcdef") for name in names)
@@ -244,7 +248,7 @@ def test_a_source_that_breaks_off_leaves_nothing(workspace: Workspace) -> None:
         raise ValueError
 
     with pytest.raises(ValueError, match=r"^$"):
-        workspace.stage(part for part in [b"begun", *broken()])
+        storage.stage(workspace.staging, (part for part in [b"begun", *broken()]))
 
     assert not list(workspace.staging.iterdir())
 
@@ -255,7 +259,7 @@ def test_a_full_disk_is_for_later(workspace: Workspace, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "open", lambda _path, _flags, _mode: real("/dev/full", os.O_WRONLY))
 
     with pytest.raises(Unavailable, match="full") as refusal:
-        workspace.stage([b"x"])
+        put(workspace, b"x")
 
     assert refusal.value.__context__ is None
 
@@ -269,13 +273,13 @@ def test_a_disk_without_room_for_another_file_is_for_later(
     monkeypatch.setattr(os, "open", refuse)
 
     with pytest.raises(Unavailable, match="full") as refusal:
-        workspace.stage([b"x"])
+        put(workspace, b"x")
 
     assert refusal.value.__context__ is None
 
 
 def test_staging_is_cleared_and_discarded(workspace: Workspace) -> None:
-    first, second = workspace.stage([b"1"]), workspace.stage([b"2"])
+    first, second = put(workspace, b"1"), put(workspace, b"2")
     workspace.discard(first.path)
     assert [second.path] == list(workspace.staging.iterdir())
 
@@ -288,16 +292,16 @@ def test_staging_is_cleared_and_discarded(workspace: Workspace) -> None:
 
 
 def test_a_committed_file_is_in_its_place_and_nowhere_else(workspace: Workspace) -> None:
-    staged = workspace.stage([b"bytes"])
+    staged = put(workspace, b"bytes")
 
-    workspace.commit(staged.path, "P-1/S-1/R-1/N-1.dcm")
+    workspace.commit_all({"P-1/S-1/R-1/N-1.dcm": staged.path})
 
     assert (workspace.curated / "P-1/S-1/R-1/N-1.dcm").read_bytes() == b"bytes"
     assert not staged.path.exists()
 
 
 def test_a_batch_is_committed_to_its_places(workspace: Workspace) -> None:
-    batch = {f"P-{number}/S/{number}.dcm": workspace.stage([bytes([number])]).path for number in range(3)}
+    batch = {f"P-{number}/S/{number}.dcm": put(workspace, bytes([number])).path for number in range(3)}
 
     workspace.commit_all(batch)
 
@@ -320,10 +324,10 @@ OUTSIDE = [
 
 @pytest.mark.parametrize("relative", OUTSIDE)
 def test_a_place_outside_of_the_zone_is_refused(workspace: Workspace, relative: str) -> None:
-    staged, good = workspace.stage([b"bytes"]), workspace.stage([b"good"])
+    staged, good = put(workspace, b"bytes"), put(workspace, b"good")
 
     with pytest.raises(Refused):
-        workspace.commit(staged.path, relative)
+        workspace.commit_all({relative: staged.path})
     with pytest.raises(Refused):
         workspace.commit_all({"P/good.dcm": good.path, relative: staged.path})
 
@@ -335,17 +339,17 @@ def test_a_place_outside_of_the_zone_is_refused(workspace: Workspace, relative: 
 def test_a_link_in_the_zone_does_not_lead_out(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (workspace.curated / "P").symlink_to(tmp_path / "elsewhere")
-    staged = workspace.stage([b"bytes"])
+    staged = put(workspace, b"bytes")
 
     with pytest.raises(Refused):
-        workspace.commit(staged.path, "P/x.dcm")
+        workspace.commit_all({"P/x.dcm": staged.path})
 
     assert not tree(tmp_path / "elsewhere")
 
 
 def test_only_staged_files_are_committed_or_discarded(workspace: Workspace) -> None:
     with pytest.raises(Refused):
-        workspace.commit(workspace.key_path, "P/x.dcm")
+        workspace.commit_all({"P/x.dcm": workspace.key_path})
     with pytest.raises(Refused):
         workspace.discard(workspace.key_path)
 
@@ -359,7 +363,7 @@ def test_what_a_commit_replaces_can_be_put_back(
     if not links:
         monkeypatch.setattr(os, "link", _refuse)
     for content in (b"old", b"new"):
-        workspace.commit_all({"p/s/r/i.dcm": workspace.stage([content]).path})
+        workspace.commit_all({"p/s/r/i.dcm": put(workspace, content).path})
 
     assert workspace.restore("p/s/r/i.dcm", sha256(b"old").hexdigest())
     assert (workspace.curated / "p/s/r/i.dcm").read_bytes() == b"old"

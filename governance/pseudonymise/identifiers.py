@@ -18,23 +18,15 @@ def base32(number: int, characters: int) -> str:
     return "".join(ALPHABET[number >> 5 * place & 31] for place in reversed(range(characters)))
 
 
-def check_character(digits: str) -> str:
-    """Crockford's check: the number modulo 37. One wrong or swapped character never fits.
-
-    The five symbols past Z of Crockford's alphabet are unfit for file names, so
-    `_drawn` draws again when one of them would be needed.
-    """
-    number = 0
-    for digit in digits:
-        number = number * 32 + ALPHABET.index(digit)
-    return CHECK_ALPHABET[number % 37]
-
-
 def _drawn(key: bytes, value: str, characters: int) -> str:
+    """`characters` digits and Crockford's check, the number modulo 37: one wrong or swapped character never fits.
+
+    The five symbols past Z of his alphabet are unfit for file names: where one would be needed, it is drawn again.
+    """
     for attempt in range(256):
         digest = hmac.digest(key, bytes([attempt]) + value.encode("utf-8", "surrogatepass"), "sha256")
         number = int.from_bytes(digest) >> 256 - 5 * characters
-        check = CHECK_ALPHABET[number % 37]  # `check_character` of what follows
+        check = CHECK_ALPHABET[number % 37]
         if check in ALPHABET:
             return base32(number, characters) + check
     raise AssertionError("256 draws without a usable check character")
@@ -53,9 +45,3 @@ def patient_pseudonym(key: bytes, patient_id: str, *, project: str) -> str:
 def short_pseudonym(key: bytes, value: str, *, letter: str) -> str:
     """`letter` and 15 characters: 16 in all, as SH allows."""
     return letter + _drawn(key, value, 14)
-
-
-def is_well_formed(pseudonym: str) -> bool:
-    """Whether the check character fits; finds a mistyped pseudonym before any look-up."""
-    digits = pseudonym.rpartition("-")[2] if "-" in pseudonym else pseudonym[1:]
-    return len(digits) > 1 and set(digits) <= set(ALPHABET) and check_character(digits[:-1]) == digits[-1]
