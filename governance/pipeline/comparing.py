@@ -10,14 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from governance import dicom, policy, read, write
+from governance import dicom, policy, read
 from governance.datatypes import Confidential, Decision, Edits, Element, Instance, Method, Outcome, Plan
 from governance.detect import devices, identifiers
 from governance.errors import Refused, Unreadable
 from governance.keys import Keyring
-from governance.pipeline.acting import Draft, draft
 from governance.pipeline.comparison import Change, Changed, Comparison, Found, State
-from governance.pipeline.instance import Pixels, reason, scrub_pixels
+from governance.pipeline.instance import Pixels, Prepared, prepare, reason, scrub_pixels
 from governance.pipeline.left import refuse_left
 from governance.pipeline.reading import Progress, look_at
 from governance.pipeline.values import Value, elements_of, read_value, text_of
@@ -98,46 +97,35 @@ class _Worker(Confidential):
         plan = policy.plan(instance, rules, device=self._device)
         if plan.filtered:
             return Side((Outcome.FILTERED, f"filter {plan.filtered}"))
-        subject = self._pseudonymiser.subject(instance)
-        pixels = self._scrubbed_pixels(plan)
-        made = draft(
-            instance,
-            plan,
-            pixels=pixels.edits,
-            codes=plan.codes,
-            found=self._found,
-            subject=subject,
-            by=self._pseudonymiser,
-        )
-        self._inspect(made, pixels)
-        marks = frozenset(each.tag for each in made.added)
-        return Side((Outcome.PUBLISHED, ""), made.edits, {each.where: each for each in plan.decisions}, marks)
+        prepared = prepare(instance, plan, found=self._found, by=self._pseudonymiser, scrub=self._scrubbed_pixels)
+        self._inspect(prepared)
+        marks = frozenset(each.tag for each in prepared.made.added)
+        return Side((Outcome.PUBLISHED, ""), prepared.made.edits, {each.where: each for each in plan.decisions}, marks)
 
-    def _scrubbed_pixels(self, plan: Plan) -> Pixels:
+    def _scrubbed_pixels(self, instance: Instance, plan: Plan) -> Pixels:
         """What a run does around the pixels, and refuses; where it would look for text, nobody looks here."""
-        looked = plan.detect_pixels and self._instance.first(dicom.PIXEL_DATA) is not None
+        looked = plan.detect_pixels and instance.first(dicom.PIXEL_DATA) is not None
         likely = plan.likely_burned_in and not looked
         case = likely, plan.accepted_unseen  # where one policy accepts pixels unseen, the other may refuse them
         if case not in self._pixels:
-            self._pixels[case] = scrub_pixels(self._instance, replace(plan, likely_burned_in=likely))
+            self._pixels[case] = scrub_pixels(instance, replace(plan, likely_burned_in=likely))
         return self._pixels[case]
 
-    def _inspect(self, made: Draft, pixels: Pixels) -> None:
+    def _inspect(self, prepared: Prepared) -> None:
         """What a run looks for in the written file. It looks for nothing in native pixels: they are left out.
 
         Raises:
             Leak: an identifier of this patient is still there.
         """
         native = None if self._instance.fragments else self._instance.first(dicom.PIXEL_DATA)
-        edits = made.edits if native is None else {**made.edits, native: b""}
-        parts = write.instance(self._instance, edits, [*made.added, *pixels.added], appended_items=made.appended)
-        data = b"".join(parts)
+        edits = prepared.made.edits if native is None else {**prepared.made.edits, native: b""}
+        data = b"".join(prepared.parts(self._instance, edits))
         refuse_left(
             data,
             read.parse(data),
             found=self._found,
             codecs=self._instance.all_codecs,
-            allowed=made.acted.allowed,
+            allowed=prepared.made.acted.allowed,
         )
 
 

@@ -3,7 +3,7 @@
 Every source that enters `Worker.process` leaves as one `Processed`, whatever it holds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -31,7 +31,7 @@ from governance.datatypes import (
 from governance.detect import burned_in, devices, identifiers
 from governance.errors import GovernanceError, Leak, Refused, Unreadable
 from governance.keys import ProjectKeys
-from governance.pipeline.acting import accepted_unseen, count_rules, draft, is_directory
+from governance.pipeline.acting import Draft, accepted_unseen, count_rules, draft, is_directory
 from governance.pipeline.context import where
 from governance.pipeline.left import refuse_left
 from governance.pipeline.memo import Memo
@@ -72,6 +72,26 @@ class Pixels(Confidential):
     transfer_syntax: str | None = None
     regions: tuple[Region, ...] = ()
     looked: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Prepared(Confidential):
+    """All that is written of one instance, before it is. `codes`: what it will claim (CID 7050)."""
+
+    subject: Subject
+    pixels: Pixels
+    codes: Sequence[str]
+    made: Draft
+
+    def parts(self, instance: Instance, edits: Edits) -> Iterable[Data]:
+        """The file, in parts; edits: the draft's own, or with less of what is large."""
+        return write.instance(
+            instance,
+            edits,
+            [*self.made.added, *self.pixels.added],
+            transfer_syntax=self.pixels.transfer_syntax,
+            appended_items=self.made.appended,
+        )
 
 
 def source_digest(keys: ProjectKeys, data: Data) -> str:
@@ -120,21 +140,10 @@ class Worker(Confidential):
         plan = policy.plan(instance, self._rules, device=devices.known(instance))
         if plan.filtered:
             return Processed(source.name, Outcome.FILTERED, f"filter {plan.filtered}", source_digest)
-        subject = self._pseudonymiser.subject(instance)
         # (3) act
-        pixels = scrub_pixels(instance, plan)
-        codes = (*plan.codes, CLEAN_PIXEL_DATA) if pixels.looked else plan.codes
-        made = draft(
-            instance, plan, pixels=pixels.edits, codes=codes, found=found, subject=subject, by=self._pseudonymiser
-        )
-        parts = write.instance(
-            instance,
-            made.edits,
-            [*made.added, *pixels.added],
-            transfer_syntax=pixels.transfer_syntax,
-            appended_items=made.appended,
-        )
-        staged = stage(self._staging, parts)
+        prepared = prepare(instance, plan, found=found, by=self._pseudonymiser)
+        made, pixels = prepared.made, prepared.pixels
+        staged = stage(self._staging, prepared.parts(instance, made.edits))
         # (4) inspect what was written, as it was written
         try:
             written = inspect(staged, instance=instance, found=found, allowed=made.acted.allowed, pixels=pixels)
@@ -143,11 +152,11 @@ class Worker(Confidential):
             raise
         # (5) prove
         receipt = self._receipt(
-            subject,
+            prepared.subject,
             plan,
             source_digest=source_digest,
             staged=staged,
-            codes=codes,
+            codes=prepared.codes,
             rules=count_rules(decision.rule for decision in plan.decisions),
             steps=_steps(
                 instance.source_syntax, instance.repaired, len(plan.decisions), len(made.acted.emptied), pixels
@@ -280,6 +289,26 @@ def _covered(region: Region, masked: Sequence[Region]) -> bool:
         if other.frame == region.frame and width > 0 and height > 0 and width * height >= COVERED * area:
             return True
     return False
+
+
+def prepare(
+    instance: Instance,
+    plan: Plan,
+    *,
+    found: Identifiers,
+    by: Pseudonymiser,
+    scrub: Callable[[Instance, Plan], Pixels] = scrub_pixels,
+) -> Prepared:
+    """Carry out a plan, for a run and for a comparison of policies alike. scrub: what looks at the pixels.
+
+    Raises:
+        Refused: nobody knows whose the instance is, or its pixels or a value cannot be treated as decided.
+    """
+    subject = by.subject(instance)
+    pixels = scrub(instance, plan)
+    codes = (*plan.codes, CLEAN_PIXEL_DATA) if pixels.looked else plan.codes
+    made = draft(instance, plan, pixels=pixels.edits, codes=codes, found=found, subject=subject, by=by)
+    return Prepared(subject, pixels, codes, made)
 
 
 def inspect(
