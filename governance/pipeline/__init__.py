@@ -3,6 +3,7 @@
 context.py     an open workspace: folders, database, keys
 instance.py    one source: read, decide, act, inspect, prove
 acting.py      decisions carried out by the stages that replace and that remove
+left.py        what identifies in written bytes all the same, and where
 memo.py        headers made from what is remembered of others, scenes.py what is remembered
 pool.py        many sources, in worker processes, results in order
 commit.py      results made real, batch by batch

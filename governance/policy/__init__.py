@@ -1,6 +1,7 @@
 """Decide: a header and a policy make a Plan. Pure; nothing here changes an instance.
 
 schema      what a policy file may say
+modalities  the terms for Modality that it may name
 reading     a file as that, and where it is wrong: origin, checks
 layers      policies over each other
 recipes     a recipe of the deid package as a layer: fields

@@ -6,6 +6,7 @@ text.py         identifying spans of a text -> marks of the same kind
 regions.py      identifying regions of frames -> black, in stored values
 encode.py       changed frames -> PixelData in the same transfer syntax where a codec can
 containers.py   what hides in and behind compressed and native pixel bytes
+fragments.py    which fragments are of which frame, and whether the offset tables are right
 codestreams.py  what hides in compressed frames: JPEG, JPEG-LS, JPEG 2000, RLE
 icc.py          what can be read in colour profiles
 """

@@ -7,12 +7,12 @@ is the same before and after. Payload inside entropy-coded data is out of reach 
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from struct import pack, unpack_from
+from struct import pack
 from typing import Any
 
 import numpy
@@ -24,10 +24,10 @@ from governance.datatypes import Added, Element, Instance, Step
 from governance.errors import Refused
 from governance.scrub import codestreams
 from governance.scrub.codestreams import Dropped
+from governance.scrub.fragments import LENGTHS, OFFSETS, Group, check_tables, groups_of
 
 Codec = Callable[[bytes, Dropped], bytes]
 """One compressed frame -> the frame without extras; the same bytes if it has none."""
-Group = Sequence[tuple[int, int]]
 Made = tuple[int, Callable[[], Iterable[Data]]]
 """How many bytes, and what makes them part by part."""
 
@@ -40,7 +40,7 @@ MAX_INFLATED = 1 << 30
 
 _ROWS, _COLUMNS, _SAMPLES, _REPRESENTATION = 0x00280010, 0x00280011, 0x00280002, 0x00280103
 _ALLOCATED, _STORED, _HIGH = 0x00280100, 0x00280101, 0x00280102
-_OFFSETS, _LENGTHS, _TOTAL = 0x7FE00001, 0x7FE00002, 0x7FE00003
+_TOTAL = 0x7FE00003
 _JPEG = "1.2.840.10008.1.2.4."
 _ITEM_TAG = dicom.header(dicom.ITEM, "", 0, explicit=True)[:4]
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
@@ -108,7 +108,7 @@ def is_clean(instance: Instance, pixels: memoryview) -> bool:
 
 def stray_tables(instance: Instance) -> list[Element]:
     """Offset tables without frames to point at; and always the optional total length, which cleaning may change."""
-    tags = (_TOTAL,) if instance.fragments else (_OFFSETS, _LENGTHS, _TOTAL)
+    tags = (_TOTAL,) if instance.fragments else (OFFSETS, LENGTHS, _TOTAL)
     return list(filter(None, map(instance.first, tags)))
 
 
@@ -237,7 +237,7 @@ def _encapsulated(instance: Instance, dropped: Dropped, added: list[Added]) -> M
     if _has_embedded_overlay(instance):
         raise Refused("an overlay in unused bits of compressed pixels cannot be removed")
     buffer, table = memoryview(instance.buffer), instance.fragments[0]
-    groups = _groups(instance, dropped)
+    groups = groups_of(instance, _frame_count(instance), dropped)
     frames: list[bytes] = []
     sizes, offsets = [], [0]
     for frame in _frames(buffer, groups, codec, dropped):
@@ -245,11 +245,11 @@ def _encapsulated(instance: Instance, dropped: Dropped, added: list[Added]) -> M
         offsets.append(offsets[-1] + 8 + sizes[-1])
         if offsets[-1] <= HELD:
             frames.append(frame)
-    _check_tables(instance, groups, dropped)
-    extended = instance.first(_OFFSETS) is not None or instance.first(_LENGTHS) is not None
+    check_tables(instance, groups, dropped)
+    extended = instance.first(OFFSETS) is not None or instance.first(LENGTHS) is not None
     if extended:
-        added.append(Added(_OFFSETS, "OV", pack(f"<{len(sizes)}Q", *offsets[:-1])))
-        added.append(Added(_LENGTHS, "OV", pack(f"<{len(sizes)}Q", *sizes)))
+        added.append(Added(OFFSETS, "OV", pack(f"<{len(sizes)}Q", *offsets[:-1])))
+        added.append(Added(LENGTHS, "OV", pack(f"<{len(sizes)}Q", *sizes)))
     # PS3.5, A.4: the basic table is empty beside an extended one, and where 32 bits do not suffice.
     basic = table[0] != table[1] and not extended and offsets[-2] <= 0xFFFFFFFF
     first = pack(f"<{len(sizes)}I", *offsets[:-1]) if basic else b""
@@ -292,60 +292,6 @@ def bare(instance: Instance, codestream: bytes) -> bytes:
     with suppress(*_MISFITS):
         return codec(codestream, set())
     raise Refused("the compressed pixel data does not parse")
-
-
-def _groups(instance: Instance, dropped: Dropped) -> list[Group]:
-    """The fragments of each frame (PS3.5, A.4)."""
-    count, fragments = _frame_count(instance), instance.fragments[1:]
-    if count == len(fragments):
-        return [(fragment,) for fragment in fragments]
-    if count == 1 and fragments:
-        return [fragments]
-    buffer = memoryview(instance.buffer)
-    table = bytes(buffer[slice(*instance.fragments[0])])
-    extended = instance.first(_OFFSETS)
-    starts: list[int] = []
-    if extended is not None and extended.stop - extended.start == 8 * count:
-        starts = list(unpack_from(f"<{count}Q", buffer, extended.start))
-    elif len(table) == 4 * count:
-        starts = list(unpack_from(f"<{count}I", table))
-    if not starts and fragments:
-        heads = [bytes(buffer[start : min(start + 8, stop)]) for start, stop in fragments]
-        starts = [
-            fragment[0] - fragments[0][0]
-            for fragment, head in zip(fragments, heads, strict=True)
-            if head.startswith((b"\xff\xd8\xff", b"\xff\x4f\xff\x51", codestreams.JP2))
-        ]
-    places = {start - fragments[0][0]: number for number, (start, _) in enumerate(fragments)}
-    numbers = [places.get(start, -1) for start in starts]
-    if len(numbers) != count or -1 in numbers or sorted(set(numbers)) != numbers:
-        raise Refused("frames cannot be told apart in the compressed pixel data")
-    if numbers[0]:
-        dropped.add("unreferenced fragment")
-    return [fragments[start:stop] for start, stop in zip(numbers, [*numbers[1:], len(fragments)], strict=True)]
-
-
-def _check_tables(instance: Instance, groups: Sequence[Group], dropped: Dropped) -> None:
-    """Note offset tables that hold anything but where the frames are: they are written anew."""
-    buffer, first = memoryview(instance.buffer), instance.fragments[1][0]
-    offsets = [group[0][0] - first for group in groups]
-    table = bytes(buffer[slice(*instance.fragments[0])])
-    if table and table != b"".join(pack("<I", offset & 0xFFFFFFFF) for offset in offsets):
-        dropped.add("offset table")
-    extended, lengths = instance.first(_OFFSETS), instance.first(_LENGTHS)
-    if extended is None and lengths is None:
-        return
-    sound = extended is not None and lengths is not None
-    if extended is not None and lengths is not None:
-        sizes = [sum(stop - start for start, stop in group) for group in groups]
-        stated = instance.value(lengths)
-        sound = instance.value(extended) == pack(f"<{len(offsets)}Q", *offsets) and len(stated) == 8 * len(sizes)
-        # The length may leave out the byte that makes a fragment even (PS3.3, C.7.6.3.1.8).
-        sound = sound and all(
-            0 <= size - given <= 1 for size, given in zip(sizes, unpack_from(f"<{len(sizes)}Q", stated), strict=True)
-        )
-    if not sound:
-        dropped.add("offset table")
 
 
 def _codec(instance: Instance) -> Codec:
