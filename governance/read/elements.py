@@ -1,8 +1,7 @@
 """Walk the bytes of a data set once, into a nested table of elements.
 
-The strict walker accepts what PS3.5 allows and accounts for every byte, so that what is
-later copied as a slice is known to be well formed. The lenient walker also accepts the
-usual mistakes of real files (see `Walker`); what it found has to be re-encoded before use.
+The strict walker accepts what PS3.5 allows and accounts for every byte: what is later copied as a slice is well
+formed. The lenient one also accepts usual mistakes (see `Walker`); what it found has to be re-encoded before use.
 """
 
 from contextlib import suppress
@@ -13,6 +12,7 @@ from struct import Struct, error
 from pydicom import datadict
 from pydicom.tag import Tag
 
+from governance.buffers import let_go
 from governance.datatypes import Confidential, Element, Item
 from governance.dicom import (
     CREATOR_VRS,
@@ -52,7 +52,6 @@ Fragments = tuple[tuple[int, int], ...]
 Nested = tuple[str, int, int, tuple[Item, ...] | None]
 """VR, end of value, end of element, items."""
 
-
 _STRUCTS = {
     big_endian: (Struct(order + "HH2sH"), Struct(order + "HHI"), Struct(order + "I"))
     for big_endian, order in ((False, "<"), (True, ">"))
@@ -89,10 +88,9 @@ def vr_of_private(tag: int, creator: str) -> str:
 class Walker(Confidential):
     """Makes the element table of one data set that lies in `buffer`.
 
-    A lenient walker also accepts: VRs that are none (read as an implicit header, as blanks
-    before a 16-bit length, or with a 32-bit length where they are two capitals: PS3.5,
-    7.1.2), items encoded differently from the data set, delimiters that carry a length or
-    end what has a defined length.
+    A lenient walker also accepts: VRs that are none (read as an implicit header, as blanks before a 16-bit length,
+    or with a 32-bit length where they are two capitals: PS3.5, 7.1.2), items encoded differently from the data set,
+    delimiters that carry a length or end what has a defined length.
     """
 
     def __init__(self, buffer: bytes | memoryview, *, big_endian: bool = False, lenient: bool = False) -> None:
@@ -424,6 +422,8 @@ class Walker(Confidential):
             if pos > stop:
                 raise Misfit("truncated: a fragment runs past the end")
             fragments.append((start, pos))
+            if len(fragments) % 256 == 0:  # with each page that is read the system maps its neighbours
+                let_go(memoryview(self._buffer))
         raise Misfit("truncated: encapsulated pixel data has no end")
 
     def _check_delimiter(self, pos: int) -> None:

@@ -40,8 +40,8 @@ def multi_frame(path: Path, frames: int, *, unused: bytes = b"", behind: bytes =
     return path
 
 
-def jpeg_frames(path: Path, frames: int, *, comment: bytes = b"") -> Path:
-    """As many JPEG frames with a comment each; what would be decoded is all zero, and takes no room on the disk."""
+def jpeg_frames(path: Path, frames: int, *, comment: bytes = b"", size: int = FRAME) -> Path:
+    """As many JPEG frames of `size` bytes with a comment each; what would be decoded is all zero, and takes no room on the disk."""
     made = pydicom.dcmread(get_testdata_file("SC_rgb_jpeg_dcmtk.dcm"))
     frame = generate_frames(made.PixelData, number_of_frames=1).__next__()
     scan = frame.index(b"\xff\xda")
@@ -54,8 +54,8 @@ def jpeg_frames(path: Path, frames: int, *, comment: bytes = b"") -> Path:
     with path.open("r+b") as file:
         file.seek(-18, os.SEEK_END)  # over the one fragment, and what ends the sequence
         for _ in range(frames):
-            file.write(b"\xfe\xff\x00\xe0" + FRAME.to_bytes(4, "little") + opening)
-            file.seek(FRAME - len(opening) - 2, os.SEEK_CUR)
+            file.write(b"\xfe\xff\x00\xe0" + size.to_bytes(4, "little") + opening)
+            file.seek(size - len(opening) - 2, os.SEEK_CUR)
             file.write(b"\xff\xd9")
         file.write(b"\xfe\xff\xdd\xe0\0\0\0\0")
     return path
@@ -104,6 +104,13 @@ def test_five_times_the_pixels_take_no_more_memory(tmp_path: Path, make: Callabl
     small, large = (make(tmp_path / f"{frames}.dcm", frames) for frames in (60, 300))
 
     assert run(tmp_path, large) < min(run(tmp_path, small) + 20, MOST)
+
+
+def test_many_small_frames_take_no_more_memory(tmp_path: Path) -> None:
+    """A page that is read comes with its neighbours: who only looks for where frames begin reads everything."""
+    few, many_frames = (jpeg_frames(tmp_path / f"{frames}.dcm", frames, size=1 << 16) for frames in (60, 2400))
+
+    assert run(tmp_path, many_frames) < min(run(tmp_path, few) + 20, MOST)
 
 
 SHOWN = [("plan", "--diff", "basic", "research-headers"), ("survey",)]
