@@ -16,13 +16,10 @@ from governance.pipeline.instance import Processed
 from governance.pipeline.pool import is_there
 
 UNCHANGED = "unchanged since an earlier run"
-COLLISION = (
-    "another source with the same SOPInstanceUID and other content is curated already; "
-    "keep the right one of the two in the archive, and give the other a UID of its own if it is another image"
-)
+COLLISION = "another source with the same SOPInstanceUID and other content is curated already; keep the right one"
 OTHER_PLACE = (
-    "another source with the same SOPInstanceUID is curated already, of another patient, study or series; "
-    "keep the one whose header is right in the archive"
+    "another source with the same SOPInstanceUID, of another patient, study or series, is curated already; "
+    "keep the right one"
 )
 _COLUMNS = ("project", "patient", "study", "series", "instance", "path", "source_digest", "policy_digest", "sha256")
 HELD_BACK = frozenset({Outcome.QUARANTINED, Outcome.FILTERED, Outcome.UNREADABLE})
