@@ -41,7 +41,7 @@ def multi_frame(path: Path, frames: int, *, unused: bytes = b"", behind: bytes =
 
 
 def jpeg_frames(path: Path, frames: int, *, comment: bytes = b"", size: int = FRAME) -> Path:
-    """As many JPEG frames of `size` bytes with a comment each; what would be decoded is all zero, and takes no room on the disk."""
+    """As many JPEG frames of `size` bytes, with a comment each; what would be decoded is zero, and takes no room."""
     made = pydicom.dcmread(get_testdata_file("SC_rgb_jpeg_dcmtk.dcm"))
     frame = generate_frames(made.PixelData, number_of_frames=1).__next__()
     scan = frame.index(b"\xff\xda")
