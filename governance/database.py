@@ -239,9 +239,17 @@ class Question:
 
     def first(self, **values: str | bytes) -> Any:
         """The first row for these values of the statement's `bindparam`s, or None."""
+        self._ask(values)
+        return self._cursor.fetchone()
+
+    def all(self, **values: str | bytes) -> list[Any]:
+        """All rows for these values."""
+        self._ask(values)
+        return list(self._cursor.fetchall())
+
+    def _ask(self, values: dict[str, str | bytes]) -> None:
         parameters = self._fixed | values
         self._cursor.execute(self._sql, tuple([parameters[name] for name in self._names]))
-        return self._cursor.fetchone()
 
     def close(self) -> None:
         """Give the connection back."""

@@ -27,13 +27,17 @@ HELD_BACK = frozenset({Outcome.QUARANTINED, Outcome.FILTERED, Outcome.UNREADABLE
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Settled(Confidential):
-    """A processed source and its final outcome; `commit` says whether its object goes in."""
+    """A processed source and its final outcome; `commit` says whether its object goes in.
+
+    lost: other places of its SOPInstanceUID, where no object is any more.
+    """
 
     processed: Processed
     outcome: Outcome
     reason: str
     output: str | None = None
     commit: bool = False
+    lost: tuple[str, ...] = ()
 
 
 class _Curated(NamedTuple):
@@ -69,7 +73,9 @@ class Committer(Confidential):
             context.engine,
             select(
                 receipts.c.source_digest, receipts.c.policy_digest, receipts.c.sha256, receipts.c.path, receipts.c.body
-            ).where(current & (receipts.c.instance == bindparam("instance"))),
+            )
+            .where(current & (receipts.c.instance == bindparam("instance")))
+            .order_by(receipts.c.policy_digest != policy_digest),
         )
         self._before = Question(
             context.engine,
@@ -142,10 +148,9 @@ class Committer(Confidential):
         receipt = processed.receipt
         assert receipt is not None
         there = curated.get(receipt.instance)
+        lost: list[str] = []
         if there is None:
-            row = self._by_instance.first(instance=receipt.instance)
-            if row is not None and is_there(self._context.workspace.curated / row[3], row[4]):
-                there = _Curated(*row[:4])
+            there, lost = self._look_up(receipt)
         output = f"curated/{receipt.path}"
         mine = _Curated(processed.source_digest, self._policy_digest, receipt.sha256, receipt.path)
         if there is not None and there.source_digest != mine.source_digest and there.path != mine.path:
@@ -160,7 +165,18 @@ class Committer(Confidential):
         if there is not None and there.source_digest != mine.source_digest:
             return Settled(processed, Outcome.QUARANTINED, COLLISION)
         curated[receipt.instance] = mine
-        return Settled(processed, Outcome.PUBLISHED, "", output, commit=True)
+        return Settled(processed, Outcome.PUBLISHED, "", output, commit=True, lost=tuple(lost))
+
+    def _look_up(self, receipt: Receipt) -> tuple[_Curated | None, list[str]]:
+        """What is curated of an instance, and in which other places it was whose receipts are all that is left."""
+        there, lost = None, []
+        for row in self._by_instance.all(instance=receipt.instance):
+            found, body = _Curated(*row[:4]), row[4]
+            if is_there(self._context.workspace.curated / found.path, body):
+                there = there or found
+            elif found.path != receipt.path:
+                lost.append(found.path)
+        return there, lost
 
     def _withdrawn(self, connection: Connection, settled: Sequence[Settled]) -> list[str]:
         """Objects that an earlier policy let in, of sources that this one holds back: they must not be released."""
@@ -197,6 +213,10 @@ class Committer(Confidential):
             _supersede(connection, withdrawn)
             connection.execute(insert(pending), [{"path": path, "run_id": self._run_id} for path in withdrawn])
         made = [entry.processed.receipt for _, entry in placed if entry.commit and entry.processed.receipt is not None]
+        lost = [path for _, entry in placed for path in entry.lost]
+        if lost:
+            details["lost"] = len(lost)
+            _supersede(connection, lost)
         if made:
             self._record_batch(connection, made, details)
         else:

@@ -125,6 +125,25 @@ def test_one_uid_under_two_patients_is_published_once(
     assert len(objects(context.workspace.root)) == 1
 
 
+def test_another_patients_object_takes_the_uid_of_one_that_is_lost(context: pipeline.Context, tmp_path: Path) -> None:
+    first, second = (archive(tmp_path / name, "CT_small.dcm") for name in ("first", "second"))
+    data = pydicom.dcmread(second / "CT_small.dcm")
+    data.PatientID = "P-OTHER"
+    data.save_as(second / "CT_small.dcm")
+    run(context, first)
+    (lost,) = objects(context.workspace.root)
+    (context.workspace.curated / lost).unlink()
+
+    ended = []
+    for source in (second, first):
+        run(context, source)
+        ended += [outcome.outcome for outcome in pipeline.outcomes(context)]
+
+    assert ended == [Outcome.PUBLISHED, Outcome.QUARANTINED]
+    assert len(objects(context.workspace.root)) == 1
+    assert len(pipeline.patients(context, "demo")) == 1  # the receipt of what is lost does not stand in a release's way
+
+
 def test_a_new_policy_processes_again_and_leaves_one_object(context: pipeline.Context, tmp_path: Path) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm")
     run(context, source)
