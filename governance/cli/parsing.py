@@ -9,6 +9,8 @@ from governance.errors import Misconfigured
 
 _QUOTED = re.compile(r""":? (['"]).*\1(?= \(choose from|$)""", re.DOTALL)
 """What argparse quotes of the command line."""
+_AMBIGUOUS = re.compile(r"(?<=^ambiguous option): .*(?= could match )", re.DOTALL)
+"""What it repeats without quotes: a shortened option, and the value behind it."""
 _OPTION = re.compile(r"--[a-z]+(?:-[a-z]+)*(?==|$)", re.ASCII)
 """The only words that errors repeat: a path can begin with a hyphen too."""
 
@@ -18,7 +20,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise Misconfigured with what argparse says, less what it quotes."""
-        raise Misconfigured(_QUOTED.sub("", message), hint=f"{self.prog} --help shows what it takes")
+        said = _AMBIGUOUS.sub("", _QUOTED.sub("", message))
+        raise Misconfigured(said, hint=f"{self.prog} --help shows what it takes")
 
 
 def parse(parser: Parser, argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -171,6 +171,9 @@ def test_misuse_gives_exit_code_2_and_a_hint_or_a_reason(words: tuple[str, ...],
         pytest.param("run Quillfeather", "required: --workspace/-w, --project/-p", "governance run", id="missing"),
         pytest.param("survey Quillfeather --value=Quillfeather -o", "not a number", "governance survey", id="number"),
         pytest.param("plan a --polcy Quillfeather", "unknown options: --polcy", "governance plan", id="unknown option"),
+        pytest.param(
+            "run a --p=Quillfeather", "ambiguous option could match --project", "governance run", id="shortened option"
+        ),
         pytest.param("plan a --polcy=Quillfeather", "unknown options: --polcy", "governance plan", id="and its value"),
         pytest.param("plan a -Quillfeather/b", "too many arguments", "governance plan", id="path with a hyphen"),
         pytest.param("trace a Quillfeather -w w", "too many arguments", "governance trace", id="too many"),
