@@ -87,6 +87,8 @@ A site's own scheme can hold whatever the site typed, and so can a value that on
 _VERSION_FORM = re.compile(r"[0-9._-]{1,16}", re.ASCII)
 
 _BIRTH_DATES = frozenset({("DCM", "121031"), ("LN", "21112-8"), ("SCT", "184099003")})
+_SHARED_DATES = frozenset({("DCM", "113723")})
+"""The calibration date of a dose meter (PS3.16, TID 10002): one device, many patients."""
 _AGES = frozenset({("DCM", "121033"), ("LN", "30525-0"), ("SCT", "397669002"), ("SCT", "424144002")})
 _AGE_MEANING = re.compile(r"\b(?:age|alter|âge|edad|età|leeftijd|idade)\b", re.IGNORECASE)
 """What a site's own code for an age means. No other age, such as that of a bone, is above 89 years."""
@@ -95,10 +97,11 @@ _PER_YEAR = {"a": 1.0, "mo": 12.0, "wk": 365.25 / 7, "d": 365.25, "h": 8766.0, "
 
 
 class Said(NamedTuple):
-    """Tags in one item: `fixed` are kept as they are, `withheld` never are."""
+    """Tags in one item: `fixed` are kept as they are, `withheld` never are, `shared` are dates of many patients."""
 
     fixed: frozenset[int] = frozenset()
     withheld: frozenset[int] = frozenset()
+    shared: frozenset[int] = frozenset()
 
 
 NOTHING = Said()
@@ -112,8 +115,11 @@ def said(instance: Instance, elements: Iterable[Element], creators: frozenset[st
     found = {element.tag: element for element in telling}
     pointers = found.keys() & dicom.CREATOR_POINTERS
     names = {tag for tag in pointers if creators.issuperset(instance.decode(found[tag]))}
-    withheld = _withheld(instance, elements, found[_CONCEPT]) if _CONCEPT in found else frozenset()
-    return Said(frozenset(names | _fixed(instance, found)), withheld)
+    fixed = frozenset(names | _fixed(instance, found))
+    if _CONCEPT not in found:
+        return Said(fixed)
+    shared = _DATES if _code(instance, found[_CONCEPT]) in _SHARED_DATES else frozenset()
+    return Said(fixed, _withheld(instance, elements, found[_CONCEPT]), shared)
 
 
 def _fixed(instance: Instance, found: Mapping[int, Element]) -> set[int]:

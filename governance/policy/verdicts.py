@@ -306,6 +306,8 @@ def by_row(row: Row, tag: int, vr: str, place: Place, options: Iterable[Option])
     path = None if place.path is None else place.path + (row.keyword or dicom.keyword_of(tag))
     letter = INSTEAD.get(tag) or basic_letter(row, path, standard.attribute_types().get(place.iod))
     for option in cleaning:
+        if option is Option.RETAIN_MODIFIED_DATES and tag in place.said.shared:  # as what is NOT_SHIFTED
+            continue
         method = Method.KEEP if tag in EDITIONS and SCHEME in place.said.fixed else clean(option, tag, vr)
         if method is Method.SHIFT and letter == "D":  # what is no date cannot be emptied here
             method = Method.SHIFT_OR_DUMMY

@@ -165,10 +165,11 @@ def test_other_numbers_above_89_stay() -> None:
     ("concept", "method"),
     [
         pytest.param("121031", Method.DUMMY, id="birth date: its shift would tell the exact age"),
+        pytest.param("113723", Method.DUMMY, id="calibration date: many patients share it"),
         pytest.param("111060", Method.SHIFT_OR_DUMMY, id="study date"),
     ],
 )
-def test_a_birth_date_in_a_report_is_not_shifted(concept: str, method: Method) -> None:
+def test_a_date_in_a_report_that_would_tell_the_shift_is_not_shifted(concept: str, method: Method) -> None:
     assert method is decision(report(concept, "DCM", at("Date", "19270304")), CONTENT + "Date").method
 
 
