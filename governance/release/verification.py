@@ -105,14 +105,14 @@ def verify(folder: Path, *, ports: Ports, public_key: bytes | None = None) -> Ve
 
 
 def _refuse_another_folder(folder: Path) -> None:
-    """Let pass what is called as releases are, or holds one of the three files that say so.
+    """Let pass what is called as releases are, or holds one file that only they hold.
 
     Raises:
         Misconfigured: the folder is of something else; the hint names a release inside of it.
     """
-    signed = (layout.MANIFEST, layout.SIGNATURE, layout.PUBLIC_KEY)
+    own = {layout.MANIFEST, layout.SIGNATURE, *layout.LISTED} - {layout.README}
     called = Path(os.path.abspath(folder)).name
-    if layout.parse_folder(called) is not None or any((folder / name).exists() for name in signed):
+    if layout.parse_folder(called) is not None or any((folder / name).exists() for name in own):
         return
     for inside in ("", "published/"):
         found = filter(layout.parse_folder, (path.parent.name for path in folder.glob(f"{inside}*/{layout.MANIFEST}")))

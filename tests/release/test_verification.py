@@ -73,14 +73,14 @@ def test_a_folder_that_is_no_release_is_told_from_a_damaged_one(world: World, in
     assert example in error.value.hint
 
 
-@pytest.mark.parametrize("left", [layout.README, layout.SIGNATURE])
+@pytest.mark.parametrize("left", [layout.README, layout.SIGNATURE, layout.RECEIPTS])
 def test_a_release_that_lost_what_says_so_is_a_damaged_one(world: World, left: str) -> None:
-    """By its folder's name, or by any of the three files that are signed or sign."""
+    """By its folder's name, or by any file that only releases hold."""
     folder = world.workspace.published / "lung@v1"
     for path in files(folder):
         if path.name != left:
             path.unlink()
-    if left == layout.SIGNATURE:
+    if left != layout.README:
         folder = folder.rename(folder.parent / "renamed")
 
     with pytest.raises(Tampered, match=f"{layout.MANIFEST}: missing"):
