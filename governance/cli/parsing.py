@@ -1,4 +1,4 @@
-"""A parser that refuses misuse as commands do, and repeats nothing that was typed."""
+"""A parser that refuses misuse as commands do, and repeats no value that was typed."""
 
 import argparse
 import re

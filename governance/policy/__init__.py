@@ -8,7 +8,7 @@ recipes     a recipe of the deid package as a layer: fields
 paths       where in nested items a rule holds
 conditions  what an instance must be for a rule or a filter
 standard    the tables of the standard, from data/
-verdicts    one standard attribute: Table E.1-1, options, Types
+verdicts    one standard attribute: Table E.1-1, options, Types; attributes has those that differ
 private     one private element, by its creator
 concepts    what an item says about its own elements: codes, creators, identifying concepts
 rules       a policy compiled, digest, because: deciding, reasons

@@ -12,6 +12,7 @@ from governance import dicom
 from governance.datatypes import Action, Confidential, Method
 from governance.policy import paths, private, standard
 from governance.policy import verdicts as v
+from governance.policy.attributes import DUMMIED_INSIDE, NOT_SHIFTED
 from governance.policy.schema import ANY_CREATOR, Option, RuleAction, SafeList
 from governance.policy.verdicts import Place, Verdict
 
@@ -162,7 +163,7 @@ def offers(tag: int, options: tuple[Option, ...]) -> frozenset[str]:
             kept = set()
         if "PN" in vrs:
             kept = set()
-        modified = Option.RETAIN_MODIFIED_DATES in options and tag not in v.NOT_SHIFTED
+        modified = Option.RETAIN_MODIFIED_DATES in options and tag not in NOT_SHIFTED
         return frozenset({"X", "Z", "D", "U"} | kept | ({"C"} if modified or not vrs & v.DATES else set()))
     own = set(row.basic.replace("*", "").split("/"))
     active = {option: row.options[option] for option in options if option in row.options}
@@ -206,7 +207,7 @@ def fits(action: RuleAction, vr: str) -> bool:
 
 def has_dummy(sequence: int) -> bool:
     """Whether there is a dummy of a sequence: an item that fits it, or what its attributes become."""
-    return dicom.has_dummy_item(sequence) or sequence in v.DUMMIED_INSIDE
+    return dicom.has_dummy_item(sequence) or sequence in DUMMIED_INSIDE
 
 
 def _carry_out(action: RuleAction, tag: int, vr: str) -> tuple[Action, Method]:

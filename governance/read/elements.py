@@ -5,12 +5,8 @@ formed. The lenient one also accepts usual mistakes (see `Walker`); what it foun
 """
 
 from contextlib import suppress
-from functools import lru_cache
 from itertools import repeat
 from struct import Struct, error
-
-from pydicom import datadict
-from pydicom.tag import Tag
 
 from governance.buffers import let_go
 from governance.datatypes import Confidential, Element, Item
@@ -26,9 +22,9 @@ from governance.dicom import (
     VRS,
     format_tag,
     misplaced,
-    vr_of,
 )
 from governance.errors import Unreadable
+from governance.read.vrs import vr_of_implicit, vr_of_private
 
 MAX_DEPTH = 32
 """Sequences inside each other. Structured reports go to about twelve."""
@@ -61,28 +57,6 @@ _STRUCTS = {
 
 class Misfit(Unreadable):
     """The bytes do not follow the encoding; another way to read them may still fit."""
-
-
-@lru_cache(maxsize=65536)
-def vr_of_implicit(tag: int) -> str:
-    """The VR of an element that does not say it; UN if PS3.6 does not know it.
-
-    PixelData and its like are OW in the implicit encoding, whatever their depth (PS3.5, A.1).
-    """
-    vr = vr_of(tag) or "UN"
-    return "OW" if vr == "OB" and (tag == PIXEL_DATA or tag & 0xFF00FFFF in (0x60003000, 0x50003000)) else vr
-
-
-@lru_cache(maxsize=65536)
-def vr_of_private(tag: int, creator: str) -> str:
-    """The VR that the private dictionary of pydicom gives for `creator`, or UN."""
-    if not creator or creator not in datadict.private_dictionaries:
-        return "UN"
-    try:
-        vr = str(datadict.private_dictionary_VR(Tag(tag), creator))[:2]
-    except KeyError:
-        return "UN"
-    return vr if vr in VRS else "UN"
 
 
 class Walker(Confidential):

@@ -14,8 +14,8 @@ from governance.datatypes import Outcome, Source
 from governance.keys import Keyring
 from governance.pipeline.instance import Worker
 from governance.policy import standard
+from governance.policy.attributes import DUMMIED_INSIDE
 from governance.policy.deciding import has_dummy
-from governance.policy.verdicts import DUMMIED_INSIDE
 from governance.pseudonymise.items import dummy_item
 from tests.phantoms import study
 from tests.pipeline.validator import errors
