@@ -1,7 +1,7 @@
 """Make staged results real, batch by batch, in one process and in the order of the sources."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ HELD_BACK = frozenset({Outcome.QUARANTINED, Outcome.FILTERED, Outcome.UNREADABLE
 class Settled(Confidential):
     """A processed source and its final outcome; `commit` says whether its object goes in.
 
-    lost: other places of its SOPInstanceUID, where no object is any more.
+    lost: other places of its SOPInstanceUID, where no object is any more, or what is left of one.
     """
 
     processed: Processed
@@ -99,14 +99,15 @@ class Committer(Confidential):
         """
         workspace, engine = self._context.workspace, self._context.engine
         settled = self._settle([processed for _, processed in batch])
-        with engine.connect() as connection:
-            withdrawn = self._withdrawn(connection, settled)
         placed = list(zip([position for position, _ in batch], settled, strict=True))
         staged = {
             entry.processed.receipt.path: entry.processed.staged.path
             for entry in settled
             if entry.commit and entry.processed.receipt and entry.processed.staged
         }
+        with engine.connect() as connection:
+            withdrawn = self._withdrawn(connection, settled) - staged.keys()  # which are replaced
+        lost = {path for entry in settled for path in entry.lost} - withdrawn
         if staged:
             with writing(engine) as connection:
                 connection.execute(insert(pending), [{"path": path, "run_id": self._run_id} for path in staged])
@@ -115,13 +116,13 @@ class Committer(Confidential):
             if not entry.commit and entry.processed.staged is not None:
                 workspace.discard(entry.processed.staged.path)
         with writing(engine) as connection:
-            self._record(connection, placed, withdrawn)
+            self._record(connection, placed, withdrawn=withdrawn, lost=lost)
         workspace.forget_replaced()
-        if withdrawn:
-            for path in withdrawn:
+        if gone := withdrawn | lost:
+            for path in gone:
                 (workspace.curated / path).unlink(missing_ok=True)
             with writing(engine) as connection:
-                connection.execute(delete(pending).where(pending.c.path.in_(withdrawn)))
+                connection.execute(delete(pending).where(pending.c.path.in_(gone)))
 
     def _settle(self, batch: Sequence[Processed]) -> list[Settled]:
         """Give every processed source its final outcome, knowing what is curated already."""
@@ -178,7 +179,7 @@ class Committer(Confidential):
                 lost.append(found.path)
         return there, lost
 
-    def _withdrawn(self, connection: Connection, settled: Sequence[Settled]) -> list[str]:
+    def _withdrawn(self, connection: Connection, settled: Sequence[Settled]) -> set[str]:
         """Objects that an earlier policy let in, of sources that this one holds back: they must not be released."""
         held_back = [
             entry.processed.source_digest
@@ -193,9 +194,11 @@ class Committer(Confidential):
                 receipts.c.superseded.is_(False),
             )
         )
-        return [row.path for row in rows]
+        return {row.path for row in rows}
 
-    def _record(self, connection: Connection, placed: Sequence[tuple[int, Settled]], withdrawn: Sequence[str]) -> None:
+    def _record(
+        self, connection: Connection, placed: Sequence[tuple[int, Settled]], *, withdrawn: Set[str], lost: Set[str]
+    ) -> None:
         rows = [
             (position, SourceOutcome(entry.processed.source, entry.outcome, entry.reason, entry.output))
             for position, entry in placed
@@ -208,15 +211,11 @@ class Committer(Confidential):
             "policy": self._policy_digest,
             **dict(sorted(counts.items())),
         }
-        if withdrawn:
-            details["withdrawn"] = len(withdrawn)
-            _supersede(connection, withdrawn)
-            connection.execute(insert(pending), [{"path": path, "run_id": self._run_id} for path in withdrawn])
+        details |= {name: len(paths) for name, paths in (("withdrawn", withdrawn), ("lost", lost)) if paths}
+        if gone := withdrawn | lost:
+            _supersede(connection, gone)
+            connection.execute(insert(pending), [{"path": path, "run_id": self._run_id} for path in gone])
         made = [entry.processed.receipt for _, entry in placed if entry.commit and entry.processed.receipt is not None]
-        lost = [path for _, entry in placed for path in entry.lost]
-        if lost:
-            details["lost"] = len(lost)
-            _supersede(connection, lost)
         if made:
             self._record_batch(connection, made, details)
         else:
@@ -249,7 +248,7 @@ class Committer(Confidential):
         connection.execute(delete(pending).where(pending.c.path.in_(paths)))
 
 
-def _supersede(connection: Connection, paths: Sequence[str]) -> None:
+def _supersede(connection: Connection, paths: Collection[str]) -> None:
     current = receipts.c.path.in_(paths) & receipts.c.superseded.is_(False)
     connection.execute(update(receipts).where(current).values(superseded=True))
 

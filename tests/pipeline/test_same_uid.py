@@ -10,6 +10,23 @@ from governance import pipeline
 from governance.datatypes import Outcome
 from tests.pipeline.test_runs import archive, objects, run
 
+THIN = """
+name: thin
+description: Thin slices.
+because: A test.
+extends: research
+filters:
+  - {name: thin, keep_when: {conditions: [{attribute: SliceThickness, at_most: 3}]}, because: A test.}
+"""
+
+
+def lose(context: pipeline.Context, damage: str) -> None:
+    """Remove the only object, or cut it."""
+    (lost,) = (context.workspace.curated / path for path in objects(context.workspace.root))
+    lost.unlink()
+    if damage == "cut":
+        lost.write_bytes(bytes(1000))
+
 
 def test_another_content_under_the_same_uid_is_quarantined(context: pipeline.Context, tmp_path: Path) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm")
@@ -41,14 +58,16 @@ def test_one_uid_under_two_patients_is_published_once(
     assert len(objects(context.workspace.root)) == 1
 
 
-def test_another_patients_object_takes_the_uid_of_one_that_is_lost(context: pipeline.Context, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["removed", "cut"])
+def test_another_patients_object_takes_the_uid_of_one_that_is_lost(
+    context: pipeline.Context, tmp_path: Path, damage: str
+) -> None:
     first, second = (archive(tmp_path / name, "CT_small.dcm") for name in ("first", "second"))
     data = pydicom.dcmread(second / "CT_small.dcm")
     data.PatientID = "P-OTHER"
     data.save_as(second / "CT_small.dcm")
     run(context, first)
-    (lost,) = objects(context.workspace.root)
-    (context.workspace.curated / lost).unlink()
+    lose(context, damage)
 
     ended = []
     for source in (second, first):
@@ -58,3 +77,24 @@ def test_another_patients_object_takes_the_uid_of_one_that_is_lost(context: pipe
     assert ended == [Outcome.PUBLISHED, Outcome.QUARANTINED]
     assert len(objects(context.workspace.root)) == 1
     assert len(pipeline.patients(context, "demo")) == 1  # the receipt of what is lost does not stand in a release's way
+
+
+@pytest.mark.parametrize("damage", ["removed", "cut"])
+@pytest.mark.parametrize("patient", ["1CT1", "P-OTHER"])
+def test_an_object_takes_the_uid_of_one_that_is_lost_and_held_back_by_now(
+    context: pipeline.Context, tmp_path: Path, patient: str, damage: str
+) -> None:
+    source = archive(tmp_path / "raw", "CT_small.dcm")
+    run(context, source)
+    lose(context, damage)
+    data = pydicom.dcmread(source / "CT_small.dcm")
+    data.PatientID, data.SliceThickness = patient, 3
+    data.save_as(source / "thin.dcm")
+    policy = tmp_path / "thin.yaml"
+    policy.write_text(THIN)
+
+    run(context, source, policy=str(policy))
+
+    assert [Outcome.FILTERED, Outcome.PUBLISHED] == [outcome.outcome for outcome in pipeline.outcomes(context)]
+    assert len(objects(context.workspace.root)) == 1
+    assert pipeline.publish(context, project="demo", dataset="d").rows == 1
