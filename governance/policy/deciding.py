@@ -101,7 +101,8 @@ class Decider(Confidential):
         if tag in place.said.withheld:
             return v.withheld(vr)
         asked = self._asked(tag, vr, creator, place)
-        if asked is not None:
+        # No rule may shift a header's date of many patients either: such a policy does not load.
+        if asked is not None and not (asked.method is Method.SHIFT and tag in place.said.shared):
             return asked if dicom.is_private(tag) else v.right_kind(asked, tag, vr)
         if found is not None:
             return found

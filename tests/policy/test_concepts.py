@@ -1,5 +1,7 @@
 """What an item says about its own elements: which codes are codes, which concepts identify."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -171,6 +173,20 @@ def test_other_numbers_above_89_stay() -> None:
 )
 def test_a_date_in_a_report_that_would_tell_the_shift_is_not_shifted(concept: str, method: Method) -> None:
     assert method is decision(report(concept, "DCM", at("Date", "19270304")), CONTENT + "Date").method
+
+
+def test_no_rule_shifts_a_calibration_date_in_a_report(tmp_path: Path) -> None:
+    because = "because: A test."
+    layer = tmp_path / "layer.yaml"
+    layer.write_text(
+        f"{{name: layer, description: A test., {because}, extends: research,"
+        f" rules: [{{attribute: DateTime, action: shift, {because}}}]}}"
+    )
+    concept = [at("CodeValue", "113723"), at("CodingSchemeDesignator", "DCM")]
+    item = [at("ConceptNameCodeSequence", [concept]), at("DateTime", "20190512083000")]
+    plan = policy.plan(instance(at("ContentSequence", [item]), sop_class=SR), policy.load(str(layer)))
+
+    assert Method.DUMMY is decision(plan, CONTENT + "DateTime").method
 
 
 @pytest.mark.parametrize("keyword", ["CodeValue", "LongCodeValue", "CodingSchemeVersion"])
