@@ -105,7 +105,7 @@ def verify(folder: Path, *, ports: Ports, public_key: bytes | None = None) -> Ve
 
 
 def _refuse_another_folder(folder: Path) -> None:
-    """Let pass what is called as releases are, or holds one file that only they hold.
+    """Let pass what is called as releases are, or holds one file by the name of one of theirs, README.md aside.
 
     Raises:
         Misconfigured: the folder is of something else; the hint names a release inside of it.
