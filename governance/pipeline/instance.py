@@ -28,7 +28,7 @@ from governance.datatypes import (
     Source,
     Step,
 )
-from governance.detect import burned_in, devices, identifiers
+from governance.detect import burned_in, devices, identifiers, locating
 from governance.errors import GovernanceError, Leak, Refused, Unreadable
 from governance.keys import ProjectKeys
 from governance.pipeline.acting import Draft, accepted_unseen, count_rules, draft, is_directory
@@ -253,7 +253,7 @@ def scrub_pixels(instance: Instance, plan: Plan) -> Pixels:
         raise Refused("burned-in text is likely, and nothing here can look for it in floating-point pixels")
     if likely:
         pixels.looked = True
-        pixels.steps.append(burned_in.engine())
+        pixels.steps.append(locating.engine())
         _mask(instance, pixels)
         pixels.added.append(Added(BURNED_IN_ANNOTATION, "CS", b"NO"))
     return pixels

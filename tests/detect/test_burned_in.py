@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 
 from governance import read
 from governance.datatypes import Region
-from governance.detect import burned_in
+from governance.detect import burned_in, locating
 from governance.errors import Refused
 from tests.conftest import BUNDLED
 from tests.phantoms.archive import PEOPLE
@@ -159,7 +159,7 @@ def test_regions_lie_inside_the_frame_and_name_no_text() -> None:
 
 def test_an_engine_that_misses_its_sample_has_not_looked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The guard against an engine that answers "nothing" whatever it sees."""
-    monkeypatch.setattr(burned_in, "_with_sample", lambda picture: picture)
+    monkeypatch.setattr(locating, "_with_sample", lambda picture: picture)
     burned_in._seen.clear()
 
     with pytest.raises(Refused, match="did not find its sample"):
@@ -174,7 +174,7 @@ def test_a_frame_that_cannot_be_shown_is_refused() -> None:
 
 
 def test_the_step_names_the_weights() -> None:
-    step = burned_in.engine()
+    step = locating.engine()
 
     assert step.tool == "rapidocr"
     assert len(str(step.parameters["sha256"])) == 64

@@ -1,0 +1,204 @@
+"""Where in a picture there is text: RapidOCR's detector, whose models come inside its package.
+
+Below every picture runs a line of sample words. The engine must find them, or the picture
+counts as not looked at. They also give it a measure of what text is: without any text in
+sight it takes anatomy for letters, and with a body in sight it overlooks small ones.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from hashlib import file_digest
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from governance.datatypes import Step
+from governance.errors import Refused
+
+ENGINE = "rapidocr"
+PADDING = 4
+"""Pixels around a box that are masked with it, at least: strokes end outside of what the network marks."""
+
+TILE = 1536
+"""Larger pictures are looked at in overlapping tiles of this side, so that small text stays readable."""
+OVERLAP = 256
+OVERVIEW = 1024
+"""Pictures larger than a tile are also looked at as a whole at this side: large letters fit in no tile."""
+ENLARGED, LARGEST_FACTOR = 736, 4.0
+"""The shorter side up to which small pictures are enlarged: below 7 pixels the network misses letters."""
+LARGE, LARGE_SHARE, LARGE_SCORE = 40, 0.25, 0.6
+"""A box thicker than 40 pixels and a quarter of the picture counts only if it reads as letters, this surely."""
+SAMPLE, SAMPLE_STEP, SAMPLE_GAP, SAMPLE_SIZE = "Sample 0123", 200, 20, 20
+"""The words below each picture: every 200 pixels, 20 pixels of black around them, letters of 20 pixels."""
+MERGED = 0.5
+"""Boxes that share this part of the smaller one become one."""
+
+Picture = NDArray[np.uint8]
+Box = tuple[int, int, int, int, float]
+"""left, top, right, bottom, confidence."""
+
+
+@lru_cache(maxsize=1)
+def engine() -> Step:
+    """The detector as a processing step: tool, version, and the digest of the network's weights."""
+    model = _model()
+    with model.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    return Step("burned-in text", ENGINE, version("rapidocr"), {"model": model.name, "sha256": digest})
+
+
+def boxes(picture: Picture) -> Iterator[Box]:
+    """Text-like boxes of a picture (rows, columns, BGR), some of them more than once; `merged` makes them one.
+
+    Raises:
+        Refused: the engine fails.
+    """
+    height, width = picture.shape[:2]
+    if max(height, width) > TILE:
+        yield from _scaled(picture, 0, 0, OVERVIEW / max(height, width), (height, width))
+    for top in _starts(height):
+        for left in _starts(width):
+            tile = picture[top : top + TILE, left : left + TILE]
+            factor = min(max(ENLARGED / min(height, width), 1.0), LARGEST_FACTOR, TILE / max(tile.shape[:2]))
+            yield from _scaled(tile, left, top, factor, (height, width))
+
+
+def _starts(length: int) -> range:
+    return range(0, max(1, length - OVERLAP), TILE - OVERLAP)
+
+
+def _scaled(tile: Picture, left: int, top: int, factor: float, limits: tuple[int, int]) -> Iterator[Box]:
+    """Boxes of one tile, looked at `factor` times larger, in the whole picture's coordinates."""
+    import cv2
+
+    if tile.min() == tile.max():
+        return
+    if factor != 1.0:
+        size = (max(1, round(tile.shape[1] * factor)), max(1, round(tile.shape[0] * factor)))
+        tile = np.asarray(
+            cv2.resize(tile, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR), np.uint8
+        )
+    for x0, y0, x1, y1, score in _detect(np.ascontiguousarray(tile)):
+        padding = max(PADDING, min(x1 - x0, y1 - y0) / factor / 8)
+        yield (
+            max(0, int(x0 / factor + left - padding)),
+            max(0, int(y0 / factor + top - padding)),
+            min(limits[1], int(x1 / factor + left + padding) + 1),
+            min(limits[0], int(y1 / factor + top + padding) + 1),
+            score,
+        )
+
+
+def merged(boxes: Iterable[Box]) -> tuple[Box, ...]:
+    """Boxes that mostly cover each other as one: renderings and tiles find the same text again."""
+    rest = sorted(boxes, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]), reverse=True)
+    kept: list[Box] = []
+    for box in rest:
+        for number, other in enumerate(kept):
+            shared = max(0, min(box[2], other[2]) - max(box[0], other[0])) * max(
+                0, min(box[3], other[3]) - max(box[1], other[1])
+            )
+            if shared >= MERGED * (box[2] - box[0]) * (box[3] - box[1]):
+                kept[number] = (
+                    min(box[0], other[0]),
+                    min(box[1], other[1]),
+                    max(box[2], other[2]),
+                    max(box[3], other[3]),
+                    max(box[4], other[4]),
+                )
+                break
+        else:
+            kept.append(box)
+    return tuple(sorted(kept, key=lambda box: (box[1], box[0], box)))
+
+
+def _detect(picture: Picture) -> list[tuple[float, float, float, float, float]]:
+    """Boxes in the picture's own coordinates. Raises Refused if the engine fails or does not find the sample."""
+    height, width = picture.shape[:2]
+    failed, boxes, scores = "", np.empty((0, 4, 2), np.float32), []
+    try:
+        result = _detector()(_with_sample(picture), use_det=True, use_cls=False, use_rec=False)
+        if result.boxes is not None:
+            boxes, scores = np.asarray(result.boxes, np.float32), list(result.scores)
+    except Exception as error:  # whatever the engine raises, an image that was not looked at does not pass
+        failed = type(error).__name__
+    found, sampled = [], False
+    for points, score in zip(boxes, scores, strict=True):
+        (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+        if y0 >= height:
+            sampled = True
+        elif x0 < width and (not _is_large(picture, x1 - x0, y1 - y0) or _reads(picture, (x0, y0, x1, y1))):
+            found.append((x0, y0, x1, y1, round(float(score), 3)))
+    if failed or not sampled:
+        raise Refused(f"the text engine failed ({failed or 'it did not find its sample'})")
+    return found
+
+
+def _with_sample(picture: Picture) -> Picture:
+    """The picture with the sample words below it."""
+    strip = _sample(max(picture.shape[1], SAMPLE_STEP))
+    wider = np.zeros((picture.shape[0], strip.shape[1] - picture.shape[1], 3), np.uint8)
+    return np.concatenate([np.concatenate([picture, wider], axis=1), strip])
+
+
+@lru_cache(maxsize=16)
+def _sample(width: int) -> Picture:
+    from PIL import Image, ImageDraw, ImageFont
+
+    strip = Image.new("RGB", (width, SAMPLE_SIZE + 2 * SAMPLE_GAP))
+    pen, font = ImageDraw.Draw(strip), ImageFont.load_default(SAMPLE_SIZE)
+    for left in range(SAMPLE_GAP, width - SAMPLE_STEP // 2, SAMPLE_STEP):
+        pen.text((left, SAMPLE_GAP), SAMPLE, (255, 255, 255), font=font)
+    return np.asarray(strip)
+
+
+def _is_large(picture: Picture, width: float, height: float) -> bool:
+    """Too large for a line of text: anatomy and test patterns give such boxes, over the whole picture."""
+    return bool(min(width, height) > max(LARGE, LARGE_SHARE * min(picture.shape[:2])))
+
+
+def _reads(picture: Picture, box: tuple[float, float, float, float]) -> bool:
+    """Whether a large box holds letters: the recogniser must agree, since masking it would cost the image."""
+    left, top, right, bottom = (max(0, int(edge)) for edge in box)
+    part = np.ascontiguousarray(picture[top : bottom + 1, left : right + 1])
+    failed, pairs = "", []
+    try:
+        result = _detector()(part, use_det=False, use_cls=False, use_rec=True)
+        pairs = list(zip(result.txts or (), result.scores or (), strict=True))
+    except Exception as error:
+        failed = type(error).__name__
+    if failed:
+        raise Refused(f"the text engine failed ({failed})")
+    return any(len(text.strip()) >= 2 and score >= LARGE_SCORE for text, score in pairs)
+
+
+@lru_cache(maxsize=1)
+def _model() -> Path:
+    """The detector's weights, in the package; named to the engine, so that it never looks for others."""
+    import rapidocr
+
+    return sorted((Path(rapidocr.__file__).parent / "models").glob("*det*.onnx"))[0]
+
+
+@lru_cache(maxsize=1)
+def _detector() -> Any:
+    """The engine, once a process: building it costs more than using it."""
+    from rapidocr import RapidOCR
+
+    built = RapidOCR(
+        params={
+            "Global.log_level": "critical",
+            "Global.max_side_len": 2 * TILE,
+            "Det.model_path": str(_model()),
+            "Det.limit_side_len": 32,  # pictures come in the size that they shall be looked at
+            "Det.max_candidates": 100_000,  # what is beyond would be dropped in silence
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,  # images run in processes
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+        }
+    )
+    logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
+    return built
