@@ -225,6 +225,14 @@ class Span(NamedTuple):
     kind: str
 
 
+class TextKind(StrEnum):
+    """What burned-in text is, as far as it was read."""
+
+    IDENTIFIER = "identifier"
+    MARKER = "marker"
+    UNSURE = "unsure"
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Region(Confidential):
     """A rectangle that may show an identifier: stored rows and columns, half open.

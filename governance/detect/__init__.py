@@ -8,6 +8,8 @@ text.py          a description -> spans that may identify
 patterns.py      what has the form of an identifier: Presidio's recognisers with our patterns
 vocabulary.py    the words that descriptions may keep, phrases, and frequent names; lists in data/
 burned_in.py     frames -> regions with text
+judging.py       what a line of burned-in text is
+markers.py       the grammar of clinical markers
 rendering.py     a frame -> pictures of it that differ
 locating.py      a picture -> boxes with text in it
 devices.py       what is known of a device's images

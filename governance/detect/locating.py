@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from governance.datatypes import Step
+from governance.detect.rendering import Picture
 from governance.errors import Refused
 
 ENGINE = "rapidocr"
@@ -32,23 +32,27 @@ ENLARGED, LARGEST_FACTOR = 736, 4.0
 """The shorter side up to which small pictures are enlarged: below 7 pixels the network misses letters."""
 LARGE, LARGE_SHARE, LARGE_SCORE = 40, 0.25, 0.6
 """A box thicker than 40 pixels and a quarter of the picture counts only if it reads as letters, this surely."""
+UPRIGHT, UPRIGHT_LETTER = 1.5, 2.2
+"""Boxes this much higher than wide hold a line that runs upwards or downwards; up to the second, perhaps one letter."""
 SAMPLE, SAMPLE_STEP, SAMPLE_GAP, SAMPLE_SIZE = "Sample 0123", 200, 20, 20
 """The words below each picture: every 200 pixels, 20 pixels of black around them, letters of 20 pixels."""
 MERGED = 0.5
 """Boxes that share this part of the smaller one become one."""
 
-Picture = NDArray[np.uint8]
 Box = tuple[int, int, int, int, float]
 """left, top, right, bottom, confidence."""
+Line = tuple[str, float]
+"""What is read in a box, empty if nothing is, and how sure the engine is from 0 to 1."""
 
 
 @lru_cache(maxsize=1)
 def engine() -> Step:
-    """The detector as a processing step: tool, version, and the digest of the network's weights."""
-    model = _model()
-    with model.open("rb") as file:
-        digest = file_digest(file, "sha256").hexdigest()
-    return Step("burned-in text", ENGINE, version("rapidocr"), {"model": model.name, "sha256": digest})
+    """The engine as a processing step: tool, version, and the digests of the weights that locate and that read."""
+    named: dict[str, str] = {}
+    for prefix, model in (("", _model("det")), ("reader_", _model("rec"))):
+        with model.open("rb") as file:
+            named |= {f"{prefix}model": model.name, f"{prefix}sha256": file_digest(file, "sha256").hexdigest()}
+    return Step("burned-in text", ENGINE, version("rapidocr"), named)
 
 
 def boxes(picture: Picture) -> Iterator[Box]:
@@ -161,10 +165,24 @@ def _is_large(picture: Picture, width: float, height: float) -> bool:
     return bool(min(width, height) > max(LARGE, LARGE_SHARE * min(picture.shape[:2])))
 
 
-def _reads(picture: Picture, box: tuple[float, float, float, float]) -> bool:
-    """Whether a large box holds letters: the recogniser must agree, since masking it would cost the image."""
-    left, top, right, bottom = (max(0, int(edge)) for edge in box)
-    part = np.ascontiguousarray(picture[top : bottom + 1, left : right + 1])
+def read(picture: Picture, box: Box) -> Line:
+    """What stands in a box; of a box that is high, in the direction that reads best.
+
+    Raises:
+        Refused: the engine fails.
+    """
+    left, top, right, bottom = box[:4]
+    part = np.ascontiguousarray(picture[top:bottom, left:right])
+    high = part.shape[0] / part.shape[1]
+    turns = [] if high <= UPRIGHT else [1, 3]
+    if high <= UPRIGHT_LETTER:
+        turns.insert(0, 0)
+    lines = [_recognised(np.ascontiguousarray(np.rot90(part, turn))) for turn in turns]
+    return max(lines, key=lambda line: line[1])
+
+
+def _recognised(part: Picture) -> Line:
+    """The text of a picture of one line, empty if there is none."""
     failed, pairs = "", []
     try:
         result = _detector()(part, use_det=False, use_cls=False, use_rec=True)
@@ -173,15 +191,22 @@ def _reads(picture: Picture, box: tuple[float, float, float, float]) -> bool:
         failed = type(error).__name__
     if failed:
         raise Refused(f"the text engine failed ({failed})")
-    return any(len(text.strip()) >= 2 and score >= LARGE_SCORE for text, score in pairs)
+    return max(((text.strip(), float(score)) for text, score in pairs), key=lambda line: line[1], default=("", 0.0))
 
 
-@lru_cache(maxsize=1)
-def _model() -> Path:
-    """The detector's weights, in the package; named to the engine, so that it never looks for others."""
+def _reads(picture: Picture, box: tuple[float, float, float, float]) -> bool:
+    """Whether a large box holds letters: the recogniser must agree, since masking it would cost the image."""
+    left, top, right, bottom = (max(0, int(edge)) for edge in box)
+    text, score = _recognised(np.ascontiguousarray(picture[top : bottom + 1, left : right + 1]))
+    return bool(len(text) >= 2 and score >= LARGE_SCORE)
+
+
+@lru_cache(maxsize=2)
+def _model(kind: str) -> Path:
+    """Weights in the package, of "det" or "rec"; named to the engine, so that it never looks for others."""
     import rapidocr
 
-    return sorted((Path(rapidocr.__file__).parent / "models").glob("*det*.onnx"))[0]
+    return sorted((Path(rapidocr.__file__).parent / "models").glob(f"*_{kind}_*.onnx"))[0]
 
 
 @lru_cache(maxsize=1)
@@ -193,7 +218,8 @@ def _detector() -> Any:
         params={
             "Global.log_level": "critical",
             "Global.max_side_len": 2 * TILE,
-            "Det.model_path": str(_model()),
+            "Det.model_path": str(_model("det")),
+            "Rec.model_path": str(_model("rec")),
             "Det.limit_side_len": 32,  # pictures come in the size that they shall be looked at
             "Det.max_candidates": 100_000,  # what is beyond would be dropped in silence
             "EngineConfig.onnxruntime.intra_op_num_threads": 1,  # images run in processes

@@ -1,0 +1,140 @@
+"""Clinical markers: lines of burned-in text that say how an image was made, and nothing of anybody.
+
+The grammar is closed: a line is a marker only if every one of its words is, so that a name,
+a date, or a number of more than three digits never passes in company. What it says becomes facts,
+because networks learn from such markers what they should learn from anatomy: a film taken at
+the bedside is of a sicker patient (Zech et al., PLoS Medicine 2018, 10.1371/journal.pmed.1002683).
+
+>>> parse("R  PORTABLE  SUPINE").facts
+{'laterality_marker': 'R', 'portable_marker': True, 'position_marker': 'SUPINE'}
+>>> parse("120 kVp  200 mA").facts
+{'technique_marker': True}
+>>> parse("R  MILLER") is None
+True
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from governance.detect import vocabulary
+
+Fact = str | bool
+
+LATERALITY = {"L": "L", "LT": "L", "LEFT": "L", "R": "R", "RT": "R", "RIGHT": "R"}
+PORTABLE = frozenset({"PORTABLE", "PORT", "MOBILE", "BEDSIDE"})
+POSITIONS = {
+    "SUPINE": "SUPINE",
+    "PRONE": "PRONE",
+    "ERECT": "ERECT",
+    "UPRIGHT": "ERECT",
+    "STANDING": "ERECT",
+    "SITTING": "SITTING",
+    "SEATED": "SITTING",
+    "SEMIERECT": "SEMIERECT",
+    "SEMI-ERECT": "SEMIERECT",
+    "SEMIUPRIGHT": "SEMIERECT",
+    "SEMI-UPRIGHT": "SEMIERECT",
+    "DECUB": "DECUBITUS",
+    "DECUBITUS": "DECUBITUS",
+}
+"""Words on films -> how the patient was placed."""
+VIEWS = frozenset({"AP", "PA", "LAT", "LATERAL", "OBL", "OBLIQUE", "AXIAL", "CC", "MLO", "ML", "LM", "LMO", "XCCL"})
+"""Projections, those of mammograms too (CID 4014)."""
+_LONG = re.compile(
+    "(" + "|".join(sorted({w for w in (*PORTABLE, *POSITIONS, *VIEWS) if len(w) >= 5}, key=len, reverse=True)) + ")",
+    re.IGNORECASE,
+)
+"""Words long enough to be told inside another one: the engine often reads "R PORTABLE" without the blank."""
+_BREAST = re.compile(r"([LR])(CC|MLO|ML|LM|LMO|XCCL)")
+"""What is on mammograms in one word."""
+
+_AXES = (frozenset("LR"), frozenset("AP"), frozenset("HFSI"))
+"""Directions (PS3.3, C.7.6.1.1.1), of which a corner names one of each axis at most."""
+
+_NUMBER = r"-?\d{1,3}(?:[.,]\d{1,3})?"
+_UNIT = r"(?:kVp?|mAs?|μAs?|ms|s|sec|mm|cm|MHz|kHz|Hz|fps|dB|cm/s|m/s|°|deg|%|mGy|T|x)"
+_QUANTITY = re.compile(rf"{_NUMBER} ?{_UNIT}", re.IGNORECASE)
+_SETTING = re.compile(
+    rf"(?:TE|TR|TI|FA|FOV|WW|WL|W|C|MI|TIS|TIB|TIC|AO|GN|GAIN|DR|FR|PRF|ZOOM|SL|THK|KV|KVP|MA|MAS) ?[:=]? ?{_NUMBER}"
+    rf"(?: ?{_UNIT})?",
+    re.IGNORECASE,
+)
+_TICK = re.compile(r"-?(?:\d{1,2}(?:[.,]\d)?|[.,]\d{1,2})")
+"""A number at a scale: two digits, since those of a patient have more."""
+_FOREIGN = re.compile(r"[^\x20-\x7e°μ]")
+"""The engine reads many scripts; no marker has letters or digits of another one that look like ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What a line says of how the image was made, by the manifest's names."""
+
+    facts: Mapping[str, Fact]
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a number at a scale, which says nothing by itself."""
+        return "scale_marker" in self.facts
+
+
+def words(line: str) -> list[str]:
+    """The words of a line, of one width, also those that were read without a blank between them."""
+    line = unicodedata.normalize("NFKC", line)
+    return _LONG.sub(r" \1 ", line.replace("|", " ").replace(";", " ")).split()
+
+
+def parse(line: str) -> Marker | None:
+    """What a line says, None if any of its words says anything else."""
+    every = words(line)
+    if not every or any(map(_FOREIGN.search, every)):
+        return None
+    facts: dict[str, Fact] = {}
+    at = 0
+    while at < len(every):
+        for length in (3, 2, 1):  # the longest first: "120 kVp" before "120"
+            some = every[at : at + length]
+            said = _said(" ".join(some)) if len(some) == length else None
+            if said is not None:
+                break
+        else:
+            return None
+        if any(facts.get(name, value) != value for name, value in said.items()):
+            return None  # both sides at once is no marker of a side
+        if "scale_marker" in said and len(every) > 1:
+            return None  # numbers side by side are a day or a telephone number, "63 F" is a patient
+        facts |= said
+        at += length
+    return Marker(facts)
+
+
+def _said(phrase: str) -> dict[str, Fact] | None:
+    # A single small letter is as likely a stroke: a bar that is read as "l" names no side.
+    upper = phrase.upper() if len(phrase) > 1 else phrase
+    if upper in LATERALITY:
+        return {"laterality_marker": LATERALITY[upper]}
+    if upper in PORTABLE:
+        return {"portable_marker": True}
+    if upper in POSITIONS:
+        return {"position_marker": POSITIONS[upper]}
+    if upper in VIEWS:
+        return {"view_marker": upper}
+    breast = _BREAST.fullmatch(upper)
+    if breast is not None:
+        return {"laterality_marker": breast[1], "view_marker": breast[2]}
+    if _is_direction(phrase):
+        return {"orientation_marker": True}
+    if _QUANTITY.fullmatch(phrase) or _SETTING.fullmatch(phrase):
+        return {"technique_marker": True}
+    return {"scale_marker": True} if _TICK.fullmatch(phrase) else None
+
+
+def _is_direction(word: str) -> bool:
+    letters = set(word)
+    return (
+        1 <= len(word) == len(letters) <= 3
+        and letters <= frozenset().union(*_AXES)
+        and all(len(letters & axis) <= 1 for axis in _AXES)
+        and word.lower() not in vocabulary.names()  # LI and ALI are people more often than oblique planes
+    )
