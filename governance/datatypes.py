@@ -350,6 +350,10 @@ class Plan:
     filtered: str = ""
     accepted_unseen: bool = False
     """Whether the policy accepts likely burned-in text without a look, because another step answers for it."""
+    kept_text: frozenset[TextKind] = frozenset()
+    """Kinds of burned-in text that stay; all others are masked."""
+    held_back_text: frozenset[TextKind] = frozenset()
+    """Kinds of burned-in text that quarantine the image."""
 
 
 EARLIER = "prior: "

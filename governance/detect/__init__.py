@@ -7,7 +7,7 @@ literals.py      how a name or number is spelled in bytes
 text.py          a description -> spans that may identify
 patterns.py      what has the form of an identifier: Presidio's recognisers with our patterns
 vocabulary.py    the words that descriptions may keep, phrases, and frequent names; lists in data/
-burned_in.py     frames -> regions with text
+burned_in.py     frames -> lines of text, each with what it is
 judging.py       what a line of burned-in text is
 markers.py       the grammar of clinical markers
 rendering.py     a frame -> pictures of it that differ

@@ -1,33 +1,44 @@
-"""Burned-in text: every frame looked at in several renderings, every text-like box a Region.
+"""Burned-in text: every frame looked at in several renderings, what is found read and judged.
 
-What is found is not read: every box counts, whatever it says.
+Boxes that were not read, or not surely, count all the same: they are `unsure`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 import numpy as np
 
-from governance.datatypes import Instance, Region
+from governance.datatypes import Confidential, Identifiers, Instance, Region, TextKind
 from governance.detect import locating, rendering
-from governance.detect.locating import Box
-from governance.detect.rendering import Frame
+from governance.detect.judging import CONFIDENT, Reading, dispute, judge, may_be_marker
+from governance.detect.locating import Box, Line
+from governance.detect.rendering import Frame, Picture
 
 REMEMBERED = 4096
-"""Frames whose boxes a process remembers: masked frames are looked at again, their neighbours are not."""
+"""Frames whose text a process remembers: masked frames are looked at again, their neighbours are not."""
 
-_seen: dict[bytes, tuple[Box, ...]] = {}
+_seen: dict[bytes, tuple[Reading, ...]] = {}
 
 
-def find(instance: Instance, frames: Iterable[Frame]) -> tuple[Region, ...]:
+@dataclass(frozen=True, slots=True, repr=False)
+class Text(Confidential):
+    """One line of burned-in text: where it is, what it is, and what it says if it is a marker."""
+
+    region: Region
+    kind: TextKind
+    says: Mapping[str, str | bool] = field(default_factory=dict)
+
+
+def look(instance: Instance, frames: Iterable[Frame], found: Identifiers) -> tuple[Text, ...]:
     """Every text-like box of every frame; frames with the same content are looked at once.
 
-    frames: stored values in the stored colour space, as the reader decodes them.
+    frames: stored values in the stored colour space, as the reader decodes them; found: of the study.
 
     Raises:
         Refused: a frame cannot be rendered, or the engine fails.
     """
-    found: list[Region] = []
+    texts: list[Text] = []
     context = rendering.context(instance)
     for number, frame in enumerate(frames):
         digest = blake2b(context + repr((frame.shape, frame.dtype.str)).encode(), digest_size=16)
@@ -36,10 +47,29 @@ def find(instance: Instance, frames: Iterable[Frame]) -> tuple[Region, ...]:
         if key not in _seen:
             while len(_seen) >= REMEMBERED:
                 del _seen[next(iter(_seen))]
-            _seen[key] = _look(instance, frame)
-        found += [Region(*box[:4], number, locating.ENGINE, box[4]) for box in _seen[key]]
-    return tuple(found)
+            _seen[key] = _read(instance, frame)
+        for reading, (kind, marker) in zip(_seen[key], judge(_seen[key], found), strict=True):
+            region = Region(*reading.box[:4], number, locating.ENGINE, reading.box[4])
+            texts.append(Text(region, kind, {} if marker is None else marker.facts))
+    return tuple(texts)
 
 
-def _look(instance: Instance, frame: Frame) -> tuple[Box, ...]:
-    return locating.merged(box for picture in rendering.render(instance, frame) for box in locating.boxes(picture))
+def _read(instance: Instance, frame: Frame) -> tuple[Reading, ...]:
+    pictures = tuple(rendering.render(instance, frame))
+    boxes = locating.merged(box for picture in pictures for box in locating.boxes(picture))
+    return tuple(_reading(pictures, box) for box in boxes)
+
+
+def _reading(pictures: Iterable[Picture], box: Box) -> Reading:
+    """What stands in a box by the picture that reads it best; what may be a marker is read in all of them.
+
+    One picture can show the marker alone, and another the faint name behind it.
+    """
+    lines: list[Line] = []
+    best: Line = ("", 0.0)
+    for picture in pictures:
+        lines.append(locating.read(picture, box))
+        best = max(lines, key=lambda line: line[1])
+        if best[1] >= CONFIDENT and not may_be_marker(best):
+            break
+    return Reading(box, *best, disputed=dispute(best, lines))

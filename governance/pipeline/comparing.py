@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from governance import dicom, policy, read
-from governance.datatypes import Confidential, Decision, Edits, Element, Instance, Method, Outcome, Plan
+from governance.datatypes import Confidential, Decision, Edits, Element, Identifiers, Instance, Method, Outcome, Plan
 from governance.detect import devices, identifiers
 from governance.errors import Refused, Unreadable
 from governance.keys import Keyring
 from governance.pipeline.comparison import Change, Changed, Comparison, Found, State
-from governance.pipeline.instance import Pixels, Prepared, prepare, reason, scrub_pixels
+from governance.pipeline.instance import Prepared, prepare, reason
 from governance.pipeline.left import refuse_left
+from governance.pipeline.pixels import Pixels, scrub_pixels
 from governance.pipeline.reading import Progress, look_at
 from governance.pipeline.values import Value, elements_of, read_value, text_of
 from governance.pseudonymise import Pseudonymiser
@@ -102,13 +103,13 @@ class _Worker(Confidential):
         marks = frozenset(each.tag for each in prepared.made.added)
         return Side((Outcome.PUBLISHED, ""), prepared.made.edits, {each.where: each for each in plan.decisions}, marks)
 
-    def _scrubbed_pixels(self, instance: Instance, plan: Plan) -> Pixels:
+    def _scrubbed_pixels(self, instance: Instance, plan: Plan, found: Identifiers) -> Pixels:
         """What a run does around the pixels, and refuses; where it would look for text, nobody looks here."""
         looked = plan.detect_pixels and instance.first(dicom.PIXEL_DATA) is not None
         likely = plan.likely_burned_in and not looked
         case = likely, plan.accepted_unseen  # where one policy accepts pixels unseen, the other may refuse them
         if case not in self._pixels:
-            self._pixels[case] = scrub_pixels(instance, replace(plan, likely_burned_in=likely))
+            self._pixels[case] = scrub_pixels(instance, replace(plan, likely_burned_in=likely), found)
         return self._pixels[case]
 
     def _inspect(self, prepared: Prepared) -> None:

@@ -5,17 +5,16 @@ Every source that enters `Worker.process` leaves as one `Processed`, whatever it
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from blake3 import blake3
 
 import governance
-from governance import dicom, policy, provenance, read, write
+from governance import policy, provenance, read, write
 from governance.buffers import Data, chunks, load
 from governance.datatypes import (
-    Added,
     Confidential,
     Edits,
     Facts,
@@ -24,30 +23,23 @@ from governance.datatypes import (
     Outcome,
     Plan,
     Receipt,
-    Region,
     Source,
     Step,
 )
-from governance.detect import burned_in, devices, identifiers, locating
+from governance.detect import devices, identifiers
 from governance.errors import GovernanceError, Leak, Refused, Unreadable
 from governance.keys import ProjectKeys
-from governance.pipeline.acting import Draft, accepted_unseen, count_rules, draft, is_directory
+from governance.pipeline.acting import Draft, count_rules, draft, is_directory
 from governance.pipeline.context import where
 from governance.pipeline.left import refuse_left
 from governance.pipeline.memo import Memo
+from governance.pipeline.pixels import Pixels, refuse_text_left, scrub_pixels
 from governance.pipeline.scenes import Recalled
 from governance.pseudonymise import Pseudonymiser, Subject
-from governance.scrub import containers, encode, icc, regions
 from governance.storage import Staged, stage, stage_checked
 
 CLEAN_PIXEL_DATA = "113101"
-ICC_PROFILE, BURNED_IN_ANNOTATION = 0x00282000, 0x00280301
 DIRECTORY = "a DICOMDIR; the files that it lists are sources of their own"
-ROUNDS = 4
-"""How often a masked frame is looked at again before what is still found holds it back."""
-
-COVERED = 0.6
-"""The share of a found box that lies in a masked one, from which it is that one's edge."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -60,18 +52,6 @@ class Processed(Confidential):
     source_digest: str = ""
     receipt: Receipt | None = None
     staged: Staged | None = None
-
-
-@dataclass(slots=True, repr=False)
-class Pixels(Confidential):
-    """What happened to the pixels of one instance."""
-
-    added: list[Added] = field(default_factory=list)
-    edits: Edits = field(default_factory=dict)
-    steps: list[Step] = field(default_factory=list)
-    transfer_syntax: str | None = None
-    regions: tuple[Region, ...] = ()
-    looked: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -161,7 +141,7 @@ class Worker(Confidential):
             steps=_steps(
                 instance.source_syntax, instance.repaired, len(plan.decisions), len(made.acted.emptied), pixels
             ),
-            facts=provenance.facts(written),
+            facts={**provenance.facts(written), **pixels.facts},
             masked_regions=len(pixels.regions),
         )
         return Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged)
@@ -223,81 +203,13 @@ def reason(error: GovernanceError) -> str:
     return f"{error}; {error.hint}" if error.hint else str(error)
 
 
-def scrub_pixels(instance: Instance, plan: Plan) -> Pixels:
-    """Look for burned-in text where it is likely, mask it, and clean around the pixels.
-
-    Raises:
-        Refused: burned-in text is likely and the policy does not look for it, or it cannot be masked.
-    """
-    pixels = Pixels()
-    for profile in instance.walk():
-        if profile.tag == ICC_PROFILE:
-            pixels.edits[profile] = icc.clean(instance.value(profile))
-    pixels.edits |= dict.fromkeys(containers.stray_tables(instance))
-    element = next(filter(None, map(instance.first, dicom.PIXELS)), None)
-    if element is None:
-        return pixels
-    # Also where nothing is masked: what hides around the pixels goes in either case.
-    cleaned = containers.clean(instance)
-    if cleaned is not None:
-        pixels.edits[element] = cleaned.value
-        pixels.added += cleaned.added
-        pixels.steps += cleaned.steps
-    likely = plan.likely_burned_in
-    if likely and plan.accepted_unseen and not plan.detect_pixels:
-        pixels.steps.append(accepted_unseen())
-        return pixels
-    if likely and not plan.detect_pixels:
-        raise Refused("burned-in text is likely, and this policy does not look for it", hint="see clean_pixel_data")
-    if likely and element.tag != dicom.PIXEL_DATA:
-        raise Refused("burned-in text is likely, and nothing here can look for it in floating-point pixels")
-    if likely:
-        pixels.looked = True
-        pixels.steps.append(locating.engine())
-        _mask(instance, pixels)
-        pixels.added.append(Added(BURNED_IN_ANNOTATION, "CS", b"NO"))
-    return pixels
-
-
-def _mask(instance: Instance, pixels: Pixels) -> None:
-    """Mask, look again, and mask what was hidden beside it, until nothing is found."""
-    frames = list(read.frames(instance))
-    changed = dict(enumerate(frames))
-    for _ in range(ROUNDS):
-        seen = burned_in.find(instance, [changed[number] for number in range(len(frames))])
-        new = [region for region in seen if not _covered(region, pixels.regions)]
-        if not new:
-            break
-        pixels.regions += tuple(new)
-        for number in {region.frame for region in new if region.frame is not None}:
-            here = [region for region in pixels.regions if region.frame == number]
-            changed[number] = regions.mask(instance, frames[number], here)
-    if pixels.regions:
-        only = {number: changed[number] for number in {r.frame for r in pixels.regions} if number is not None}
-        repainted = encode.repaint(instance, frames, only)
-        pixels.transfer_syntax = repainted.transfer_syntax
-        pixels.added = repainted.added
-        pixels.steps += repainted.steps
-
-
-def _covered(region: Region, masked: Sequence[Region]) -> bool:
-    """Whether most of `region` lies in one rectangle that is black already: its edges look like strokes."""
-    area = (region.right - region.left) * (region.bottom - region.top)
-    for other in masked:
-        width = min(region.right, other.right) - max(region.left, other.left)
-        height = min(region.bottom, other.bottom) - max(region.top, other.top)
-        if other.frame == region.frame and width > 0 and height > 0 and width * height >= COVERED * area:
-            return True
-    return False
-
-
 def prepare(
     instance: Instance,
     plan: Plan,
     *,
     found: Identifiers,
     by: Pseudonymiser,
-    scrub: Callable[[Instance, Plan], Pixels] = scrub_pixels,
+    scrub: Callable[[Instance, Plan, Identifiers], Pixels] = scrub_pixels,
 ) -> Prepared:
     """Carry out a plan, for a run and for a comparison of policies alike. scrub: what looks at the pixels.
 
@@ -305,7 +217,7 @@ def prepare(
         Refused: nobody knows whose the instance is, or its pixels or a value cannot be treated as decided.
     """
     subject = by.subject(instance)
-    pixels = scrub(instance, plan)
+    pixels = scrub(instance, plan, found)
     codes = (*plan.codes, CLEAN_PIXEL_DATA) if pixels.looked else plan.codes
     made = draft(instance, plan, pixels=pixels.edits, codes=codes, found=found, subject=subject, by=by)
     return Prepared(subject, pixels, codes, made)
@@ -338,10 +250,7 @@ def inspect(
     if written.trailing or any(written.preamble or b""):
         raise Leak("bytes outside the data set survived")
     refuse_left(data, written, found=found, codecs=instance.all_codecs, allowed=allowed)
-    if pixels.regions:
-        left = burned_in.find(written, read.frames(written))
-        if any(not _covered(region, pixels.regions) for region in left):
-            raise Leak("still there after masking: burned-in text")
+    refuse_text_left(written, pixels, found)
     return written
 
 

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from governance import ingest, policy, read
-from governance.datatypes import Plan, SourceOutcome
+from governance.datatypes import Plan, SourceOutcome, TextKind
 from governance.detect import devices
 from governance.errors import Misconfigured, Unreadable
 
@@ -91,7 +91,8 @@ def _summary(decided: Plan) -> list[str]:
     if decided.filtered:
         return [f"filtered by {decided.filtered}: this file would not be published"]
     pixels = {
-        (True, True): "burned-in text is likely and will be looked for",
+        (True, True): "burned-in text is likely and will be looked for"
+        + (", clinical markers stay" if TextKind.MARKER in decided.kept_text else ""),
         (True, False): "burned-in text is likely and this policy does not look for it: "
         + ("nobody looks, unseen_pixels accepts it" if decided.accepted_unseen else "quarantine"),
     }.get((decided.likely_burned_in, decided.detect_pixels), "burned-in text is not likely; pixels stay as they are")

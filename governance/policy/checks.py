@@ -191,6 +191,13 @@ def _check_unseen(unseen: UnseenPixels, chosen: Sequence[Option], origin: Origin
     refuse_both(chosen, origin, here)
 
 
+def refuse_unlooked(options: Sequence[Option], origin: Origin) -> None:
+    """Raise Misconfigured where something is said about burned-in text, and nobody looks for it."""
+    if Option.CLEAN_PIXEL_DATA not in options:
+        hint = "add the option clean_pixel_data, or leave this out"
+        raise origin.wrong(("burned_in_text",), "is about text that nobody looks for", hint=hint)
+
+
 def refuse_both(options: Sequence[Option], origin: Origin, place: Place) -> None:
     """Raise Misconfigured where pixels shall both be looked at and be accepted unseen."""
     if Option.CLEAN_PIXEL_DATA in options:

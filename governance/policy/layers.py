@@ -45,6 +45,8 @@ def _check(merged: Policy, last: Layer) -> None:
     """What a layer and those below it come to; errors point into the layer."""
     if merged.unseen_pixels is not None:
         _check_unseen(merged, merged.unseen_pixels, last)
+    if last.policy.burned_in_text is not None:
+        checks.refuse_unlooked([entry.option for entry in merged.options], last.origin)
     checks.refuse_empty_filters(merged.filters, len(last.policy.filters), last.origin)
 
 
@@ -73,6 +75,7 @@ def _over(base: Policy, layer: Layer, names: list[str]) -> Policy:
             "rules": base.rules + policy.rules,
             "filters": filters,
             "unseen_pixels": policy.unseen_pixels or base.unseen_pixels,
+            "burned_in_text": policy.burned_in_text or base.burned_in_text,
         }
     )
 

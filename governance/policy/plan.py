@@ -6,12 +6,12 @@ PS3.15, E.1.1: nested items too, or the name survives in a sequence.
 from collections.abc import Sequence
 
 from governance import dicom
-from governance.datatypes import Action, Confidential, Decision, Element, Instance, Method, Plan
+from governance.datatypes import Action, Confidential, Decision, Element, Instance, Method, Plan, TextKind
 from governance.errors import Undecided
 from governance.policy import classes, concepts, private
 from governance.policy.deciding import Decider
 from governance.policy.rules import Rules
-from governance.policy.schema import Option
+from governance.policy.schema import BurnedInText, Option
 from governance.policy.verdicts import Place, Verdict
 
 MAX_DEPTH = 64
@@ -49,7 +49,15 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
         likely_burned_in=likely,
         filtered=filtered,
         accepted_unseen=likely and classes.may_pass_unseen(instance, iod, rules),
+        kept_text=_text(rules, "keep"),
+        held_back_text=_text(rules, "quarantine"),
     )
+
+
+def _text(rules: Rules, action: str) -> frozenset[TextKind]:
+    """The kinds of burned-in text of which a policy says this; what it does not say has its default."""
+    said = rules.policy.burned_in_text or BurnedInText(because="the default")
+    return frozenset(kind for kind in TextKind if getattr(said, kind.value) == action)
 
 
 def decide(

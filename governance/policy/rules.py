@@ -18,7 +18,7 @@ from governance.policy.reasons import REASONS
 from governance.policy.schema import ANY_CREATOR, SELECTORS, Option, Policy, Rule, RuleAction, SafeList, When
 from governance.policy.verdicts import Place, Verdict
 
-LOGIC = 8
+LOGIC = 9
 """Raised whenever the same policy and tables lead to other outputs: digests differ, and objects are made again."""
 
 CODES = {

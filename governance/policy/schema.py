@@ -5,7 +5,7 @@ statement has `because`. What a shape cannot say is checked where policies are r
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -190,6 +190,19 @@ class UnseenPixels(Reasoned):
     sop_classes: Texts | None = None
 
 
+class BurnedInText(Reasoned):
+    """What becomes of text in pixels, by what it is read as. Only clinical markers can stay.
+
+    marker: every word is of a closed grammar (L, PORTABLE, 120 kVp), was surely read, is not the study's own, and
+    stands apart from what may identify; identifier: something of the study, of the form of an identifier, or a
+    frequent name; unsure: all other text.
+    """
+
+    marker: Literal["keep", "mask", "quarantine"] = "keep"
+    unsure: Literal["mask", "quarantine"] = "mask"
+    identifier: Literal["mask", "quarantine"] = "mask"
+
+
 class Policy(Reasoned):
     """A whole policy, or a layer over the one that it extends."""
 
@@ -202,6 +215,7 @@ class Policy(Reasoned):
     rules: tuple[Rule, ...] = ()
     filters: tuple[Filter, ...] = ()
     unseen_pixels: UnseenPixels | None = None
+    burned_in_text: BurnedInText | None = None
 
 
 EXCLUSIVE = ((Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES),)

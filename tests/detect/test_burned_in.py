@@ -1,11 +1,13 @@
 """Text in pixels is found wherever a person could see it, and pictures without text keep every pixel."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
 from governance import read
-from governance.datatypes import Region
+from governance.datatypes import Identifiers, Instance, Region
 from governance.detect import burned_in, locating
 from governance.errors import Refused
 from tests.conftest import BUNDLED
@@ -13,6 +15,7 @@ from tests.phantoms.archive import PEOPLE
 from tests.phantoms.bundled import capture, draw
 from tests.scrub.build import dataset, saved
 
+NOBODY = Identifiers()
 WORDS = "QUILLFEATHER 4471923"
 
 
@@ -32,9 +35,13 @@ def image(pixels: np.ndarray, **changes: object) -> Dataset:
     return ds
 
 
+def regions(instance: Instance, frames: Iterable[np.ndarray]) -> tuple[Region, ...]:
+    return tuple(text.region for text in burned_in.look(instance, frames, NOBODY))
+
+
 def found(ds: Dataset) -> tuple[Region, ...]:
     instance = saved(ds)
-    return burned_in.find(instance, read.frames(instance))
+    return regions(instance, read.frames(instance))
 
 
 def uncovered(before: Dataset, after: Dataset, *, frame: int = 0, shade: int | None = None) -> float:
@@ -46,7 +53,7 @@ def uncovered(before: Dataset, after: Dataset, *, frame: int = 0, shade: int | N
     ink = ink.any(axis=2) if ink.ndim == 3 else ink
     assert ink.any()
     total = ink.sum()
-    for region in burned_in.find(instances[1], stacks[1]):
+    for region in regions(instances[1], stacks[1]):
         if region.frame == frame:
             ink[region.top : region.bottom, region.left : region.right] = False
     return float(ink.sum() / total)
@@ -134,7 +141,7 @@ def test_real_slices_without_text_keep_every_pixel() -> None:
     for name in ("CT_small.dcm", "MR_small.dcm", "examples_overlay.dcm"):
         instance = read.parse((BUNDLED / name).read_bytes())
 
-        assert burned_in.find(instance, read.frames(instance)) == ()
+        assert regions(instance, read.frames(instance)) == ()
 
 
 def test_a_capture_as_scanners_make_it_is_covered() -> None:
@@ -170,7 +177,7 @@ def test_a_frame_that_cannot_be_shown_is_refused() -> None:
     instance = saved(image(body(64)))
 
     with pytest.raises(Refused):
-        burned_in.find(instance, [np.zeros((8, 8, 2), "uint8")])
+        burned_in.look(instance, [np.zeros((8, 8, 2), "uint8")], NOBODY)
 
 
 def test_the_step_names_the_weights() -> None:

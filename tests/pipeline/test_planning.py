@@ -29,6 +29,12 @@ def test_the_summary_gives_every_reason_within_120_columns(name: str) -> None:
     assert all(len(line) <= 120 for line in planned.summary.splitlines())
 
 
+def test_the_summary_says_that_markers_stay() -> None:
+    planned = pipeline.plan(BUNDLED / "examples_rgb_color.dcm", policy_name="research")
+
+    assert "burned-in text is likely and will be looked for, clinical markers stay" in planned.summary
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [(b"PK\3\4 and no more", "damaged archive"), (b"PK\5\6" + bytes(18), "empty archive"), (b"", "not a DICOM file")],

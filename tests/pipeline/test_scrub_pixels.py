@@ -10,8 +10,9 @@ import pytest
 from PIL import ImageCms
 
 from governance import policy
+from governance.datatypes import Identifiers
 from governance.errors import Refused
-from governance.pipeline.instance import scrub_pixels
+from governance.pipeline.pixels import scrub_pixels
 from tests.conftest import BUNDLED
 from tests.pipeline.objects import with_options
 from tests.pipeline.worker import process, worker
@@ -25,7 +26,7 @@ def test_likely_text_in_floating_point_pixels_is_refused(look: bool) -> None:
     instance = floating(PIXELS.astype("<f4").tobytes())
 
     with pytest.raises(Refused, match="burned-in text is likely"):
-        scrub_pixels(instance, replace(PLAN, likely_burned_in=True, detect_pixels=look))
+        scrub_pixels(instance, replace(PLAN, likely_burned_in=True, detect_pixels=look), Identifiers())
 
 
 def test_floating_point_pixels_without_likely_text_lose_what_follows_them() -> None:
@@ -33,7 +34,7 @@ def test_floating_point_pixels_without_likely_text_lose_what_follows_them() -> N
     instance = floating(value + MARKER)
     element = instance.first(0x7FE00008)
 
-    pixels = scrub_pixels(instance, replace(PLAN, likely_burned_in=False))
+    pixels = scrub_pixels(instance, replace(PLAN, likely_burned_in=False), Identifiers())
 
     assert {element: value} == pixels.edits
     assert not pixels.looked

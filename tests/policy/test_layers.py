@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from governance import policy
+from governance.datatypes import TextKind
 from governance.errors import Misconfigured
 from governance.policy.schema import Option
 from tests.policy.build import at, decision, instance
@@ -95,6 +96,23 @@ def test_a_layer_takes_one_option_instead_of_another() -> None:
     assert unseen.policy.unseen_pixels is not None
 
 
+def test_a_policy_says_what_becomes_of_burned_in_text_and_a_layer_says_it_anew() -> None:
+    made = instance(at("Modality", "US"))
+    usual, other = policy.plan(made, layer("")), layer("burned_in_text: {unsure: quarantine, marker: mask, because: t}")
+    plan = policy.plan(made, other)
+
+    assert (usual.kept_text, usual.held_back_text) == ({TextKind.MARKER}, frozenset())
+    assert (plan.kept_text, plan.held_back_text) == (frozenset(), {TextKind.UNSURE})
+    assert usual.policy_digest != plan.policy_digest
+
+
+def test_a_policy_of_its_own_says_nothing_of_text_that_nobody_looks_for() -> None:
+    basic = policy.profiles()["basic"].read_text()
+
+    with pytest.raises(Misconfigured, match="about text that nobody looks for"):
+        policy.loads(f"{basic}\nburned_in_text: {{marker: mask, because: t}}\n")
+
+
 def test_a_layer_above_chooses_again_what_one_below_goes_without(tmp_path: Path) -> None:
     (tmp_path / "middle.yaml").write_text(
         "name: middle\ndescription: t\nbecause: t\nextends: research\nwithout: [{option: clean_graphics, because: t}]\n"
@@ -182,6 +200,13 @@ def test_a_digest_covers_every_layer_and_survives_a_pickle(tmp_path: Path) -> No
         pytest.param(
             "unseen_pixels: {groups: [projection], because: t}", ":5: unseen_pixels contradicts", id="unseen and looked"
         ),
+        pytest.param(
+            "without: [{option: clean_pixel_data, because: t}]\nburned_in_text: {marker: mask, because: t}",
+            ":6: burned_in_text is about text that nobody looks for",
+            id="text of pixels that nobody looks at",
+        ),
+        pytest.param("burned_in_text: {unsure: keep, because: t}", ":5: burned_in_text.unsure", id="unread text kept"),
+        pytest.param("burned_in_text: {marker: mask}", "burned_in_text.because is missing", id="text without a reason"),
         pytest.param("rules: [{attribute: PatientName, action: keep, because: t}]", ":5: rules[0]", id="relaxes"),
         pytest.param("without: [{option: retain_uids, because: t}]", ":5: without[0].option is no option", id="none"),
         pytest.param("without: [{option: clean_graphics}]", "without[0].because is missing", id="without a reason"),

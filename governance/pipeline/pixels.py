@@ -1,0 +1,143 @@
+"""The pixels of one instance: looked at, masked, cleaned around, and looked at again in what was written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from governance import dicom, read
+from governance.datatypes import Added, Confidential, Edits, Identifiers, Instance, Plan, Region, Step, TextKind
+from governance.detect import burned_in, locating
+from governance.errors import Leak, Refused
+from governance.pipeline.acting import accepted_unseen
+from governance.scrub import containers, encode, icc, regions
+
+ICC_PROFILE, BURNED_IN_ANNOTATION = 0x00282000, 0x00280301
+ROUNDS = 4
+"""How often a masked frame is looked at again before what is still found holds it back."""
+COVERED = 0.6
+"""The share of a found box that lies in a masked one, from which it is that one's edge."""
+
+LISTS = ("laterality_marker", "position_marker", "view_marker")
+"""Facts of markers that can be more than one."""
+
+Fact = bool | int | list[str]
+
+
+@dataclass(slots=True, repr=False)
+class Pixels(Confidential):
+    """What happened to the pixels of one instance.
+
+    regions: what was masked; markers: what was read and stays; facts: what that says.
+    """
+
+    added: list[Added] = field(default_factory=list)
+    edits: Edits = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    transfer_syntax: str | None = None
+    regions: tuple[Region, ...] = ()
+    markers: tuple[Region, ...] = ()
+    looked: bool = False
+    facts: dict[str, Fact] = field(default_factory=dict)
+
+
+def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers) -> Pixels:
+    """Look for burned-in text where it is likely, mask what the policy does not keep, and clean around the pixels.
+
+    found: of the instance's study, to tell an identifier from a clinical marker.
+
+    Raises:
+        Refused: burned-in text is likely and the policy does not look for it, it cannot be masked, or is of a
+            kind that the policy holds back.
+    """
+    pixels = Pixels()
+    for profile in instance.walk():
+        if profile.tag == ICC_PROFILE:
+            pixels.edits[profile] = icc.clean(instance.value(profile))
+    pixels.edits |= dict.fromkeys(containers.stray_tables(instance))
+    element = next(filter(None, map(instance.first, dicom.PIXELS)), None)
+    if element is None:
+        return pixels
+    # Also where nothing is masked: what hides around the pixels goes in either case.
+    cleaned = containers.clean(instance)
+    if cleaned is not None:
+        pixels.edits[element] = cleaned.value
+        pixels.added += cleaned.added
+        pixels.steps += cleaned.steps
+    likely = plan.likely_burned_in
+    if likely and plan.accepted_unseen and not plan.detect_pixels:
+        pixels.steps.append(accepted_unseen())
+        return pixels
+    if likely and not plan.detect_pixels:
+        raise Refused("burned-in text is likely, and this policy does not look for it", hint="see clean_pixel_data")
+    if likely and element.tag != dicom.PIXEL_DATA:
+        raise Refused("burned-in text is likely, and nothing here can look for it in floating-point pixels")
+    if likely:
+        pixels.looked = True
+        pixels.steps.append(locating.engine())
+        _mask(instance, plan, found, pixels)
+        # PS3.3, C.7.6.1: NO says that nothing identifies the patient, so that markers may stay.
+        pixels.added.append(Added(BURNED_IN_ANNOTATION, "CS", b"NO"))
+    return pixels
+
+
+def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels) -> None:
+    """Mask, look again, and mask what was hidden beside it, until nothing is found that may not stay."""
+    frames = list(read.frames(instance))
+    changed = dict(enumerate(frames))
+    for again in range(ROUNDS + 1):
+        seen = burned_in.look(instance, [changed[number] for number in range(len(frames))], found)
+        # What reads as a marker only once something was masked is what was left of that: the 5 of a longer number.
+        may = [text for text in seen if text.kind in plan.kept_text]
+        kept = [text for text in may if not again or _covered(text.region, pixels.markers)]
+        pixels.markers, pixels.facts = tuple(text.region for text in kept), _facts(kept)
+        stays = set(pixels.markers)
+        new = [text for text in seen if text.region not in stays and not _covered(text.region, pixels.regions)]
+        held = sorted({text.kind for text in new} & plan.held_back_text)
+        if held:
+            raise Refused(f"burned-in text that this policy holds back: {', '.join(held)}", hint="see burned_in_text")
+        if not new:
+            break
+        pixels.regions += tuple(text.region for text in new)
+        for number in {text.region.frame for text in new if text.region.frame is not None}:
+            here = [region for region in pixels.regions if region.frame == number]
+            changed[number] = regions.mask(instance, frames[number], here)
+    else:
+        raise Leak("still there after masking: burned-in text")
+    if pixels.regions:
+        only = {number: changed[number] for number in {r.frame for r in pixels.regions} if number is not None}
+        repainted = encode.repaint(instance, frames, only)
+        pixels.transfer_syntax = repainted.transfer_syntax
+        pixels.added = repainted.added
+        pixels.steps += repainted.steps
+
+
+def _covered(region: Region, masked: Sequence[Region]) -> bool:
+    """Whether most of `region` lies in one rectangle that is black already: its edges look like strokes."""
+    area = (region.right - region.left) * (region.bottom - region.top)
+    for other in masked:
+        width = min(region.right, other.right) - max(region.left, other.left)
+        height = min(region.bottom, other.bottom) - max(region.top, other.top)
+        if other.frame == region.frame and width > 0 and height > 0 and width * height >= COVERED * area:
+            return True
+    return False
+
+
+def _facts(kept: Sequence[burned_in.Text]) -> dict[str, Fact]:
+    """What lines that stay say, in the manifest's columns; no line says it of an image that nobody looked at."""
+    said = [(name, value) for text in kept for name, value in text.says.items()]
+    lists = {name: sorted({str(value) for its, value in said if its == name}) for name in LISTS}
+    return {**lists, "portable_marker": ("portable_marker", True) in said, "kept_markers": len(kept)}
+
+
+def refuse_text_left(written: Instance, pixels: Pixels, found: Identifiers) -> None:
+    """Look again where something was masked.
+
+    Raises:
+        Leak: there is text beside what was masked, and it is none of the markers that stay.
+    """
+    if not pixels.regions:
+        return
+    for text in burned_in.look(written, read.frames(written), found):
+        # A lossy codec moves pixels a little, and with them the engine's certainty of a marker.
+        is_marker = text.kind is not TextKind.IDENTIFIER and _covered(text.region, pixels.markers)
+        if not is_marker and not _covered(text.region, pixels.regions):
+            raise Leak("still there after masking: burned-in text")
