@@ -95,6 +95,6 @@ def test_an_object_takes_the_uid_of_one_that_is_lost_and_held_back_by_now(
 
     run(context, source, policy=str(policy))
 
-    assert [Outcome.FILTERED, Outcome.PUBLISHED] == [outcome.outcome for outcome in pipeline.outcomes(context)]
+    assert [outcome.outcome for outcome in pipeline.outcomes(context)] == [Outcome.FILTERED, Outcome.PUBLISHED]
     assert len(objects(context.workspace.root)) == 1
     assert pipeline.publish(context, project="demo", dataset="d").rows == 1
