@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from governance.policy import checks, conditions, standard
 from governance.policy.origin import Origin
-from governance.policy.schema import ChosenOption, Coverage, Filter, Option, Policy, UnseenPixels
+from governance.policy.schema import BurnedInText, ChosenOption, Coverage, Filter, Option, Policy, UnseenPixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,16 @@ def _over(base: Policy, layer: Layer, names: list[str]) -> Policy:
             "rules": base.rules + policy.rules,
             "filters": filters,
             "unseen_pixels": policy.unseen_pixels or base.unseen_pixels,
-            "burned_in_text": policy.burned_in_text or base.burned_in_text,
+            "burned_in_text": _text(base.burned_in_text, policy.burned_in_text),
         }
     )
+
+
+def _text(base: BurnedInText | None, said: BurnedInText | None) -> BurnedInText | None:
+    """What a layer does not say of burned-in text stays as the base has it."""
+    if base is None or said is None:
+        return said or base
+    return base.model_copy(update={name: getattr(said, name) for name in said.model_fields_set})
 
 
 def _left(options: Sequence[ChosenOption], policy: Policy, origin: Origin) -> list[ChosenOption]:

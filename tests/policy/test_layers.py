@@ -106,6 +106,17 @@ def test_a_policy_says_what_becomes_of_burned_in_text_and_a_layer_says_it_anew()
     assert usual.policy_digest != plan.policy_digest
 
 
+def test_what_a_layer_does_not_say_of_burned_in_text_stays_as_below(tmp_path: Path) -> None:
+    said = {"middle": "identifier: quarantine, marker: mask", "top": "marker: keep"}
+    for (name, text), below in zip(said.items(), ("research", "middle.yaml"), strict=True):
+        (tmp_path / f"{name}.yaml").write_text(
+            f"{{name: {name}, description: t, because: t, extends: {below}, burned_in_text: {{{text}, because: t}}}}\n"
+        )
+    plan = policy.plan(instance(at("Modality", "US")), policy.load(str(tmp_path / "top.yaml")))
+
+    assert (plan.kept_text, plan.held_back_text) == ({TextKind.MARKER}, {TextKind.IDENTIFIER})
+
+
 def test_a_policy_of_its_own_says_nothing_of_text_that_nobody_looks_for() -> None:
     basic = policy.profiles()["basic"].read_text()
 
