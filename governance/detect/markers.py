@@ -8,19 +8,22 @@ the bedside is of a sicker patient (Zech et al., PLoS Medicine 2018, 10.1371/jou
 >>> parse("R  PORTABLE  SUPINE").facts
 {'laterality_marker': 'R', 'portable_marker': True, 'position_marker': 'SUPINE'}
 >>> parse("120 kVp  200 mA").facts
-{'technique_marker': True}
+{}
 >>> parse("R  MILLER") is None
 True
 """
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from governance.detect import vocabulary
 
 Fact = str | bool
+
+LISTS = ("laterality_marker", "position_marker", "view_marker")
+"""Facts that can be more than one in an image."""
 
 LATERALITY = {"L": "L", "LT": "L", "LEFT": "L", "R": "R", "RT": "R", "RIGHT": "R"}
 PORTABLE = frozenset({"PORTABLE", "PORT", "MOBILE", "BEDSIDE"})
@@ -69,14 +72,20 @@ _FOREIGN = re.compile(r"[^\x20-\x7e°μ]")
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What a line says of how the image was made, by the manifest's names."""
+    """What a line says of how the image was made, by the manifest's names; of technique and directions nothing.
+
+    is_number: it is a number at a scale.
+    """
 
     facts: Mapping[str, Fact]
+    is_number: bool = False
 
-    @property
-    def is_number(self) -> bool:
-        """Whether it is a number at a scale, which says nothing by itself."""
-        return "scale_marker" in self.facts
+
+def together(lines: Iterable[Mapping[str, Fact]]) -> dict[str, bool | list[str]]:
+    """What the lines of one image say; of what can be several, all, sorted, and nothing is an empty list."""
+    said = [fact for facts in lines for fact in facts.items()]
+    lists = {name: sorted({str(value) for its, value in said if its == name}) for name in LISTS}
+    return {**lists, "portable_marker": ("portable_marker", True) in said}
 
 
 def words(line: str) -> list[str]:
@@ -90,6 +99,8 @@ def parse(line: str) -> Marker | None:
     every = words(line)
     if not every or any(map(_FOREIGN.search, every)):
         return None
+    if len(every) == 1 and _TICK.fullmatch(every[0]):
+        return Marker({}, is_number=True)  # alone: numbers side by side are a day, "63 F" is a patient
     facts: dict[str, Fact] = {}
     at = 0
     while at < len(every):
@@ -102,8 +113,6 @@ def parse(line: str) -> Marker | None:
             return None
         if any(facts.get(name, value) != value for name, value in said.items()):
             return None  # both sides at once is no marker of a side
-        if "scale_marker" in said and len(every) > 1:
-            return None  # numbers side by side are a day or a telephone number, "63 F" is a patient
         facts |= said
         at += length
     return Marker(facts)
@@ -123,11 +132,7 @@ def _said(phrase: str) -> dict[str, Fact] | None:
     breast = _BREAST.fullmatch(upper)
     if breast is not None:
         return {"laterality_marker": breast[1], "view_marker": breast[2]}
-    if _is_direction(phrase):
-        return {"orientation_marker": True}
-    if _QUANTITY.fullmatch(phrase) or _SETTING.fullmatch(phrase):
-        return {"technique_marker": True}
-    return {"scale_marker": True} if _TICK.fullmatch(phrase) else None
+    return {} if _is_direction(phrase) or _QUANTITY.fullmatch(phrase) or _SETTING.fullmatch(phrase) else None
 
 
 def _is_direction(word: str) -> bool:

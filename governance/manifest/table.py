@@ -117,6 +117,11 @@ FITS: dict[pa.DataType, Callable[[object], object]] = {
 }
 """For each type of column: a fact as the column holds it, or None where it does not belong there."""
 
+
+def _fact(kind: pa.DataType, name: str) -> Callable[[Numbered], object]:
+    return lambda numbered: FITS[kind](numbered[1].facts.get(name))
+
+
 _OURS: dict[str, Callable[[Numbered], object]] = {
     "patient_id": lambda numbered: numbered[1].patient,
     "study_id": lambda numbered: numbered[1].study,
@@ -130,14 +135,14 @@ _OURS: dict[str, Callable[[Numbered], object]] = {
     "policy_digest": lambda numbered: numbered[1].policy_digest,
     "deidentification_codes": lambda numbered: list(numbered[1].codes),
     "masked_regions": lambda numbered: numbered[1].masked_regions,
-    "kept_markers": lambda numbered: FITS[WHOLE](numbered[1].facts.get("kept_markers")),
-    "laterality_marker": lambda numbered: FITS[TEXTS](numbered[1].facts.get("laterality_marker")),
-    "portable_marker": lambda numbered: FITS[YES_NO](numbered[1].facts.get("portable_marker")),
-    "position_marker": lambda numbered: FITS[TEXTS](numbered[1].facts.get("position_marker")),
-    "view_marker": lambda numbered: FITS[TEXTS](numbered[1].facts.get("view_marker")),
+    "kept_markers": _fact(WHOLE, "kept_markers"),
+    "laterality_marker": _fact(TEXTS, "laterality_marker"),
+    "portable_marker": _fact(YES_NO, "portable_marker"),
+    "position_marker": _fact(TEXTS, "position_marker"),
+    "view_marker": _fact(TEXTS, "view_marker"),
     "age_band": lambda numbered: age_band(FITS[TEXT](numbered[1].facts.get("PatientAge"))),
-    "portable": lambda numbered: FITS[YES_NO](numbered[1].facts.get("portable")),
-    "portable_from": lambda numbered: FITS[TEXT](numbered[1].facts.get("portable_from")),
-    "equipment_history": lambda numbered: FITS[TEXTS](numbered[1].facts.get("equipment_history")),
-    "earlier_deidentification": lambda numbered: FITS[TEXTS](numbered[1].facts.get("earlier_deidentification")),
+    "portable": _fact(YES_NO, "portable"),
+    "portable_from": _fact(TEXT, "portable_from"),
+    "equipment_history": _fact(TEXTS, "equipment_history"),
+    "earlier_deidentification": _fact(TEXTS, "earlier_deidentification"),
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from governance import dicom, read
 from governance.datatypes import Added, Confidential, Edits, Identifiers, Instance, Plan, Region, Step, TextKind
-from governance.detect import burned_in, locating
+from governance.detect import burned_in, locating, markers
 from governance.errors import Leak, Refused
 from governance.pipeline.acting import accepted_unseen
 from governance.scrub import containers, encode, icc, regions
@@ -16,17 +16,13 @@ ROUNDS = 4
 COVERED = 0.6
 """The share of a found box that lies in a masked one, from which it is that one's edge."""
 
-LISTS = ("laterality_marker", "position_marker", "view_marker")
-"""Facts of markers that can be more than one."""
-
-Fact = bool | int | list[str]
-
 
 @dataclass(slots=True, repr=False)
 class Pixels(Confidential):
     """What happened to the pixels of one instance.
 
-    regions: what was masked; markers: what was read and stays; facts: what that says.
+    regions: what was masked; markers: what was read and stays; facts: what that says, empty if nobody
+    looked.
     """
 
     added: list[Added] = field(default_factory=list)
@@ -36,7 +32,7 @@ class Pixels(Confidential):
     regions: tuple[Region, ...] = ()
     markers: tuple[Region, ...] = ()
     looked: bool = False
-    facts: dict[str, Fact] = field(default_factory=dict)
+    facts: dict[str, bool | int | list[str]] = field(default_factory=dict)
 
 
 def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers) -> Pixels:
@@ -88,7 +84,8 @@ def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels) ->
         # What reads as a marker only once something was masked is what was left of that: the 5 of a longer number.
         may = [text for text in seen if text.kind in plan.kept_text]
         kept = [text for text in may if not again or _covered(text.region, pixels.markers)]
-        pixels.markers, pixels.facts = tuple(text.region for text in kept), _facts(kept)
+        pixels.markers = tuple(text.region for text in kept)
+        pixels.facts = {**markers.together(text.says for text in kept), "kept_markers": len(kept)}
         stays = set(pixels.markers)
         new = [text for text in seen if text.region not in stays and not _covered(text.region, pixels.regions)]
         held = sorted({text.kind for text in new} & plan.held_back_text)
@@ -119,13 +116,6 @@ def _covered(region: Region, masked: Sequence[Region]) -> bool:
         if other.frame == region.frame and width > 0 and height > 0 and width * height >= COVERED * area:
             return True
     return False
-
-
-def _facts(kept: Sequence[burned_in.Text]) -> dict[str, Fact]:
-    """What lines that stay say, in the manifest's columns; no line says it of an image that nobody looked at."""
-    said = [(name, value) for text in kept for name, value in text.says.items()]
-    lists = {name: sorted({str(value) for its, value in said if its == name}) for name in LISTS}
-    return {**lists, "portable_marker": ("portable_marker", True) in said, "kept_markers": len(kept)}
 
 
 def refuse_text_left(written: Instance, pixels: Pixels, found: Identifiers) -> None:

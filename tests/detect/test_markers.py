@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.detect.markers import parse
+from governance.detect.markers import parse, together
 from tests.phantoms.archive import PEOPLE
 from tests.phantoms.bundled import Person
 
@@ -24,11 +24,11 @@ ALWAYS = st.sampled_from(["PORTABLE", "SUPINE", "120 kVp", "200mA", "TE 90", "MI
         pytest.param("L-MLO", None, id="joined in a way that nobody defined"),
         pytest.param("LMLO", {"laterality_marker": "L", "view_marker": "MLO"}, id="side and view in one"),
         pytest.param("Semi-Erect", {"position_marker": "SEMIERECT"}, id="hyphen"),
-        pytest.param("120 kVp 200 mA 5mm", {"technique_marker": True}, id="technique"),
-        pytest.param("TIS 0.4 MI 1.2", {"technique_marker": True}, id="output of ultrasound"),
-        pytest.param("AFR", {"orientation_marker": True}, id="directions"),
-        pytest.param("15", {"scale_marker": True}, id="a number at a scale"),
-        pytest.param("-.62", {"scale_marker": True}, id="a number at a colour scale"),
+        pytest.param("120 kVp 200 mA 5mm", {}, id="technique"),
+        pytest.param("TIS 0.4 MI 1.2", {}, id="output of ultrasound"),
+        pytest.param("AFR", {}, id="directions"),
+        pytest.param("15", {}, id="a number at a scale"),
+        pytest.param("-.62", {}, id="a number at a colour scale"),
         pytest.param("RPORTABLE", {"laterality_marker": "R", "portable_marker": True}, id="read without the blank"),
         pytest.param("APSUPINE", {"view_marker": "AP", "position_marker": "SUPINE"}, id="two words without the blank"),
         pytest.param("MILLERPORTABLE", None, id="a name without the blank"),
@@ -57,7 +57,30 @@ ALWAYS = st.sampled_from(["PORTABLE", "SUPINE", "120 kVp", "200mA", "TE 90", "MI
 def test_what_a_line_says(line: str, facts: dict[str, str | bool] | None) -> None:
     marker = parse(line)
 
-    assert (marker and marker.facts) == facts
+    assert (None if marker is None else marker.facts) == facts
+
+
+@pytest.mark.parametrize(("line", "is_number"), [("15", True), ("-.62", True), ("15 mm", False), ("R", False)])
+def test_a_number_alone_is_one_at_a_scale(line: str, is_number: bool) -> None:
+    marker = parse(line)
+
+    assert marker is not None
+    assert marker.is_number is is_number
+
+
+def test_the_lines_of_an_image_say_their_facts_together() -> None:
+    lines = [
+        {"laterality_marker": "R"},
+        {"laterality_marker": "L", "portable_marker": True},
+        {"laterality_marker": "R"},
+    ]
+
+    assert together(lines) == {
+        "laterality_marker": ["L", "R"],
+        "position_marker": [],
+        "view_marker": [],
+        "portable_marker": True,
+    }
 
 
 @given(markers=st.lists(ALWAYS, min_size=1, max_size=4))
