@@ -233,6 +233,12 @@ class TextKind(StrEnum):
     UNSURE = "unsure"
 
 
+class TextEngine(StrEnum):
+    """Programs that locate and read burned-in text."""
+
+    RAPIDOCR = "rapidocr"
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Region(Confidential):
     """A rectangle that may show an identifier: stored rows and columns, half open.

@@ -12,5 +12,6 @@ judging.py       what a line of burned-in text is
 markers.py       the grammar of clinical markers
 rendering.py     a frame -> pictures of it that differ
 locating.py      a picture -> boxes with text in it
+engines/         the programs that locate and read text
 devices.py       what is known of a device's images
 """

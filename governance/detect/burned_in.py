@@ -9,10 +9,11 @@ from hashlib import blake2b
 
 import numpy as np
 
-from governance.datatypes import Confidential, Identifiers, Instance, Region, TextKind
-from governance.detect import locating, rendering
+from governance.datatypes import Confidential, Identifiers, Instance, Region, TextEngine, TextKind
+from governance.detect import engines, locating, rendering
+from governance.detect.engines import Engine, Line
 from governance.detect.judging import CONFIDENT, Reading, dispute, judge, may_be_marker
-from governance.detect.locating import Box, Line
+from governance.detect.locating import Box
 from governance.detect.rendering import Frame, Picture
 
 REMEMBERED = 4096
@@ -30,8 +31,14 @@ class Text(Confidential):
     says: Mapping[str, str | bool] = field(default_factory=dict)
 
 
-def look(instance: Instance, frames: Iterable[Frame], found: Identifiers) -> tuple[Text, ...]:
-    """Every text-like box of every frame; frames with the same content are looked at once.
+def look(
+    instance: Instance,
+    frames: Iterable[Frame],
+    found: Identifiers,
+    *,
+    engine: TextEngine = TextEngine.RAPIDOCR,
+) -> tuple[Text, ...]:
+    """Every text-like box of every frame; frames with the same content are looked at once by an engine.
 
     frames: stored values in the stored colour space, as the reader decodes them; found: of the study.
 
@@ -39,7 +46,7 @@ def look(instance: Instance, frames: Iterable[Frame], found: Identifiers) -> tup
         Refused: a frame cannot be rendered, or the engine fails.
     """
     texts: list[Text] = []
-    context = rendering.context(instance)
+    context = engine.value.encode() + rendering.context(instance)
     for number, frame in enumerate(frames):
         digest = blake2b(context + repr((frame.shape, frame.dtype.str)).encode(), digest_size=16)
         digest.update(np.ascontiguousarray(frame).data)
@@ -47,20 +54,20 @@ def look(instance: Instance, frames: Iterable[Frame], found: Identifiers) -> tup
         if key not in _seen:
             while len(_seen) >= REMEMBERED:
                 del _seen[next(iter(_seen))]
-            _seen[key] = _read(instance, frame)
+            _seen[key] = _read(instance, frame, engines.load(engine))
         for reading, (kind, marker) in zip(_seen[key], judge(_seen[key], found), strict=True):
-            region = Region(*reading.box[:4], number, locating.ENGINE, reading.box[4])
+            region = Region(*reading.box[:4], number, engine.value, reading.box[4])
             texts.append(Text(region, kind, {} if marker is None else marker.facts))
     return tuple(texts)
 
 
-def _read(instance: Instance, frame: Frame) -> tuple[Reading, ...]:
+def _read(instance: Instance, frame: Frame, engine: Engine) -> tuple[Reading, ...]:
     pictures = tuple(rendering.render(instance, frame))
-    boxes = locating.merged(box for picture in pictures for box in locating.boxes(picture))
-    return tuple(_reading(pictures, box) for box in boxes)
+    boxes = locating.merged(box for picture in pictures for box in locating.boxes(picture, engine=engine))
+    return tuple(_reading(pictures, box, engine) for box in boxes)
 
 
-def _reading(pictures: Iterable[Picture], box: Box) -> Reading:
+def _reading(pictures: Iterable[Picture], box: Box, engine: Engine) -> Reading:
     """What stands in a box by the picture that reads it best; what may be a marker is read in all of them.
 
     One picture can show the marker alone, and another the faint name behind it.
@@ -68,7 +75,7 @@ def _reading(pictures: Iterable[Picture], box: Box) -> Reading:
     lines: list[Line] = []
     best: Line = ("", 0.0)
     for picture in pictures:
-        lines.append(locating.read(picture, box))
+        lines.append(locating.read(picture, box, engine=engine))
         best = max(lines, key=lambda line: line[1])
         if best[1] >= CONFIDENT and not may_be_marker(best):
             break

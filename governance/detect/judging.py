@@ -13,7 +13,8 @@ from difflib import SequenceMatcher
 
 from governance.datatypes import Confidential, Identifiers, TextKind
 from governance.detect import markers, text, vocabulary
-from governance.detect.locating import Box, Line
+from governance.detect.engines import Line
+from governance.detect.locating import Box
 from governance.detect.markers import Marker
 
 CONFIDENT = 0.9

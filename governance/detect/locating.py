@@ -1,25 +1,19 @@
-"""Where in a picture there is text: RapidOCR's detector, whose models come inside its package.
+"""Where in a picture there is text, by an engine that looks at it in tiles of the right size.
 
 Below every picture runs a line of sample words. The engine must find them, or the picture
 counts as not looked at. They also give it a measure of what text is: without any text in
 sight it takes anatomy for letters, and with a body in sight it overlooks small ones.
 """
 
-import logging
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from hashlib import file_digest
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from governance.datatypes import Step
+from governance.detect.engines import Engine, Line, Located
 from governance.detect.rendering import Picture
 from governance.errors import Refused
 
-ENGINE = "rapidocr"
 PADDING = 4
 """Pixels around a box that are masked with it, at least: strokes end outside of what the network marks."""
 
@@ -41,21 +35,9 @@ MERGED = 0.5
 
 Box = tuple[int, int, int, int, float]
 """left, top, right, bottom, confidence."""
-Line = tuple[str, float]
-"""What is read in a box, empty if nothing is, and how sure the engine is from 0 to 1."""
 
 
-@lru_cache(maxsize=1)
-def engine() -> Step:
-    """The engine as a processing step: tool, version, and the digests of the weights that locate and that read."""
-    named: dict[str, str] = {}
-    for prefix, model in (("", _model("det")), ("reader_", _model("rec"))):
-        with model.open("rb") as file:
-            named |= {f"{prefix}model": model.name, f"{prefix}sha256": file_digest(file, "sha256").hexdigest()}
-    return Step("burned-in text", ENGINE, version("rapidocr"), named)
-
-
-def boxes(picture: Picture) -> Iterator[Box]:
+def boxes(picture: Picture, *, engine: Engine) -> Iterator[Box]:
     """Text-like boxes of a picture (rows, columns, BGR), some of them more than once; `merged` makes them one.
 
     Raises:
@@ -63,19 +45,21 @@ def boxes(picture: Picture) -> Iterator[Box]:
     """
     height, width = picture.shape[:2]
     if max(height, width) > TILE:
-        yield from _scaled(picture, 0, 0, OVERVIEW / max(height, width), (height, width))
+        yield from _scaled(picture, 0, 0, OVERVIEW / max(height, width), (height, width), engine)
     for top in _starts(height):
         for left in _starts(width):
             tile = picture[top : top + TILE, left : left + TILE]
             factor = min(max(ENLARGED / min(height, width), 1.0), LARGEST_FACTOR, TILE / max(tile.shape[:2]))
-            yield from _scaled(tile, left, top, factor, (height, width))
+            yield from _scaled(tile, left, top, factor, (height, width), engine)
 
 
 def _starts(length: int) -> range:
     return range(0, max(1, length - OVERLAP), TILE - OVERLAP)
 
 
-def _scaled(tile: Picture, left: int, top: int, factor: float, limits: tuple[int, int]) -> Iterator[Box]:
+def _scaled(
+    tile: Picture, left: int, top: int, factor: float, limits: tuple[int, int], engine: Engine
+) -> Iterator[Box]:
     """Boxes of one tile, looked at `factor` times larger, in the whole picture's coordinates."""
     import cv2
 
@@ -86,7 +70,7 @@ def _scaled(tile: Picture, left: int, top: int, factor: float, limits: tuple[int
         tile = np.asarray(
             cv2.resize(tile, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR), np.uint8
         )
-    for x0, y0, x1, y1, score in _detect(np.ascontiguousarray(tile)):
+    for x0, y0, x1, y1, score in _detect(np.ascontiguousarray(tile), engine):
         padding = max(PADDING, min(x1 - x0, y1 - y0) / factor / 8)
         yield (
             max(0, int(x0 / factor + left - padding)),
@@ -120,23 +104,20 @@ def merged(boxes: Iterable[Box]) -> tuple[Box, ...]:
     return tuple(sorted(kept, key=lambda box: (box[1], box[0], box)))
 
 
-def _detect(picture: Picture) -> list[tuple[float, float, float, float, float]]:
+def _detect(picture: Picture, engine: Engine) -> list[Located]:
     """Boxes in the picture's own coordinates. Raises Refused if the engine fails or does not find the sample."""
     height, width = picture.shape[:2]
-    failed, boxes, scores = "", np.empty((0, 4, 2), np.float32), []
+    failed, boxes = "", list[Located]()
     try:
-        result = _detector()(_with_sample(picture), use_det=True, use_cls=False, use_rec=False)
-        if result.boxes is not None:
-            boxes, scores = np.asarray(result.boxes, np.float32), list(result.scores)
+        boxes += engine.locate(_with_sample(picture))
     except Exception as error:  # whatever the engine raises, an image that was not looked at does not pass
         failed = type(error).__name__
     found, sampled = [], False
-    for points, score in zip(boxes, scores, strict=True):
-        (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    for x0, y0, x1, y1, score in boxes:
         if y0 >= height:
             sampled = True
-        elif x0 < width and (not _is_large(picture, x1 - x0, y1 - y0) or _reads(picture, (x0, y0, x1, y1))):
-            found.append((x0, y0, x1, y1, round(float(score), 3)))
+        elif x0 < width and (not _is_large(picture, x1 - x0, y1 - y0) or _reads(picture, (x0, y0, x1, y1), engine)):
+            found.append((x0, y0, x1, y1, round(score, 3)))
     if failed or not sampled:
         raise Refused(f"the text engine failed ({failed or 'it did not find its sample'})")
     return found
@@ -165,7 +146,7 @@ def _is_large(picture: Picture, width: float, height: float) -> bool:
     return bool(min(width, height) > max(LARGE, LARGE_SHARE * min(picture.shape[:2])))
 
 
-def read(picture: Picture, box: Box) -> Line:
+def read(picture: Picture, box: Box, *, engine: Engine) -> Line:
     """What stands in a box; of a box that is high, in the direction that reads best.
 
     Raises:
@@ -177,54 +158,24 @@ def read(picture: Picture, box: Box) -> Line:
     turns = [] if high <= UPRIGHT else [1, 3]
     if high <= UPRIGHT_LETTER:
         turns.insert(0, 0)
-    lines = [_recognised(np.ascontiguousarray(np.rot90(part, turn))) for turn in turns]
+    lines = [_recognised(np.ascontiguousarray(np.rot90(part, turn)), engine) for turn in turns]
     return max(lines, key=lambda line: line[1])
 
 
-def _recognised(part: Picture) -> Line:
+def _recognised(part: Picture, engine: Engine) -> Line:
     """The text of a picture of one line, empty if there is none."""
-    failed, pairs = "", []
+    failed, line = "", ("", 0.0)
     try:
-        result = _detector()(part, use_det=False, use_cls=False, use_rec=True)
-        pairs = list(zip(result.txts or (), result.scores or (), strict=True))
+        line = engine.read(part)
     except Exception as error:
         failed = type(error).__name__
     if failed:
         raise Refused(f"the text engine failed ({failed})")
-    return max(((text.strip(), float(score)) for text, score in pairs), key=lambda line: line[1], default=("", 0.0))
+    return line
 
 
-def _reads(picture: Picture, box: tuple[float, float, float, float]) -> bool:
+def _reads(picture: Picture, box: tuple[float, float, float, float], engine: Engine) -> bool:
     """Whether a large box holds letters: the recogniser must agree, since masking it would cost the image."""
     left, top, right, bottom = (max(0, int(edge)) for edge in box)
-    text, score = _recognised(np.ascontiguousarray(picture[top : bottom + 1, left : right + 1]))
+    text, score = _recognised(np.ascontiguousarray(picture[top : bottom + 1, left : right + 1]), engine)
     return bool(len(text) >= 2 and score >= LARGE_SCORE)
-
-
-@lru_cache(maxsize=2)
-def _model(kind: str) -> Path:
-    """Weights in the package, of "det" or "rec"; named to the engine, so that it never looks for others."""
-    import rapidocr
-
-    return sorted((Path(rapidocr.__file__).parent / "models").glob(f"*_{kind}_*.onnx"))[0]
-
-
-@lru_cache(maxsize=1)
-def _detector() -> Any:
-    """The engine, once a process: building it costs more than using it."""
-    from rapidocr import RapidOCR
-
-    built = RapidOCR(
-        params={
-            "Global.log_level": "critical",
-            "Global.max_side_len": 2 * TILE,
-            "Det.model_path": str(_model("det")),
-            "Rec.model_path": str(_model("rec")),
-            "Det.limit_side_len": 32,  # pictures come in the size that they shall be looked at
-            "Det.max_candidates": 100_000,  # what is beyond would be dropped in silence
-            "EngineConfig.onnxruntime.intra_op_num_threads": 1,  # images run in processes
-            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-        }
-    )
-    logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
-    return built

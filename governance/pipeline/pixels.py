@@ -4,8 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from governance import dicom, read
-from governance.datatypes import Added, Confidential, Edits, Identifiers, Instance, Plan, Region, Step, TextKind
-from governance.detect import burned_in, locating, markers
+from governance.datatypes import (
+    Added,
+    Confidential,
+    Edits,
+    Identifiers,
+    Instance,
+    Plan,
+    Region,
+    Step,
+    TextEngine,
+    TextKind,
+)
+from governance.detect import burned_in, engines, markers
 from governance.errors import Leak, Refused
 from governance.pipeline.acting import accepted_unseen
 from governance.scrub import containers, encode, icc, regions
@@ -68,7 +79,7 @@ def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers) -> Pixels:
         raise Refused("burned-in text is likely, and nothing here can look for it in floating-point pixels")
     if likely:
         pixels.looked = True
-        pixels.steps.append(locating.engine())
+        pixels.steps.append(engines.load(TextEngine.RAPIDOCR).step())
         _mask(instance, plan, found, pixels)
         # PS3.3, C.7.6.1: NO says that nothing identifies the patient, so that markers may stay.
         pixels.added.append(Added(BURNED_IN_ANNOTATION, "CS", b"NO"))

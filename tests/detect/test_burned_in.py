@@ -178,10 +178,3 @@ def test_a_frame_that_cannot_be_shown_is_refused() -> None:
 
     with pytest.raises(Refused):
         burned_in.look(instance, [np.zeros((8, 8, 2), "uint8")], NOBODY)
-
-
-def test_the_step_names_the_weights() -> None:
-    step = locating.engine()
-
-    assert step.tool == "rapidocr"
-    assert len(str(step.parameters["sha256"])) == 64
