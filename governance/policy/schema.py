@@ -5,9 +5,9 @@ statement has `because`. What a shape cannot say is checked where policies are r
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
 
 
 class Option(StrEnum):
@@ -201,6 +201,11 @@ class BurnedInText(Reasoned):
     marker: Literal["keep", "mask", "quarantine"] = "keep"
     unsure: Literal["mask", "quarantine"] = "mask"
     identifier: Literal["mask", "quarantine"] = "mask"
+
+    @model_serializer(mode="wrap")
+    def _said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What it says alone: a layer that says a default takes back what is below, one that is silent does not."""
+        return {name: value for name, value in whole(self).items() if name in self.model_fields_set}
 
 
 class Policy(Reasoned):

@@ -112,9 +112,24 @@ def test_what_a_layer_does_not_say_of_burned_in_text_stays_as_below(tmp_path: Pa
         (tmp_path / f"{name}.yaml").write_text(
             f"{{name: {name}, description: t, because: t, extends: {below}, burned_in_text: {{{text}, because: t}}}}\n"
         )
-    plan = policy.plan(instance(at("Modality", "US")), policy.load(str(tmp_path / "top.yaml")))
+    rules = policy.load(str(tmp_path / "top.yaml"))
+    copied = pickle.loads(pickle.dumps(rules))  # as a worker process gets them
 
-    assert (plan.kept_text, plan.held_back_text) == ({TextKind.MARKER}, {TextKind.IDENTIFIER})
+    for each in (rules, copied):
+        plan = policy.plan(instance(at("Modality", "US")), each)
+        assert (plan.kept_text, plan.held_back_text) == ({TextKind.MARKER}, {TextKind.IDENTIFIER})
+
+
+def test_a_layer_that_takes_back_what_is_said_of_burned_in_text_has_a_digest_of_its_own(tmp_path: Path) -> None:
+    for name, text in (("silent", "marker: keep"), ("default", "marker: keep, identifier: mask")):
+        below = "extends: below.yaml"
+        site = SITE.replace("extends: research", below)
+        (tmp_path / f"{name}.yaml").write_text(f"{site}burned_in_text: {{{text}, because: t}}\n")
+    below = SITE.replace("site", "below")
+    (tmp_path / "below.yaml").write_text(f"{below}burned_in_text: {{identifier: quarantine, because: t}}\n")
+    silent, default = (policy.load(str(tmp_path / f"{name}.yaml")) for name in ("silent", "default"))
+
+    assert silent.digest != default.digest
 
 
 def test_a_policy_of_its_own_says_nothing_of_text_that_nobody_looks_for() -> None:
