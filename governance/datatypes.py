@@ -237,6 +237,7 @@ class TextEngine(StrEnum):
     """Programs that locate and read burned-in text."""
 
     RAPIDOCR = "rapidocr"
+    TESSERACT = "tesseract"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -360,6 +361,8 @@ class Plan:
     """Kinds of burned-in text that stay; all others are masked."""
     held_back_text: frozenset[TextKind] = frozenset()
     """Kinds of burned-in text that quarantine the image."""
+    engine: TextEngine = TextEngine.RAPIDOCR
+    """What locates and reads burned-in text."""
 
 
 EARLIER = "prior: "

@@ -126,7 +126,9 @@ class Worker(Confidential):
         staged = stage(self._staging, prepared.parts(instance, made.edits))
         # (4) inspect what was written, as it was written
         try:
-            written = inspect(staged, instance=instance, found=found, allowed=made.acted.allowed, pixels=pixels)
+            written = inspect(
+                staged, instance=instance, plan=plan, found=found, allowed=made.acted.allowed, pixels=pixels
+            )
         except BaseException:
             staged.path.unlink(missing_ok=True)
             raise
@@ -227,6 +229,7 @@ def inspect(
     staged: Staged,
     *,
     instance: Instance,
+    plan: Plan,
     found: Identifiers,
     allowed: frozenset[str],
     pixels: Pixels,
@@ -250,7 +253,7 @@ def inspect(
     if written.trailing or any(written.preamble or b""):
         raise Leak("bytes outside the data set survived")
     refuse_left(data, written, found=found, codecs=instance.all_codecs, allowed=allowed)
-    refuse_text_left(written, pixels, found)
+    refuse_text_left(written, plan, pixels, found)
     return written
 
 

@@ -13,7 +13,6 @@ from governance.datatypes import (
     Plan,
     Region,
     Step,
-    TextEngine,
     TextKind,
 )
 from governance.detect import burned_in, engines, markers
@@ -79,7 +78,7 @@ def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers) -> Pixels:
         raise Refused("burned-in text is likely, and nothing here can look for it in floating-point pixels")
     if likely:
         pixels.looked = True
-        pixels.steps.append(engines.load(TextEngine.RAPIDOCR).step())
+        pixels.steps.append(engines.load(plan.engine).step())
         _mask(instance, plan, found, pixels)
         # PS3.3, C.7.6.1: NO says that nothing identifies the patient, so that markers may stay.
         pixels.added.append(Added(BURNED_IN_ANNOTATION, "CS", b"NO"))
@@ -91,7 +90,7 @@ def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels) ->
     frames = list(read.frames(instance))
     changed = dict(enumerate(frames))
     for again in range(ROUNDS + 1):
-        seen = burned_in.look(instance, [changed[number] for number in range(len(frames))], found)
+        seen = burned_in.look(instance, [changed[number] for number in range(len(frames))], found, engine=plan.engine)
         # What reads as a marker only once something was masked is what was left of that: the 5 of a longer number.
         may = [text for text in seen if text.kind in plan.kept_text]
         kept = [text for text in may if not again or _covered(text.region, pixels.markers)]
@@ -129,7 +128,7 @@ def _covered(region: Region, masked: Sequence[Region]) -> bool:
     return False
 
 
-def refuse_text_left(written: Instance, pixels: Pixels, found: Identifiers) -> None:
+def refuse_text_left(written: Instance, plan: Plan, pixels: Pixels, found: Identifiers) -> None:
     """Look again where something was masked.
 
     Raises:
@@ -137,7 +136,7 @@ def refuse_text_left(written: Instance, pixels: Pixels, found: Identifiers) -> N
     """
     if not pixels.regions:
         return
-    for text in burned_in.look(written, read.frames(written), found):
+    for text in burned_in.look(written, read.frames(written), found, engine=plan.engine):
         # A lossy codec moves pixels a little, and with them the engine's certainty of a marker.
         is_marker = text.kind is not TextKind.IDENTIFIER and _covered(text.region, pixels.markers)
         if not is_marker and not _covered(text.region, pixels.regions):

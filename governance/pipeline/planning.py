@@ -91,7 +91,7 @@ def _summary(decided: Plan) -> list[str]:
     if decided.filtered:
         return [f"filtered by {decided.filtered}: this file would not be published"]
     pixels = {
-        (True, True): "burned-in text is likely and will be looked for"
+        (True, True): f"burned-in text is likely and will be looked for by {decided.engine}"
         + (", clinical markers stay" if TextKind.MARKER in decided.kept_text else ""),
         (True, False): "burned-in text is likely and this policy does not look for it: "
         + ("nobody looks, unseen_pixels accepts it" if decided.accepted_unseen else "quarantine"),

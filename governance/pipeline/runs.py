@@ -20,6 +20,7 @@ from governance import audit, ingest, policy
 from governance.database import outcomes as outcomes_table
 from governance.database import receipts, runs, writing
 from governance.datatypes import Outcome, SourceOutcome
+from governance.detect import engines
 from governance.errors import Misconfigured
 from governance.pipeline import shards
 from governance.pipeline.commit import UNCHANGED, sign
@@ -68,12 +69,14 @@ def register(context: Context, sources: Sequence[Path], *, project: str, policy_
     """Write down what is to be done; returns the run's id, the only thing a scheduler needs.
 
     Raises:
-        Misconfigured: the policy does not load, the project's name is odd, or a source does not exist
-            or lies in the workspace.
+        Misconfigured: the policy does not load or names a text engine that is not there, the project's name
+            is odd, or a source does not exist or lies in the workspace.
     """
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", project) is None:
         raise Misconfigured("a project is named by up to 32 letters, digits, - and _, a letter or digit first")
     rules = policy.load(policy_name)
+    for engine in rules.text_engines:
+        engines.load(engine)  # so that none is found to be missing in the middle of a run
     ingest.refuse_missing(sources)
     inside = os.path.join(os.path.realpath(context.workspace.root), "")
     for source in sources:

@@ -39,6 +39,7 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
         classes.refuse_uncovered(instance, iod, rules)
         decisions = tuple(decide(instance, rules, instance.elements, iod=iod, decider=rules.on(instance)))
     likely = bool(device) or classes.text_is_likely(instance, iod)
+    text = rules.burned_in_text
     return Plan(
         policy=rules.name,
         policy_digest=rules.digest,
@@ -49,14 +50,14 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
         likely_burned_in=likely,
         filtered=filtered,
         accepted_unseen=likely and classes.may_pass_unseen(instance, iod, rules),
-        kept_text=_text(rules, "keep"),
-        held_back_text=_text(rules, "quarantine"),
+        kept_text=_kinds(text, "keep"),
+        held_back_text=_kinds(text, "quarantine"),
+        engine=text.engine,
     )
 
 
-def _text(rules: Rules, action: str) -> frozenset[TextKind]:
-    """The kinds of burned-in text of which a policy says this; what it does not say has its default."""
-    said = rules.policy.burned_in_text or BurnedInText(because="the default")
+def _kinds(said: BurnedInText, action: str) -> frozenset[TextKind]:
+    """The kinds of burned-in text of which a policy says this."""
     return frozenset(kind for kind in TextKind if getattr(said, kind.value) == action)
 
 

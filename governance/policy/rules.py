@@ -8,14 +8,24 @@ from hashlib import sha256
 import rfc8785
 
 from governance import dicom
-from governance.datatypes import Confidential, Instance
+from governance.datatypes import Confidential, Instance, TextEngine
 from governance.policy import conditions, deciding, layers, paths, standard
 from governance.policy.deciding import Decider, Entry, Key
 from governance.policy.layers import Layer
 from governance.policy.origin import Origin
 from governance.policy.origin import Place as Written
 from governance.policy.reasons import REASONS
-from governance.policy.schema import ANY_CREATOR, SELECTORS, Option, Policy, Rule, RuleAction, SafeList, When
+from governance.policy.schema import (
+    ANY_CREATOR,
+    SELECTORS,
+    BurnedInText,
+    Option,
+    Policy,
+    Rule,
+    RuleAction,
+    SafeList,
+    When,
+)
 from governance.policy.verdicts import Place, Verdict
 
 LOGIC = 9
@@ -90,6 +100,16 @@ class Rules(Confidential):
     def codes(self) -> tuple[str, ...]:
         """CID 7050 codes of the header work."""
         return tuple(sorted([BASIC_PROFILE, *(CODES[option] for option in self.options if option in CODES)]))
+
+    @property
+    def burned_in_text(self) -> BurnedInText:
+        """What becomes of text in pixels; what no layer says has its default."""
+        return self.policy.burned_in_text or BurnedInText(because="the default")
+
+    @property
+    def text_engines(self) -> tuple[TextEngine, ...]:
+        """What looks at pixels, in order; nothing if nobody looks."""
+        return (self.burned_in_text.engine,) if Option.CLEAN_PIXEL_DATA in self.options else ()
 
     @property
     def dates(self) -> str:

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
 
+from governance.datatypes import TextEngine
+
 
 class Option(StrEnum):
     """The options of PS3.15, E.3."""
@@ -195,9 +197,10 @@ class BurnedInText(Reasoned):
 
     marker: every word is of a closed grammar (L, PORTABLE, 120 kVp), was surely read, is not the study's own, and
     stands apart from what may identify; identifier: something of the study, of the form of an identifier, or a
-    frequent name; unsure: all other text.
+    frequent name; unsure: all other text. engine: what locates and reads it.
     """
 
+    engine: TextEngine = TextEngine.RAPIDOCR
     marker: Literal["keep", "mask", "quarantine"] = "keep"
     unsure: Literal["mask", "quarantine"] = "mask"
     identifier: Literal["mask", "quarantine"] = "mask"

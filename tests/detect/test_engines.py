@@ -1,10 +1,21 @@
 """Engines that locate and read text: each says what it is, and none is loaded before it is used."""
 
+import re
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from governance import pipeline
 from governance.datatypes import TextEngine
 from governance.detect import engines
+from governance.detect.engines import Engine
+from governance.errors import Misconfigured
+from tests.conftest import BUNDLED
 
 HEAVY = ("rapidocr", "onnxruntime", "cv2", "easyocr", "torch")
 
@@ -22,3 +33,77 @@ def test_the_step_of_rapidocr_names_its_weights() -> None:
 
     assert (step.tool, step.name) == ("rapidocr", "burned-in text")
     assert [len(str(step.parameters[name])) for name in ("sha256", "reader_sha256")] == [64, 64]
+
+
+def drawn(words: str, *, size: int = 20) -> np.ndarray:
+    """A black picture with white words at (40, 60)."""
+    picture = Image.new("RGB", (400, 200))
+    ImageDraw.Draw(picture).text((40, 60), words, (255, 255, 255), font=ImageFont.load_default(size))
+    return np.asarray(picture)
+
+
+@pytest.fixture
+def tesseract(program: Callable[[str], str]) -> Engine:
+    program("tesseract")
+    return engines.load(TextEngine.TESSERACT)
+
+
+def test_tesseract_finds_words_where_they_stand_and_reads_them(tesseract: Engine) -> None:
+    picture = drawn("QUILLFEATHER 4471923")
+
+    ((left, top, right, bottom, confidence),) = tesseract.locate(picture)
+    words, sure = tesseract.read(picture[int(top) - 4 : int(bottom) + 4, int(left) - 4 : int(right) + 4])
+
+    ink = np.argwhere(picture[:, :, 0] > 128)
+    outside = np.array([*(ink.min(axis=0) - (top, left)), *((bottom, right) - ink.max(axis=0) - 1)])
+    assert (outside >= -1).all()
+    assert (outside <= 12).all()
+    assert words.replace(" ", "") == "QUILLFEATHER4471923"
+    assert 0.8 <= confidence <= 1
+    assert 0.6 <= sure <= 1
+
+
+def test_tesseract_finds_nothing_where_nothing_stands(tesseract: Engine) -> None:
+    noise = np.random.default_rng(3).integers(0, 255, (200, 300, 1)).astype("uint8").repeat(3, axis=2)
+
+    assert [*tesseract.locate(noise), tesseract.read(noise[:40])[0]] == [""]
+
+
+def test_the_step_of_tesseract_names_the_version_and_the_data(tesseract: Engine) -> None:
+    step = tesseract.step()
+
+    assert (step.tool, step.parameters["model"], len(str(step.parameters["sha256"]))) == (
+        "tesseract",
+        "eng.traineddata",
+        64,
+    )
+    assert re.fullmatch(r"[45]\.\d+.*", step.version)
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        pytest.param(None, "is not installed", id="no program"),
+        pytest.param(
+            '[ $1 = --version ] && echo tesseract 5.3.0 || echo "in \\"$PWD/none/\\" (0):"', "no data", id="no data"
+        ),
+        pytest.param("echo something else", "answers otherwise", id="another program"),
+    ],
+)
+def test_without_tesseract_a_run_does_not_begin(
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, says: str
+) -> None:
+    if script is not None:
+        (tmp_path / "tesseract").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "tesseract").chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    layer = tmp_path / "layer.yaml"
+    layer.write_text(
+        "{name: site, description: t, because: t, extends: research, burned_in_text: {engine: tesseract, because: t}}"
+    )
+    engines.load.cache_clear()
+
+    with pytest.raises(Misconfigured, match=says) as error:
+        pipeline.run(context, [BUNDLED / "CT_small.dcm"], project="demo", policy_name=str(layer))
+
+    assert "tesseract-ocr" in error.value.hint

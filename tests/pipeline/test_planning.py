@@ -32,7 +32,7 @@ def test_the_summary_gives_every_reason_within_120_columns(name: str) -> None:
 def test_the_summary_says_that_markers_stay() -> None:
     planned = pipeline.plan(BUNDLED / "examples_rgb_color.dcm", policy_name="research")
 
-    assert "burned-in text is likely and will be looked for, clinical markers stay" in planned.summary
+    assert "burned-in text is likely and will be looked for by rapidocr, clinical markers stay" in planned.summary
 
 
 @pytest.mark.parametrize(

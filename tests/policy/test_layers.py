@@ -121,12 +121,10 @@ def test_what_a_layer_does_not_say_of_burned_in_text_stays_as_below(tmp_path: Pa
 
 
 def test_a_layer_that_takes_back_what_is_said_of_burned_in_text_has_a_digest_of_its_own(tmp_path: Path) -> None:
-    for name, text in (("silent", "marker: keep"), ("default", "marker: keep, identifier: mask")):
-        below = "extends: below.yaml"
-        site = SITE.replace("extends: research", below)
-        (tmp_path / f"{name}.yaml").write_text(f"{site}burned_in_text: {{{text}, because: t}}\n")
-    below = SITE.replace("site", "below")
+    below, above = SITE.replace("site", "below"), SITE.replace("research", "below.yaml")
     (tmp_path / "below.yaml").write_text(f"{below}burned_in_text: {{identifier: quarantine, because: t}}\n")
+    for name, text in (("silent", "marker: keep"), ("default", "marker: keep, identifier: mask")):
+        (tmp_path / f"{name}.yaml").write_text(f"{above}burned_in_text: {{{text}, because: t}}\n")
     silent, default = (policy.load(str(tmp_path / f"{name}.yaml")) for name in ("silent", "default"))
 
     assert silent.digest != default.digest

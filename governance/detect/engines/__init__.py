@@ -2,7 +2,8 @@
 
 None is imported before it is used: they bring libraries that take seconds to load, or are not installed.
 
-rapidocr.py   the default
+rapidocr.py    the default
+tesseract.py   the system's program
 """
 
 from collections.abc import Sequence
@@ -39,11 +40,19 @@ class Engine(Protocol):
 
 @cache
 def load(name: TextEngine) -> Engine:
-    """The engine of this name, made once a process: building one costs more than using it."""
+    """The engine of this name, made once a process: building one costs more than using it.
+
+    Raises:
+        Misconfigured: it is not installed, or lacks what it locates and reads with.
+    """
     match name:
         case TextEngine.RAPIDOCR:
             from governance.detect.engines.rapidocr import RapidOCR
 
             return RapidOCR()
+        case TextEngine.TESSERACT:
+            from governance.detect.engines.tesseract import Tesseract
+
+            return Tesseract()
         case _:
             assert_never(name)
