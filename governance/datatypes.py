@@ -363,6 +363,8 @@ class Plan:
     """Kinds of burned-in text that quarantine the image."""
     engine: TextEngine = TextEngine.RAPIDOCR
     """What locates and reads burned-in text."""
+    verify_engine: TextEngine | None = None
+    """What looks for text that is left in the written pixels of all that was looked at."""
 
 
 EARLIER = "prior: "

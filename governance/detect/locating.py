@@ -119,7 +119,7 @@ def _detect(picture: Picture, engine: Engine) -> list[Located]:
         elif x0 < width and (not _is_large(picture, x1 - x0, y1 - y0) or _reads(picture, (x0, y0, x1, y1), engine)):
             found.append((x0, y0, x1, y1, round(score, 3)))
     if failed or not sampled:
-        raise Refused(f"the text engine failed ({failed or 'it did not find its sample'})")
+        raise Refused(f"the text engine {engine.name} failed ({failed or 'it did not find its sample'})")
     return found
 
 
@@ -170,7 +170,7 @@ def _recognised(part: Picture, engine: Engine) -> Line:
     except Exception as error:
         failed = type(error).__name__
     if failed:
-        raise Refused(f"the text engine failed ({failed})")
+        raise Refused(f"the text engine {engine.name} failed ({failed})")
     return line
 
 

@@ -237,7 +237,7 @@ def inspect(
     """Read the staged file back and look for what must not be there.
 
     Raises:
-        Leak: an identifier of this patient, or text where pixels were masked.
+        Leak: an identifier of this patient, or text in pixels that were looked at.
     """
     data = load(staged.path)
     digest = sha256()
@@ -264,5 +264,5 @@ def _steps(source_syntax: str, repaired: str, decisions: int, emptied: int, pixe
         Step("read", "governance", version, reading),
         Step("header", "governance", version, {"decisions": decisions, "emptied": emptied}),
         *pixels.steps,
-        Step("inspect", "governance", version, {"pixels_looked_at_again": bool(pixels.regions)}),
+        Step("inspect", "governance", version, {"pixels_looked_at_again": pixels.looked_again}),
     )

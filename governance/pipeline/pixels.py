@@ -1,7 +1,7 @@
 """The pixels of one instance: looked at, masked, cleaned around, and looked at again in what was written."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from governance import dicom, read
 from governance.datatypes import (
@@ -25,6 +25,9 @@ ROUNDS = 4
 """How often a masked frame is looked at again before what is still found holds it back."""
 COVERED = 0.6
 """The share of a found box that lies in a masked one, from which it is that one's edge."""
+HIGHER = 2.0
+"""How much higher than a marker another engine's box may be; in a still higher one there is more than its line."""
+VERIFYING = "verify burned-in text"
 
 
 @dataclass(slots=True, repr=False)
@@ -32,7 +35,7 @@ class Pixels(Confidential):
     """What happened to the pixels of one instance.
 
     regions: what was masked; markers: what was read and stays; facts: what that says, empty if nobody
-    looked.
+    looked. looked_again: at what was written.
     """
 
     added: list[Added] = field(default_factory=list)
@@ -42,6 +45,7 @@ class Pixels(Confidential):
     regions: tuple[Region, ...] = ()
     markers: tuple[Region, ...] = ()
     looked: bool = False
+    looked_again: bool = False
     facts: dict[str, bool | int | list[str]] = field(default_factory=dict)
 
 
@@ -129,15 +133,39 @@ def _covered(region: Region, masked: Sequence[Region]) -> bool:
 
 
 def refuse_text_left(written: Instance, plan: Plan, pixels: Pixels, found: Identifiers) -> None:
-    """Look again where something was masked.
+    """Look again where something was masked, and with the policy's other engine at all that was looked at.
 
     Raises:
         Leak: there is text beside what was masked, and it is none of the markers that stay.
     """
-    if not pixels.regions:
-        return
-    for text in burned_in.look(written, read.frames(written), found, engine=plan.engine):
-        # A lossy codec moves pixels a little, and with them the engine's certainty of a marker.
-        is_marker = text.kind is not TextKind.IDENTIFIER and _covered(text.region, pixels.markers)
-        if not is_marker and not _covered(text.region, pixels.regions):
-            raise Leak("still there after masking: burned-in text")
+    if pixels.regions:
+        pixels.looked_again = True
+        for text in burned_in.look(written, read.frames(written), found, engine=plan.engine):
+            # A lossy codec moves pixels a little, and with them the engine's certainty of a marker.
+            is_marker = text.kind is not TextKind.IDENTIFIER and _covered(text.region, pixels.markers)
+            if not is_marker and not _covered(text.region, pixels.regions):
+                raise Leak("still there after masking: burned-in text")
+    if pixels.looked and plan.verify_engine is not None:
+        pixels.looked_again = True
+        pixels.steps.append(replace(engines.load(plan.verify_engine).step(), name=VERIFYING))
+        for text in burned_in.look(written, read.frames(written), found, engine=plan.verify_engine):
+            is_marker = text.kind is not TextKind.IDENTIFIER and _is_on_line(text.region, pixels.markers)
+            if not is_marker and not _covered(text.region, pixels.regions):
+                hint = "look at the image: where it shows none, another verify_engine, or none, lets it pass"
+                raise Leak(f"{plan.verify_engine} found burned-in text that {plan.engine} left", hint=hint)
+
+
+def _is_on_line(region: Region, markers: Sequence[Region]) -> bool:
+    """Whether what another engine found is in the line of a marker: engines disagree about how high one is."""
+    for marker in markers:
+        height = min(region.bottom - region.top, marker.bottom - marker.top)
+        width = min(region.right, marker.right) - max(region.left, marker.left)
+        shared = min(region.bottom, marker.bottom) - max(region.top, marker.top)
+        if (
+            marker.frame == region.frame
+            and width >= COVERED * (region.right - region.left)
+            and shared >= COVERED * height
+            and region.bottom - region.top <= HIGHER * (marker.bottom - marker.top)
+        ):
+            return True
+    return False

@@ -92,6 +92,7 @@ def _summary(decided: Plan) -> list[str]:
         return [f"filtered by {decided.filtered}: this file would not be published"]
     pixels = {
         (True, True): f"burned-in text is likely and will be looked for by {decided.engine}"
+        + (f" and what is left by {decided.verify_engine}" if decided.verify_engine else "")
         + (", clinical markers stay" if TextKind.MARKER in decided.kept_text else ""),
         (True, False): "burned-in text is likely and this policy does not look for it: "
         + ("nobody looks, unseen_pixels accepts it" if decided.accepted_unseen else "quarantine"),

@@ -1,9 +1,10 @@
 """What the shape of a policy cannot say: each statement once, no contradictions, every name known."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from governance import dicom
+from governance.datatypes import TextEngine
 from governance.policy import conditions, modalities, standard
 from governance.policy.origin import Origin, Place
 from governance.policy.schema import (
@@ -12,6 +13,7 @@ from governance.policy.schema import (
     FILTERING,
     SELECTORS,
     TESTS,
+    BurnedInText,
     Condition,
     Filter,
     Option,
@@ -196,6 +198,14 @@ def refuse_unlooked(options: Sequence[Option], origin: Origin) -> None:
     if Option.CLEAN_PIXEL_DATA not in options:
         hint = "add the option clean_pixel_data, or leave this out"
         raise origin.wrong(("burned_in_text",), "is about text that nobody looks for", hint=hint)
+
+
+def refuse_same_engine(text: BurnedInText, said: Collection[str], origin: Origin) -> None:
+    """Raise Misconfigured where the engine that looked would verify itself. said: what `origin` says of the two."""
+    if text.engine == text.verify_engine:
+        place = "verify_engine" if "verify_engine" in said else "engine"
+        hint = f"give two of {', '.join(TextEngine)}, or verify_engine: none"
+        raise origin.wrong(("burned_in_text", place), "makes an engine verify itself", hint=hint)
 
 
 def refuse_both(options: Sequence[Option], origin: Origin, place: Place) -> None:

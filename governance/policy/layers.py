@@ -47,6 +47,8 @@ def _check(merged: Policy, last: Layer) -> None:
         _check_unseen(merged, merged.unseen_pixels, last)
     if last.policy.burned_in_text is not None:
         checks.refuse_unlooked([entry.option for entry in merged.options], last.origin)
+        if merged.burned_in_text is not None:
+            checks.refuse_same_engine(merged.burned_in_text, last.policy.burned_in_text.model_fields_set, last.origin)
     checks.refuse_empty_filters(merged.filters, len(last.policy.filters), last.origin)
 
 

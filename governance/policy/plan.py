@@ -40,6 +40,7 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
         decisions = tuple(decide(instance, rules, instance.elements, iod=iod, decider=rules.on(instance)))
     likely = bool(device) or classes.text_is_likely(instance, iod)
     text = rules.burned_in_text
+    engine, verify_engine = text.engines
     return Plan(
         policy=rules.name,
         policy_digest=rules.digest,
@@ -52,7 +53,8 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
         accepted_unseen=likely and classes.may_pass_unseen(instance, iod, rules),
         kept_text=_kinds(text, "keep"),
         held_back_text=_kinds(text, "quarantine"),
-        engine=text.engine,
+        engine=engine,
+        verify_engine=verify_engine,
     )
 
 

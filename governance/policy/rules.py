@@ -109,7 +109,8 @@ class Rules(Confidential):
     @property
     def text_engines(self) -> tuple[TextEngine, ...]:
         """What looks at pixels, in order; nothing if nobody looks."""
-        return (self.burned_in_text.engine,) if Option.CLEAN_PIXEL_DATA in self.options else ()
+        looks = Option.CLEAN_PIXEL_DATA in self.options
+        return tuple(engine for engine in self.burned_in_text.engines if looks and engine is not None)
 
     @property
     def dates(self) -> str:

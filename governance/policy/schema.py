@@ -197,13 +197,20 @@ class BurnedInText(Reasoned):
 
     marker: every word is of a closed grammar (L, PORTABLE, 120 kVp), was surely read, is not the study's own, and
     stands apart from what may identify; identifier: something of the study, of the form of an identifier, or a
-    frequent name; unsure: all other text. engine: what locates and reads it.
+    frequent name; unsure: all other text. engine: what locates and reads it;
+    verify_engine: another one, which looks for what is left in all that was looked at, once it is written.
     """
 
     engine: TextEngine = TextEngine.RAPIDOCR
+    verify_engine: TextEngine | Literal["none"] = "none"
     marker: Literal["keep", "mask", "quarantine"] = "keep"
     unsure: Literal["mask", "quarantine"] = "mask"
     identifier: Literal["mask", "quarantine"] = "mask"
+
+    @property
+    def engines(self) -> tuple[TextEngine, TextEngine | None]:
+        """What looks at pixels, and what looks for text that is left in them."""
+        return self.engine, None if self.verify_engine == "none" else self.verify_engine
 
     @model_serializer(mode="wrap")
     def _said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:

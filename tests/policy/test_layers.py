@@ -130,6 +130,23 @@ def test_a_layer_that_takes_back_what_is_said_of_burned_in_text_has_a_digest_of_
     assert silent.digest != default.digest
 
 
+def test_a_layer_names_engines_and_takes_back_the_one_that_verifies(tmp_path: Path) -> None:
+    said = {"middle": "engine: tesseract, verify_engine: rapidocr", "top": "verify_engine: none"}
+    for (name, text), below in zip(said.items(), ("research", "middle.yaml"), strict=True):
+        site = SITE.replace("site", name).replace("research", below)
+        (tmp_path / f"{name}.yaml").write_text(f"{site}burned_in_text: {{{text}, because: t}}\n")
+    rules = [policy.load(name) for name in ("research", *(str(tmp_path / f"{name}.yaml") for name in said))]
+    plans = [policy.plan(instance(at("Modality", "US")), each) for each in rules]
+
+    assert [(plan.engine, plan.verify_engine) for plan in plans] == [
+        ("rapidocr", None),
+        ("tesseract", "rapidocr"),
+        ("tesseract", None),
+    ]
+    assert len({each.digest for each in rules}) == 3
+    assert policy.load("research-headers").text_engines == ()
+
+
 def test_a_policy_of_its_own_says_nothing_of_text_that_nobody_looks_for() -> None:
     basic = policy.profiles()["basic"].read_text()
 
@@ -230,6 +247,12 @@ def test_a_digest_covers_every_layer_and_survives_a_pickle(tmp_path: Path) -> No
             id="text of pixels that nobody looks at",
         ),
         pytest.param("burned_in_text: {unsure: keep, because: t}", ":5: burned_in_text.unsure", id="unread text kept"),
+        pytest.param("burned_in_text: {engine: x, because: t}", ":5: burned_in_text.engine", id="unknown engine"),
+        pytest.param(
+            "burned_in_text: {verify_engine: rapidocr, because: t}",
+            ":5: burned_in_text.verify_engine makes an engine verify itself",
+            id="verifies itself",
+        ),
         pytest.param("burned_in_text: {marker: mask}", "burned_in_text.because is missing", id="text without a reason"),
         pytest.param("rules: [{attribute: PatientName, action: keep, because: t}]", ":5: rules[0]", id="relaxes"),
         pytest.param("without: [{option: retain_uids, because: t}]", ":5: without[0].option is no option", id="none"),

@@ -25,6 +25,11 @@ class Engine(Protocol):
     It may raise anything: who calls it counts a picture that it failed on as not looked at.
     """
 
+    @property
+    def name(self) -> TextEngine:
+        """What a policy calls it."""
+        ...
+
     def step(self) -> Step:
         """The engine as a processing step: tool, version, and the digests of what it locates and reads with."""
         ...

@@ -21,12 +21,14 @@ LONGEST_SIDE = 3072
 class RapidOCR:
     """PP-OCR's networks, run by onnxruntime on one thread."""
 
+    name = TextEngine.RAPIDOCR
+
     def step(self) -> Step:
         """See `Engine`; `model` locates, `reader_model` reads."""
         named: dict[str, str] = {}
         for prefix, model in (("", _model("det")), ("reader_", _model("rec"))):
             named |= {f"{prefix}model": model.name, f"{prefix}sha256": _sha256(model)}
-        return Step("burned-in text", TextEngine.RAPIDOCR.value, version("rapidocr"), named)
+        return Step("burned-in text", self.name.value, version("rapidocr"), named)
 
     def locate(self, picture: Picture) -> Sequence[Located]:
         """See `Engine`."""

@@ -51,6 +51,8 @@ class Tesseract:
         Misconfigured: one of the two is missing.
     """
 
+    name = TextEngine.TESSERACT
+
     def __init__(self) -> None:
         program = shutil.which("tesseract")
         if program is None:
@@ -65,7 +67,7 @@ class Tesseract:
     def step(self) -> Step:
         """See `Engine`; it locates and reads with the same data."""
         named: dict[str, str | int | float | bool] = {"model": self._data.name, "sha256": self._sha256}
-        return Step("burned-in text", TextEngine.TESSERACT.value, self._version, named)
+        return Step("burned-in text", self.name.value, self._version, named)
 
     def locate(self, picture: Picture) -> Sequence[Located]:
         """See `Engine`; one box for words beside each other, if one of them is surely a word."""
