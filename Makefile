@@ -11,6 +11,10 @@ export DO_NOT_TRACK := 1
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c infra/constraints.txt -e '.[dev]'
 	touch $@
 
+.venv/easyocr: .venv/ready ## the text engine EasyOCR, which its tests need; brings torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c infra/constraints.txt -e '.[easyocr]'
+	touch $@
+
 demo: .venv/ready ## build demo/raw once, then run the Prefect flows over it; some of its sources are broken on purpose
 	@test -d demo/raw || $(BIN)/python -m tests.phantoms.archive demo/raw
 	@test -d demo/workspace || $(BIN)/governance init demo/workspace </dev/null

@@ -237,6 +237,7 @@ class TextEngine(StrEnum):
     """Programs that locate and read burned-in text."""
 
     RAPIDOCR = "rapidocr"
+    EASYOCR = "easyocr"
     TESSERACT = "tesseract"
 
 

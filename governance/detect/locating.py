@@ -12,7 +12,7 @@ import numpy as np
 
 from governance.detect.engines import Engine, Line, Located
 from governance.detect.rendering import Picture
-from governance.errors import Refused
+from governance.errors import Misconfigured, Refused
 
 PADDING = 4
 """Pixels around a box that are masked with it, at least: strokes end outside of what the network marks."""
@@ -110,6 +110,8 @@ def _detect(picture: Picture, engine: Engine) -> list[Located]:
     failed, boxes = "", list[Located]()
     try:
         boxes += engine.locate(_with_sample(picture))
+    except Misconfigured:  # no image's fault
+        raise
     except Exception as error:  # whatever the engine raises, an image that was not looked at does not pass
         failed = type(error).__name__
     found, sampled = [], False
@@ -167,6 +169,8 @@ def _recognised(part: Picture, engine: Engine) -> Line:
     failed, line = "", ("", 0.0)
     try:
         line = engine.read(part)
+    except Misconfigured:
+        raise
     except Exception as error:
         failed = type(error).__name__
     if failed:

@@ -3,9 +3,11 @@
 None is imported before it is used: they bring libraries that take seconds to load, or are not installed.
 
 rapidocr.py    the default
+easyocr.py     an extra, with weights that a site stages
 tesseract.py   the system's program
 """
 
+import os
 from collections.abc import Sequence
 from functools import cache
 from typing import Protocol, assert_never
@@ -55,6 +57,10 @@ def load(name: TextEngine) -> Engine:
             from governance.detect.engines.rapidocr import RapidOCR
 
             return RapidOCR()
+        case TextEngine.EASYOCR:
+            from governance.detect.engines.easyocr import EasyOCR, folder
+
+            return EasyOCR(folder(os.environ))
         case TextEngine.TESSERACT:
             from governance.detect.engines.tesseract import Tesseract
 
