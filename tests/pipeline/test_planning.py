@@ -35,6 +35,16 @@ def test_the_summary_says_that_markers_stay() -> None:
     assert "burned-in text is likely and will be looked for by rapidocr, clinical markers stay" in planned.summary
 
 
+def test_the_summary_names_the_engine_that_verifies(tmp_path: Path) -> None:
+    layer = tmp_path / "layer.yaml"
+    said = "burned_in_text: {verify_engine: tesseract, because: t}"
+    layer.write_text(f"{{name: site, description: t, because: t, extends: research, {said}}}")
+
+    planned = pipeline.plan(BUNDLED / "examples_rgb_color.dcm", policy_name=str(layer))
+
+    assert "looked for by rapidocr and what is left by tesseract" in planned.summary
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [(b"PK\3\4 and no more", "damaged archive"), (b"PK\5\6" + bytes(18), "empty archive"), (b"", "not a DICOM file")],
