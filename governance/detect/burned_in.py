@@ -1,16 +1,17 @@
-"""Burned-in text: every frame looked at in several renderings, what is found read and judged.
+"""Burned-in text: every frame screened in several renderings; where the screen fires, located, read and judged.
 
-Boxes that were not read, or not surely, count all the same: they are `unsure`.
+What the engine does not confirm counts all the same if the screen is sure of it, or if it reads as letters.
+Boxes that were not read, or not surely, count too: they are `unsure`.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import numpy as np
 
-from governance.datatypes import Confidential, Identifiers, Instance, Region, TextEngine, TextKind
-from governance.detect import engines, locating, rendering
+from governance.datatypes import Confidential, Identifiers, Instance, Region, Step, TextEngine, TextKind
+from governance.detect import engines, locating, rendering, screen
 from governance.detect.engines import Engine, Line
 from governance.detect.judging import CONFIDENT, Reading, dispute, judge, may_be_marker
 from governance.detect.locating import Box
@@ -19,7 +20,13 @@ from governance.detect.rendering import Frame, Picture
 REMEMBERED = 4096
 """Frames whose text a process remembers: masked frames are looked at again, their neighbours are not."""
 
-_seen: dict[bytes, tuple[Reading, ...]] = {}
+SURE, READ, LETTERS = 0.9, 0.6, 2
+"""What only the screen found counts if it is this sure, or if the engine reads it this surely as so many letters."""
+CONFIRMED = 0.3
+"""The share of what the screen found that boxes of the engine must cover to confirm it."""
+
+_seen: dict[bytes, tuple[Reading, ...] | None] = {}
+"""By frame: what was read, or None where the screen saw nothing and the engine did not run."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -31,22 +38,49 @@ class Text(Confidential):
     says: Mapping[str, str | bool] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Looked(Confidential):
+    """What a look found, and the steps that ran for it: the screen, and the engine where the screen fired."""
+
+    texts: tuple[Text, ...]
+    steps: tuple[Step, ...]
+
+
 def look(
     instance: Instance,
     frames: Iterable[Frame],
     found: Identifiers,
     *,
     engine: TextEngine = TextEngine.RAPIDOCR,
-) -> tuple[Text, ...]:
+) -> Looked:
     """Every text-like box of every frame; frames with the same content are looked at once by an engine.
 
     frames: stored values in the stored colour space, as the reader decodes them; found: of the study.
 
     Raises:
+        Refused: a frame cannot be rendered, or the screen or the engine fails.
+    """
+    return _looked(instance, frames, found, engine, _where_it_fires)
+
+
+def look_everywhere(instance: Instance, frames: Iterable[Frame], found: Identifiers, *, engine: TextEngine) -> Looked:
+    """What an engine says of every frame without the screen: a second opinion that shares nothing with the first.
+
+    Raises:
         Refused: a frame cannot be rendered, or the engine fails.
     """
+    return _looked(instance, frames, found, engine, _everywhere)
+
+
+Read = Callable[[Instance, Frame, Engine], tuple[Reading, ...] | None]
+"""How one frame is read; None if only the screen looked at it."""
+
+
+def _looked(instance: Instance, frames: Iterable[Frame], found: Identifiers, engine: TextEngine, way: Read) -> Looked:
     texts: list[Text] = []
-    context = engine.value.encode() + rendering.context(instance)
+    ran = [screen.step()] if way is _where_it_fires else []
+    reader = engines.load(engine).step()
+    context = f"{engine.value} {way.__name__}".encode() + rendering.context(instance)
     for number, frame in enumerate(frames):
         digest = blake2b(context + repr((frame.shape, frame.dtype.str)).encode(), digest_size=16)
         digest.update(np.ascontiguousarray(frame).data)
@@ -54,17 +88,53 @@ def look(
         if key not in _seen:
             while len(_seen) >= REMEMBERED:
                 del _seen[next(iter(_seen))]
-            _seen[key] = _read(instance, frame, engines.load(engine))
-        for reading, (kind, marker) in zip(_seen[key], judge(_seen[key], found), strict=True):
-            region = Region(*reading.box[:4], number, engine.value, reading.box[4])
+            _seen[key] = way(instance, frame, engines.load(engine))
+        readings = _seen[key]
+        if readings is None:
+            continue
+        ran += [reader] if reader not in ran else []
+        for reading, (kind, marker) in zip(readings, judge(readings, found), strict=True):
+            region = Region(*reading.box[:4], number, reading.finder, reading.box[4])
             texts.append(Text(region, kind, {} if marker is None else marker.facts))
-    return tuple(texts)
+    return Looked(tuple(texts), tuple(ran))
 
 
-def _read(instance: Instance, frame: Frame, engine: Engine) -> tuple[Reading, ...]:
-    pictures = tuple(rendering.render(instance, frame))
-    boxes = locating.merged(box for picture in pictures for box in locating.boxes(picture, engine=engine))
+def _everywhere(instance: Instance, frame: Frame, engine: Engine) -> tuple[Reading, ...]:
+    pictures = [rendering.as_colours(picture) for picture in rendering.render(instance, frame)]
+    whole = (0, 0, frame.shape[1], frame.shape[0])
+    boxes = locating.merged(box for picture in pictures for box in locating.boxes(picture, [whole], engine=engine))
     return tuple(_reading(pictures, box, engine) for box in boxes)
+
+
+def _where_it_fires(instance: Instance, frame: Frame, engine: Engine) -> tuple[Reading, ...] | None:
+    shown = tuple(rendering.render(instance, frame))
+    fired = [screen.areas(picture) for picture in shown]
+    if not any(fired):
+        return None
+    pictures = [rendering.as_colours(picture) for picture in shown]
+    located = locating.merged(
+        box
+        for picture, areas in zip(pictures, fired, strict=True)
+        if areas
+        for box in locating.boxes(picture, (area[:4] for area in areas), engine=engine)
+    )
+    readings = [_reading(pictures, box, engine) for box in located]
+    return (*readings, *_unconfirmed(pictures, fired, located, engine))
+
+
+def _unconfirmed(
+    pictures: Sequence[Picture], fired: Sequence[Sequence[Box]], located: Sequence[Box], engine: Engine
+) -> Iterator[Reading]:
+    """What the screen found and the engine did not, and that counts."""
+    side = min(pictures[0].shape[:2])
+    for box in locating.merged(area for areas in fired for area in areas):
+        if locating.covered(box, located) >= CONFIRMED:
+            continue
+        reading = replace(_reading(pictures, locating.padded(box, pictures[0]), engine), finder=screen.NAME)
+        letters = sum(map(str.isalnum, reading.text))
+        is_read = reading.score >= READ and letters >= LETTERS
+        if is_read or (box[4] >= SURE and not locating.is_large(side, box[2] - box[0], box[3] - box[1])):
+            yield reading
 
 
 def _reading(pictures: Iterable[Picture], box: Box, engine: Engine) -> Reading:
@@ -79,4 +149,4 @@ def _reading(pictures: Iterable[Picture], box: Box, engine: Engine) -> Reading:
         best = max(lines, key=lambda line: line[1])
         if best[1] >= CONFIDENT and not may_be_marker(best):
             break
-    return Reading(box, *best, disputed=dispute(best, lines))
+    return Reading(box, *best, engine.name.value, disputed=dispute(best, lines))

@@ -39,12 +39,13 @@ _PARTS = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)?")
 class Reading(Confidential):
     """What an engine read in a box, and how sure it is; empty where it located text and read none.
 
-    disputed: another picture of the frame shows something else there, or more.
+    finder: what located the box; disputed: another picture of the frame shows something else there, or more.
     """
 
     box: Box
     text: str
     score: float
+    finder: str
     disputed: bool = False
 
 

@@ -1,8 +1,8 @@
 """Where in a picture there is text, by an engine that looks at it in tiles of the right size.
 
-Below every picture runs a line of sample words. The engine must find them, or the picture
-counts as not looked at. They also give it a measure of what text is: without any text in
-sight it takes anatomy for letters, and with a body in sight it overlooks small ones.
+It is slow, and so looks only where the screen fired. Below every part of a picture runs a line of sample
+words. The engine must find them, or the picture counts as not looked at. They also give it a measure of what
+text is: without any text in sight it takes anatomy for letters, and with a body in sight it overlooks small ones.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,6 +22,10 @@ TILE = 1536
 OVERLAP = 256
 OVERVIEW = 1024
 """Pictures larger than a tile are also looked at as a whole at this side: large letters fit in no tile."""
+AROUND = 24
+"""Pixels around an area that are looked at with it: the network needs to see what letters stand on."""
+EDGE, GROWTHS = PADDING + 2, 4
+"""A box this near to the edge of a part may go on behind it: the part is looked at again, larger, this often."""
 ENLARGED, LARGEST_FACTOR = 736, 4.0
 """The shorter side up to which small pictures are enlarged: below 7 pixels the network misses letters."""
 LARGE, LARGE_SHARE, LARGE_SCORE = 40, 0.25, 0.6
@@ -33,34 +37,77 @@ SAMPLE, SAMPLE_STEP, SAMPLE_GAP, SAMPLE_SIZE = "Sample 0123", 200, 20, 20
 MERGED = 0.5
 """Boxes that share this part of the smaller one become one."""
 
+Area = tuple[int, int, int, int]
 Box = tuple[int, int, int, int, float]
 """left, top, right, bottom, confidence."""
 
 
-def boxes(picture: Picture, *, engine: Engine) -> Iterator[Box]:
-    """Text-like boxes of a picture (rows, columns, BGR), some of them more than once; `merged` makes them one.
+def boxes(picture: Picture, areas: Iterable[Area], *, engine: Engine) -> Iterator[Box]:
+    """Text-like boxes in some areas of a picture, some of them more than once; `merged` makes them one.
+
+    picture: BGR, (rows, columns, 3). Areas that nearly meet are looked at as one.
 
     Raises:
         Refused: the engine fails.
     """
     height, width = picture.shape[:2]
+    for area in _together(areas, width, height):
+        for _ in range(GROWTHS):
+            found = list(_inside(picture, area, engine))
+            left, top, right, bottom = area
+            cut = [
+                box
+                for box in found
+                if (box[0] <= left + EDGE and left > 0)
+                or (box[1] <= top + EDGE and top > 0)
+                or (box[2] >= right - EDGE and right < width)
+                or (box[3] >= bottom - EDGE and bottom < height)
+            ]
+            if not cut:
+                break
+            more = max(AROUND, 2 * max(min(box[2] - box[0], box[3] - box[1]) for box in cut))
+            area = (max(0, left - more), max(0, top - more), min(width, right + more), min(height, bottom + more))
+        yield from found
+
+
+def _inside(picture: Picture, area: Area, engine: Engine) -> Iterator[Box]:
+    """Boxes in one part of a picture, in tiles if it is large; large letters fit in no tile."""
+    height, width = picture.shape[:2]
+    left, top, right, bottom = area
+    part = picture[top:bottom, left:right]
+    factor = min(max(ENLARGED / min(height, width), 1.0), LARGEST_FACTOR)
     if max(height, width) > TILE:
-        yield from _scaled(picture, 0, 0, OVERVIEW / max(height, width), (height, width), engine)
-    for top in _starts(height):
-        for left in _starts(width):
-            tile = picture[top : top + TILE, left : left + TILE]
-            factor = min(max(ENLARGED / min(height, width), 1.0), LARGEST_FACTOR, TILE / max(tile.shape[:2]))
-            yield from _scaled(tile, left, top, factor, (height, width), engine)
+        yield from _scaled(part, (left, top), OVERVIEW / max(height, width), picture, engine)
+    for down in _starts(bottom - top):
+        for across in _starts(right - left):
+            tile = part[down : down + TILE, across : across + TILE]
+            larger = min(factor, max(1.0, TILE / max(tile.shape[:2])))
+            yield from _scaled(tile, (left + across, top + down), larger, picture, engine)
+
+
+def _together(areas: Iterable[Area], width: int, height: int) -> list[Area]:
+    """Areas with what is around them, those that meet as one."""
+    kept: list[Area] = []
+    for left, top, right, bottom in areas:
+        one = (max(0, left - AROUND), max(0, top - AROUND), min(width, right + AROUND), min(height, bottom + AROUND))
+        while meeting := [other for other in kept if _meet(one, other)]:
+            kept = [other for other in kept if other not in meeting]
+            lefts, tops, rights, bottoms = zip(one, *meeting, strict=True)
+            one = (min(lefts), min(tops), max(rights), max(bottoms))
+        kept.append(one)
+    return sorted(kept)
+
+
+def _meet(one: Area, other: Area) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _starts(length: int) -> range:
     return range(0, max(1, length - OVERLAP), TILE - OVERLAP)
 
 
-def _scaled(
-    tile: Picture, left: int, top: int, factor: float, limits: tuple[int, int], engine: Engine
-) -> Iterator[Box]:
-    """Boxes of one tile, looked at `factor` times larger, in the whole picture's coordinates."""
+def _scaled(tile: Picture, start: tuple[int, int], factor: float, picture: Picture, engine: Engine) -> Iterator[Box]:
+    """Boxes of one part, which starts there, looked at `factor` times larger; in the picture's coordinates."""
     import cv2
 
     if tile.min() == tile.max():
@@ -70,15 +117,10 @@ def _scaled(
         tile = np.asarray(
             cv2.resize(tile, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR), np.uint8
         )
-    for x0, y0, x1, y1, score in _detect(np.ascontiguousarray(tile), engine):
-        padding = max(PADDING, min(x1 - x0, y1 - y0) / factor / 8)
-        yield (
-            max(0, int(x0 / factor + left - padding)),
-            max(0, int(y0 / factor + top - padding)),
-            min(limits[1], int(x1 / factor + left + padding) + 1),
-            min(limits[0], int(y1 / factor + top + padding) + 1),
-            score,
-        )
+    left, top = start
+    for x0, y0, x1, y1, score in _detect(np.ascontiguousarray(tile), factor * min(picture.shape[:2]), engine):
+        ends = int(x0 / factor) + left, int(y0 / factor) + top, int(x1 / factor) + left + 1, int(y1 / factor) + top + 1
+        yield padded((*ends, score), picture)
 
 
 def merged(boxes: Iterable[Box]) -> tuple[Box, ...]:
@@ -104,8 +146,29 @@ def merged(boxes: Iterable[Box]) -> tuple[Box, ...]:
     return tuple(sorted(kept, key=lambda box: (box[1], box[0], box)))
 
 
-def _detect(picture: Picture, engine: Engine) -> list[Located]:
-    """Boxes in the picture's own coordinates. Raises Refused if the engine fails or does not find the sample."""
+def padded(box: Box, picture: Picture) -> Box:
+    """The box with what is masked around it, inside the picture."""
+    left, top, right, bottom, score = box
+    more = max(PADDING, min(right - left, bottom - top) // 8)
+    height, width = picture.shape[:2]
+    return max(0, left - more), max(0, top - more), min(width, right + more), min(height, bottom + more), score
+
+
+def covered(box: Box, others: Iterable[Box]) -> float:
+    """The share of a box that lies in others, at most 1; what several cover is counted for each."""
+    left, top, right, bottom = box[:4]
+    shared = sum(
+        max(0, min(right, other[2]) - max(left, other[0])) * max(0, min(bottom, other[3]) - max(top, other[1]))
+        for other in others
+    )
+    return min(1.0, shared / max(1, (right - left) * (bottom - top)))
+
+
+def _detect(picture: Picture, side: float, engine: Engine) -> list[Located]:
+    """Boxes in the picture's own coordinates. Raises Refused if the engine fails or does not find the sample.
+
+    side: the shorter one of the whole picture of which this is a part, at this scale.
+    """
     height, width = picture.shape[:2]
     failed, boxes = "", list[Located]()
     try:
@@ -118,7 +181,7 @@ def _detect(picture: Picture, engine: Engine) -> list[Located]:
     for x0, y0, x1, y1, score in boxes:
         if y0 >= height:
             sampled = True
-        elif x0 < width and (not _is_large(picture, x1 - x0, y1 - y0) or _reads(picture, (x0, y0, x1, y1), engine)):
+        elif x0 < width and (not is_large(side, x1 - x0, y1 - y0) or _reads(picture, (x0, y0, x1, y1), engine)):
             found.append((x0, y0, x1, y1, round(score, 3)))
     if failed or not sampled:
         raise Refused(f"the text engine {engine.name} failed ({failed or 'it did not find its sample'})")
@@ -143,9 +206,9 @@ def _sample(width: int) -> Picture:
     return np.asarray(strip)
 
 
-def _is_large(picture: Picture, width: float, height: float) -> bool:
-    """Too large for a line of text: anatomy and test patterns give such boxes, over the whole picture."""
-    return bool(min(width, height) > max(LARGE, LARGE_SHARE * min(picture.shape[:2])))
+def is_large(side: float, width: float, height: float) -> bool:
+    """Too large for a line of text in a picture of this shorter side: anatomy and test patterns give such boxes."""
+    return min(width, height) > max(LARGE, LARGE_SHARE * side)
 
 
 def read(picture: Picture, box: Box, *, engine: Engine) -> Line:

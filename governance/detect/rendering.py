@@ -1,12 +1,14 @@
 """Pictures of a frame that differ enough to be worth a look each.
 
-A frame is shown over its whole value range and through its default window and palette; where
-the stored values have edges that none of these shows, also stretched.
+A frame is shown over its whole value range and through its palette; where the stored values have edges that
+these do not show, also stretched, and through its default window.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,74 +16,129 @@ from governance import palette
 from governance.datatypes import Instance
 from governance.errors import Refused
 
-NARROW = 0.6
-"""A default window below this share of the value range is looked at besides the whole range."""
 STRONG, FAINT, HIDDEN = 64, 8, 32
-"""A stretched picture is looked at if 32 steps of 64 grey levels are steps of less than 8 in all others."""
+"""Another picture is looked at if 32 steps of 64 grey levels are steps of less than 8 in all before it."""
 NEAR = 3
 """Stored values around the commonest one that are stretched over a whole picture."""
-
-_LUMINANCE = np.array([0.114, 0.587, 0.299], np.float32)
+MOST = 1 << 16
+"""Different values that are told apart; of what has more, values are put together evenly."""
 
 Frame = NDArray[Any]
 Picture = NDArray[np.uint8]
+"""Grey (rows, columns), or BGR (rows, columns, 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Levels:
+    """A grey frame as levels: the level of each pixel, how many pixels each has, and the value that it stands for."""
+
+    places: NDArray[Any]
+    counts: NDArray[Any]
+    first: float
+    step: float = 1.0
 
 
 def render(instance: Instance, frame: Frame) -> Iterator[Picture]:
-    """8-bit pictures (rows, columns, BGR) of one frame that differ enough to be worth a look each."""
+    """8-bit pictures of one frame that differ enough to be worth a look each.
+
+    Raises:
+        Refused: a frame of these dimensions cannot be shown.
+    """
     photometric = instance.text("PhotometricInterpretation")
     if frame.size == 0 or frame.ndim not in (2, 3) or (frame.ndim == 3 and frame.shape[2] not in (3, 4)):
         raise Refused("a frame with these dimensions cannot be looked at")
-    shown = list(_shown(instance, frame, photometric))
-    yield from shown
-    values = frame if frame.ndim == 2 else (shown[0] @ _LUMINANCE).round()
-    for stretched in _stretched(values):
-        if _hides(stretched, shown):
-            shown.append(stretched)
-            yield stretched
-
-
-def _shown(instance: Instance, frame: Frame, photometric: str) -> Iterator[Picture]:
     if frame.ndim == 3:
-        yield _colours(frame, photometric)
-        return
-    values = frame.astype(np.float32)
+        shown = [_colours(frame, photometric)]
+        levels = _levels(np.asarray(cv2.cvtColor(shown[0], cv2.COLOR_BGR2GRAY)))
+    else:
+        levels = _levels(frame)
+        shown = list(_shown(instance, frame, levels, photometric))
+    yield from shown
+    others = [*_stretched(levels), *(_windowed(instance, levels) if frame.ndim == 2 else ())]
+    for other in others:
+        if _hides(other, shown):
+            shown.append(other)
+            yield other
+
+
+def as_colours(picture: Picture) -> Picture:
+    """The picture as BGR, as engines want it."""
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8) if picture.ndim == 2 else picture
+
+
+def _levels(frame: Frame) -> _Levels:
+    frame = np.ascontiguousarray(frame)
+    if frame.dtype.kind in "iu" and frame.itemsize <= 2:
+        # Signed values with their highest bit turned over are unsigned ones in the same order.
+        unsigned = np.dtype(f"u{frame.itemsize}")
+        places = frame.view(unsigned)
+        if frame.dtype.kind == "i":
+            places = places ^ unsigned.type(1 << (8 * frame.itemsize - 1))
+        top = 1 << (8 * frame.itemsize)
+        counts = cv2.calcHist([places], [0], None, [top], [0, top]).ravel().astype(np.int64)
+        return _Levels(places, counts, float(np.iinfo(frame.dtype).min))
+    values = frame.astype(np.float64)
     low, high = float(values.min()), float(values.max())
-    inverted = photometric == "MONOCHROME1"
-    yield _gray(values, low, high, inverted=inverted)
+    if not np.isfinite([low, high]).all():
+        raise Refused("a frame with values that are no numbers cannot be looked at")
+    step = max((high - low) / (MOST - 1), 1.0 if frame.dtype.kind in "iub" else 1e-12)
+    places = ((values - low) / step).round().astype(np.uint16)
+    return _Levels(places, np.bincount(places.ravel(), minlength=MOST), low, step)
+
+
+def _shown(instance: Instance, frame: Frame, levels: _Levels, photometric: str) -> Iterator[Picture]:
+    """The whole range, and the colours of a palette."""
+    used = np.flatnonzero(levels.counts)
+    yield _gray(levels, float(used[0]), float(used[-1]), inverted=photometric == "MONOCHROME1")
     if photometric == "PALETTE COLOR":
         yield _palette(instance, frame)
+
+
+def _windowed(instance: Instance, levels: _Levels) -> Iterator[Picture]:
+    """The default window, where there is one."""
     window = _window(instance)
-    if window is not None and 0 < window[1] - window[0] < NARROW * (high - low):
-        yield _gray(values, *window, inverted=inverted)
+    if window is not None and window[1] > window[0]:
+        low, high = ((edge - levels.first) / levels.step for edge in window)
+        yield _gray(levels, low, high, inverted=instance.text("PhotometricInterpretation") == "MONOCHROME1")
 
 
 def _hides(stretched: Picture, shown: Iterable[Picture]) -> bool:
     """Whether stored values have enough edges that no picture shows, as many as a few small letters."""
-    edges = np.abs(np.diff(stretched[:, :, 0].astype(np.int16), axis=1)) >= STRONG
+    edges = cv2.threshold(_steps(stretched), STRONG - 1, 255, cv2.THRESH_BINARY)[1]
     for picture in shown:
-        edges &= np.abs(np.diff(picture.astype(np.int16), axis=1)).max(axis=2) < FAINT
-    return int(edges.sum()) >= HIDDEN
+        edges = cv2.bitwise_and(edges, cv2.threshold(_steps(picture), FAINT - 1, 255, cv2.THRESH_BINARY_INV)[1])
+    return cv2.countNonZero(edges) >= HIDDEN
 
 
-def _gray(values: NDArray[np.float32], low: float, high: float, *, inverted: bool) -> Picture:
-    scaled = np.clip((values - low) / max(high - low, 1e-6), 0, 1) * 255
-    picture = (255 - scaled if inverted else scaled).astype(np.uint8)
-    return np.repeat(picture[:, :, None], 3, axis=2)
+def _steps(picture: Picture) -> NDArray[Any]:
+    """How much each pixel differs from the next one in its row, in the channel where it differs most."""
+    if picture.shape[1] < 2:
+        return np.zeros((picture.shape[0], 1), np.uint8)
+    steps = cv2.absdiff(picture[:, 1:], picture[:, :-1])
+    return steps if steps.ndim == 2 else cv2.max(cv2.max(steps[:, :, 0], steps[:, :, 1]), steps[:, :, 2])
 
 
-def _stretched(values: NDArray[Any]) -> Iterator[Picture]:
+def _gray(levels: _Levels, low: float, high: float, *, inverted: bool) -> Picture:
+    ramp = (np.arange(len(levels.counts), dtype=np.float32) - low) / max(high - low, 1e-6)
+    return _looked_up(levels, ramp, inverted=inverted)
+
+
+def _looked_up(levels: _Levels, shares: NDArray[Any], *, inverted: bool = False) -> Picture:
+    """The picture whose levels are these shares, 0 to 1, of white."""
+    greys = (np.clip(shares, 0, 1) * 255).astype(np.uint8)
+    return np.take(255 - greys if inverted else greys, levels.places)
+
+
+def _stretched(levels: _Levels) -> Iterator[Picture]:
     """Pictures of differences that no window of a screen shows."""
-    found, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    commonest = int(np.argmax(counts))
+    commonest = int(np.argmax(levels.counts))
     # Spread by rank any two values differ that many pixels have; the commonest takes no room.
-    room = counts.copy()
+    room = levels.counts.copy()
     room[commonest] = 0
-    ranks = np.cumsum(room) - room / 2
-    yield _gray(ranks[places].reshape(values.shape).astype(np.float32), 0, float(room.sum()), inverted=False)
+    yield _looked_up(levels, (np.cumsum(room) - room / 2) / max(int(room.sum()), 1))
     # Around the commonest value, which is what empty ground has, a single step counts.
-    near = float(found[commonest])
-    yield _gray(values.astype(np.float32), near - NEAR, near + NEAR, inverted=False)
+    near = max(1.0, min(NEAR, NEAR / levels.step))
+    yield _gray(levels, commonest - near, commonest + near, inverted=False)
 
 
 def _colours(frame: Frame, photometric: str) -> Picture:

@@ -4,17 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from governance import dicom, read
-from governance.datatypes import (
-    Added,
-    Confidential,
-    Edits,
-    Identifiers,
-    Instance,
-    Plan,
-    Region,
-    Step,
-    TextKind,
-)
+from governance.datatypes import Added, Confidential, Edits, Identifiers, Instance, Plan, Region, Step, TextKind
 from governance.detect import burned_in, engines, markers
 from governance.errors import Leak, Refused
 from governance.pipeline.acting import accepted_unseen
@@ -82,7 +72,6 @@ def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers) -> Pixels:
         raise Refused("burned-in text is likely, and nothing here can look for it in floating-point pixels")
     if likely:
         pixels.looked = True
-        pixels.steps.append(engines.load(plan.engine).step())
         _mask(instance, plan, found, pixels)
         # PS3.3, C.7.6.1: NO says that nothing identifies the patient, so that markers may stay.
         pixels.added.append(Added(BURNED_IN_ANNOTATION, "CS", b"NO"))
@@ -94,7 +83,9 @@ def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels) ->
     frames = list(read.frames(instance))
     changed = dict(enumerate(frames))
     for again in range(ROUNDS + 1):
-        seen = burned_in.look(instance, [changed[number] for number in range(len(frames))], found, engine=plan.engine)
+        looked = burned_in.look(instance, [changed[number] for number in range(len(frames))], found, engine=plan.engine)
+        pixels.steps += [step for step in looked.steps if step not in pixels.steps]
+        seen = looked.texts
         # What reads as a marker only once something was masked is what was left of that: the 5 of a longer number.
         may = [text for text in seen if text.kind in plan.kept_text]
         kept = [text for text in may if not again or _covered(text.region, pixels.markers)]
@@ -140,7 +131,7 @@ def refuse_text_left(written: Instance, plan: Plan, pixels: Pixels, found: Ident
     """
     if pixels.regions:
         pixels.looked_again = True
-        for text in burned_in.look(written, read.frames(written), found, engine=plan.engine):
+        for text in burned_in.look(written, read.frames(written), found, engine=plan.engine).texts:
             # A lossy codec moves pixels a little, and with them the engine's certainty of a marker.
             is_marker = text.kind is not TextKind.IDENTIFIER and _covered(text.region, pixels.markers)
             if not is_marker and not _covered(text.region, pixels.regions):
@@ -148,7 +139,7 @@ def refuse_text_left(written: Instance, plan: Plan, pixels: Pixels, found: Ident
     if pixels.looked and plan.verify_engine is not None:
         pixels.looked_again = True
         pixels.steps.append(replace(engines.load(plan.verify_engine).step(), name=VERIFYING))
-        for text in burned_in.look(written, read.frames(written), found, engine=plan.verify_engine):
+        for text in burned_in.look_everywhere(written, read.frames(written), found, engine=plan.verify_engine).texts:
             is_marker = text.kind is not TextKind.IDENTIFIER and _is_on_line(text.region, pixels.markers)
             if not is_marker and not _covered(text.region, pixels.regions):
                 hint = "look at the image: where it shows none, another verify_engine, or none, lets it pass"

@@ -36,7 +36,7 @@ def image(pixels: np.ndarray, **changes: object) -> Dataset:
 
 
 def regions(instance: Instance, frames: Iterable[np.ndarray]) -> tuple[Region, ...]:
-    return tuple(text.region for text in burned_in.look(instance, frames, NOBODY))
+    return tuple(text.region for text in burned_in.look(instance, frames, NOBODY).texts)
 
 
 def found(ds: Dataset) -> tuple[Region, ...]:
@@ -178,3 +178,12 @@ def test_a_frame_that_cannot_be_shown_is_refused() -> None:
 
     with pytest.raises(Refused):
         burned_in.look(instance, [np.zeros((8, 8, 2), "uint8")], NOBODY)
+
+
+def test_the_steps_are_those_that_ran() -> None:
+    black, words = image(np.zeros((300, 300), "uint8")), image(body(dtype="uint8", top=200))
+    draw(words, WORDS, at=(20, 20), size=24)
+
+    ran = [burned_in.look(saved(ds), read.frames(saved(ds)), NOBODY).steps for ds in (black, words)]
+
+    assert [[step.tool for step in steps] for steps in ran] == [["screen"], ["screen", "rapidocr"]]

@@ -12,7 +12,7 @@ STUDY = Identifiers(names=frozenset({"Quillfeather", "Agnes"}), numbers=frozense
 
 
 def at(left: int, top: int, words: str, *, score: float = 0.99, disputed: bool = False) -> Reading:
-    return Reading((left, top, left + 12 * max(1, len(words)), top + 20, 0.9), words, score, disputed)
+    return Reading((left, top, left + 12 * max(1, len(words)), top + 20, 0.9), words, score, "test", disputed)
 
 
 def kinds(*readings: Reading, found: Identifiers = NOBODY) -> list[TextKind]:
