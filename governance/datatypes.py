@@ -352,7 +352,7 @@ class Plan:
     dates: str
     """What (0028,0303) says: UNMODIFIED, MODIFIED or REMOVED."""
     detect_pixels: bool
-    """Whether the policy wants burned-in text looked for in this instance."""
+    """Whether the policy wants burned-in text looked for, in whatever has pixels."""
     likely_burned_in: bool
     """Whether the class, device or header makes burned-in text likely."""
     filtered: str = ""

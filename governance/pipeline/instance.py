@@ -38,7 +38,6 @@ from governance.pipeline.scenes import Recalled
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.storage import Staged, stage, stage_checked
 
-CLEAN_PIXEL_DATA = "113101"
 DIRECTORY = "a DICOMDIR; the files that it lists are sources of their own"
 
 
@@ -157,7 +156,7 @@ class Worker(Confidential):
             plan,
             source_digest=source_digest,
             staged=staged,
-            codes=plan.codes,
+            codes=recalled.codes,
             rules=recalled.rules,
             steps=_steps(
                 recalled.source_syntax, "", sum(recalled.rules.values()), recalled.emptied, Pixels(steps=recalled.steps)
@@ -220,7 +219,7 @@ def prepare(
     """
     subject = by.subject(instance)
     pixels = scrub(instance, plan, found)
-    codes = (*plan.codes, CLEAN_PIXEL_DATA) if pixels.looked else plan.codes
+    codes = pixels.codes(plan)
     made = draft(instance, plan, pixels=pixels.edits, codes=codes, found=found, subject=subject, by=by)
     return Prepared(subject, pixels, codes, made)
 

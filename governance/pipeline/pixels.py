@@ -11,6 +11,10 @@ from governance.pipeline.acting import accepted_unseen
 from governance.scrub import containers, encode, icc, regions
 
 ICC_PROFILE, BURNED_IN_ANNOTATION = 0x00282000, 0x00280301
+CLEAN_PIXEL_DATA = "113101"
+"""CID 7050: what an instance claims in whose pixels text was looked for, and masked where some was found."""
+# PS3.3, C.7.6.1: NO says that nothing identifies the patient, so that markers may stay.
+SEARCHED = Added(BURNED_IN_ANNOTATION, "CS", b"NO")
 ROUNDS = 4
 """How often a masked frame is looked at again before what is still found holds it back."""
 COVERED = 0.6
@@ -38,9 +42,13 @@ class Pixels(Confidential):
     looked_again: bool = False
     facts: dict[str, bool | int | list[str]] = field(default_factory=dict)
 
+    def codes(self, plan: Plan) -> tuple[str, ...]:
+        """What an instance may claim whose header is treated as planned (CID 7050)."""
+        return (*plan.codes, CLEAN_PIXEL_DATA) if self.looked else plan.codes
+
 
 def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers) -> Pixels:
-    """Look for burned-in text where it is likely, mask what the policy does not keep, and clean around the pixels.
+    """Look for burned-in text if the policy says so, mask what it does not keep, and clean around the pixels.
 
     found: of the instance's study, to tell an identifier from a clinical marker.
 
@@ -62,20 +70,33 @@ def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers) -> Pixels:
         pixels.edits[element] = cleaned.value
         pixels.added += cleaned.added
         pixels.steps += cleaned.steps
-    likely = plan.likely_burned_in
-    if likely and plan.accepted_unseen and not plan.detect_pixels:
-        pixels.steps.append(accepted_unseen())
-        return pixels
-    if likely and not plan.detect_pixels:
-        raise Refused("burned-in text is likely, and this policy does not look for it", hint="see clean_pixel_data")
-    if likely and element.tag != dicom.PIXEL_DATA:
-        raise Refused("burned-in text is likely, and nothing here can look for it in floating-point pixels")
-    if likely:
-        pixels.looked = True
+    if not plan.detect_pixels:
+        if plan.likely_burned_in and not plan.accepted_unseen:
+            raise Refused("burned-in text is likely, and this policy does not look for it", hint="see clean_pixel_data")
+        if plan.likely_burned_in:
+            pixels.steps.append(accepted_unseen())
+    elif element.tag != dicom.PIXEL_DATA:
+        if plan.likely_burned_in:
+            raise Refused("burned-in text is likely, and nothing here can look for it in floating-point pixels")
+    elif element.start < element.stop or instance.fragments:
         _mask(instance, plan, found, pixels)
-        # PS3.3, C.7.6.1: NO says that nothing identifies the patient, so that markers may stay.
-        pixels.added.append(Added(BURNED_IN_ANNOTATION, "CS", b"NO"))
+        pixels.looked = True
+        pixels.added.append(SEARCHED)
     return pixels
+
+
+def without_text(instance: Instance, plan: Plan, found: Identifiers) -> Pixels | None:
+    """What a look says of pixels that show no text at all; None where some do, or another engine shall verify it.
+
+    Raises:
+        Refused: a frame cannot be decoded or looked at.
+    """
+    if plan.verify_engine is not None:
+        return None
+    looked = burned_in.look(instance, read.frames(instance), found, engine=plan.engine)
+    if looked.texts:
+        return None
+    return Pixels(looked=True, steps=list(looked.steps), facts={**markers.together(()), "kept_markers": 0})
 
 
 def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from governance import ingest, policy, read
-from governance.datatypes import Plan, SourceOutcome, TextKind
+from governance import dicom, ingest, policy, read
+from governance.datatypes import Instance, Plan, SourceOutcome, TextKind
 from governance.detect import devices
 from governance.errors import Misconfigured, Unreadable
 
@@ -71,7 +71,7 @@ def plan(file: Path, *, policy_name: str) -> Planned:
         )
         for decision in decided.decisions
     ]
-    return Planned(lines, "\n".join([*_rules(lines), *_summary(decided)]))
+    return Planned(lines, "\n".join([*_rules(lines), *_summary(decided, looked=_is_looked_at(instance, decided))]))
 
 
 def _rules(lines: Iterable[PlanLine]) -> list[str]:
@@ -87,17 +87,24 @@ def _rules(lines: Iterable[PlanLine]) -> list[str]:
     ]
 
 
-def _summary(decided: Plan) -> list[str]:
+def _is_looked_at(instance: Instance, decided: Plan) -> bool:
+    """Whether a run would look for burned-in text in this instance."""
+    return decided.detect_pixels and instance.first(dicom.PIXEL_DATA) is not None
+
+
+def _summary(decided: Plan, *, looked: bool) -> list[str]:
     if decided.filtered:
         return [f"filtered by {decided.filtered}: this file would not be published"]
-    pixels = {
-        (True, True): f"burned-in text is likely and will be looked for by {decided.engine}"
-        + (f" and what is left by {decided.verify_engine}" if decided.verify_engine else "")
-        + (", clinical markers stay" if TextKind.MARKER in decided.kept_text else ""),
-        (True, False): "burned-in text is likely and this policy does not look for it: "
-        + ("nobody looks, unseen_pixels accepts it" if decided.accepted_unseen else "quarantine"),
-    }.get((decided.likely_burned_in, decided.detect_pixels), "burned-in text is not likely; pixels stay as they are")
-    codes = (*decided.codes, "113101") if decided.detect_pixels else decided.codes
+    if looked:
+        pixels = f"burned-in text is looked for in every frame, by {decided.engine}"
+        pixels += f" and what is left by {decided.verify_engine}" if decided.verify_engine else ""
+        pixels += ", clinical markers stay" if TextKind.MARKER in decided.kept_text else ""
+    elif decided.likely_burned_in:
+        pixels = "burned-in text is likely and this policy does not look for it: "
+        pixels += "nobody looks, unseen_pixels accepts it" if decided.accepted_unseen else "quarantine"
+    else:
+        pixels = "burned-in text is not likely; pixels stay as they are"
+    codes = (*decided.codes, "113101") if looked else decided.codes
     return [
         f"policy     {decided.policy}, digest {decided.policy_digest}",
         f"decisions  {len(decided.decisions)}",

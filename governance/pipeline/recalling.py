@@ -13,8 +13,10 @@ from governance.detect import devices, identifiers
 from governance.errors import Refused
 from governance.pipeline.acting import accepted_unseen, act, retained
 from governance.pipeline.inspection import Made, passes
+from governance.pipeline.pixels import SEARCHED, without_text
 from governance.pipeline.scenes import (
     AROUND_PIXELS,
+    BURNED_IN_ANNOTATION,
     CHARACTER_SET,
     MARKED,
     SILENT,
@@ -136,7 +138,14 @@ class File(Confidential):
             make = cleaned.parts
             recalled.pixels = lambda: chain([header], make())
             recalled.steps += cleaned.steps
-        if scene.plan.likely_burned_in:
+        if scene.plan.detect_pixels:
+            image = read.parse(self._data)
+            seen = without_text(image, scene.plan, found) if element.start < element.stop or fragments else None
+            if seen is None:
+                return None
+            recalled.steps += seen.steps
+            recalled.facts = {**recalled.facts, **seen.facts}
+        elif scene.plan.likely_burned_in:
             recalled.steps.append(accepted_unseen())
         whole = replace(found, numbers=found.numbers | alone)
         if fragments and identifiers.search_compressed(recalled.pixels, whole, codecs=self._family.codecs):
@@ -259,6 +268,7 @@ class File(Confidential):
             scene.facts[together, special] = facts
         return Recalled(
             plan=scene.plan,
+            codes=scene.codes,
             subject=self._memory.pseudonymiser.of_instance(scene.subject, self._sop_instance()),
             header=made.whole,
             pixels=tuple,
@@ -347,7 +357,7 @@ class File(Confidential):
             by=self._memory.pseudonymiser,
         )
         added, appended = write.marks(
-            sorted(plan.codes),
+            sorted(scene.codes),
             instance=instance,
             edits=acted.edits,
             policy=plan.policy,
@@ -355,6 +365,7 @@ class File(Confidential):
             dates=plan.dates,
             version=governance.__version__,
         )
+        added += [SEARCHED] if plan.detect_pixels else []
         return {
             tag: write.data_set(
                 self._instance([element for element in elements if element.tag == tag]),
@@ -370,7 +381,11 @@ class File(Confidential):
         chosen = frozenset(together)
         written = {unit.tag: part.written for unit, part in zip(self._units, parts, strict=True) if unit in chosen}
         written |= {tag: data for tag, data in marks.items() if tag in provenance.TAKEN_TOGETHER}
-        return provenance.taken_together(self._written_instance(data for _, data in sorted(written.items())))
+        facts = provenance.taken_together(self._written_instance(data for _, data in sorted(written.items())))
+        if not (burned_in := marks[BURNED_IN_ANNOTATION]):
+            return facts
+        instance = self._written_instance([burned_in])
+        return provenance.combined(provenance.recorded(instance, instance.elements[-1]), facts)
 
     def _written_head(self, parts: Sequence[Part]) -> bytes:
         opening = {unit.tag: part.written for unit, part in zip(self._units[:OPENING], parts, strict=False)}

@@ -11,6 +11,7 @@ from governance import dicom
 from governance.buffers import Data
 from governance.datatypes import Confidential, Element, Facts, Identifiers, Instance, Method, Plan, Step, within
 from governance.detect import identifiers
+from governance.pipeline.pixels import CLEAN_PIXEL_DATA
 from governance.policy import Decider
 from governance.provenance import TAKEN_TOGETHER, Recorded
 from governance.pseudonymise import Subject
@@ -27,8 +28,9 @@ AROUND_PIXELS = dicom.tags(
 )
 """What the cleaning of pixel containers reads."""
 
-MARKED = (0x00120062, 0x00120063, 0x00120064, 0x0018A001, 0x00280303)
-"""What `write.marks` writes, in order, whatever the source has there."""
+BURNED_IN_ANNOTATION = 0x00280301
+MARKED = (0x00120062, 0x00120063, 0x00120064, 0x0018A001, BURNED_IN_ANNOTATION, 0x00280303)
+"""What `write.marks` and a look at pixels write, in order, whatever the source has there."""
 
 _READ_BESIDE = {CHARACTER_SET, _ICC_PROFILE, *AROUND_PIXELS, *MARKED, *TAKEN_TOGETHER}
 
@@ -87,13 +89,13 @@ def noted(unit: Unit, elements: Sequence[Element], reader: Instance, *, watched:
 def rules_of_pixels(plan: Plan) -> tuple[str, ...] | None:
     """The rules that keep PixelData and remove the padding behind it; None: its files go the plain way.
 
-    Pixels that are looked at, or should be and are not, do too, and instances that a filter holds back.
+    Pixels that should be looked at and are not do too, and instances that a filter holds back.
     """
     kept = [decision for decision in plan.decisions if decision.where.tag == dicom.PIXEL_DATA]
     gone = [decision for decision in plan.decisions if decision.where.tag == PADDING and not decision.within]
-    looked_at = plan.likely_burned_in and (plan.detect_pixels or not plan.accepted_unseen)
+    held_back = plan.likely_burned_in and not plan.detect_pixels and not plan.accepted_unseen
     usual = all(each.method is Method.KEEP for each in kept) and all(each.method is Method.REMOVE for each in gone)
-    if plan.filtered or looked_at or not usual:
+    if plan.filtered or held_back or not usual:
         return None
     return tuple(each.rule for each in (*kept, *gone) if not each.within)
 
@@ -145,6 +147,11 @@ class Scene(Confidential):
     marks: dict[tuple[Unit, ...], dict[int, bytes]] = field(default_factory=dict)
     facts: dict[tuple[tuple[Unit, ...], tuple[Unit, ...]], Facts] = field(default_factory=dict)
 
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """What its files claim (CID 7050), if nothing shows in the pixels where they are looked at."""
+        return (*self.plan.codes, CLEAN_PIXEL_DATA) if self.plan.detect_pixels else self.plan.codes
+
 
 @dataclass(slots=True, repr=False, eq=False)
 class Family(Confidential):
@@ -162,6 +169,7 @@ class Recalled(Confidential):
     """A header made from memory, inspected, and what goes behind it unchanged."""
 
     plan: Plan
+    codes: tuple[str, ...]
     subject: Subject
     header: bytes
     """Everything that is written before PixelData."""

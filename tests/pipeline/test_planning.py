@@ -32,7 +32,7 @@ def test_the_summary_gives_every_reason_within_120_columns(name: str) -> None:
 def test_the_summary_says_that_markers_stay() -> None:
     planned = pipeline.plan(BUNDLED / "examples_rgb_color.dcm", policy_name="research")
 
-    assert "burned-in text is likely and will be looked for by rapidocr, clinical markers stay" in planned.summary
+    assert "burned-in text is looked for in every frame, by rapidocr, clinical markers stay" in planned.summary
 
 
 def test_the_summary_names_the_engine_that_verifies(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_the_summary_names_the_engine_that_verifies(tmp_path: Path) -> None:
 
     planned = pipeline.plan(BUNDLED / "examples_rgb_color.dcm", policy_name=str(layer))
 
-    assert "looked for by rapidocr and what is left by tesseract" in planned.summary
+    assert "looked for in every frame, by rapidocr and what is left by tesseract" in planned.summary
 
 
 @pytest.mark.parametrize(
