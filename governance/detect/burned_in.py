@@ -1,6 +1,6 @@
 """Burned-in text: every frame screened in several renderings; where the screen fires, located, read and judged.
 
-What the engine does not confirm counts all the same if the screen is sure of it, or if it reads as letters.
+What the engine does not locate there counts all the same if it reads as letters.
 Boxes that were not read, or not surely, count too: they are `unsure`.
 """
 
@@ -20,8 +20,8 @@ from governance.detect.rendering import Frame, Picture
 REMEMBERED = 4096
 """Frames whose text a process remembers: masked frames are looked at again, their neighbours are not."""
 
-SURE, READ, LETTERS = 0.9, 0.6, 2
-"""What only the screen found counts if it is this sure, or if the engine reads it this surely as so many letters."""
+READ, LETTERS = 0.6, 2
+"""What only the screen found counts if the engine reads it this surely as so many letters."""
 CONFIRMED = 0.3
 """The share of what the screen found that boxes of the engine must cover to confirm it."""
 
@@ -126,15 +126,11 @@ def _unconfirmed(
     pictures: Sequence[Picture], fired: Sequence[Sequence[Box]], located: Sequence[Box], engine: Engine
 ) -> Iterator[Reading]:
     """What the screen found and the engine did not, and that counts."""
-    side = min(pictures[0].shape[:2])
     for box in locating.merged(area for areas in fired for area in areas):
-        if locating.covered(box, located) >= CONFIRMED:
-            continue
-        reading = replace(_reading(pictures, locating.padded(box, pictures[0]), engine), finder=screen.NAME)
-        letters = sum(map(str.isalnum, reading.text))
-        is_read = reading.score >= READ and letters >= LETTERS
-        if is_read or (box[4] >= SURE and not locating.is_large(side, box[2] - box[0], box[3] - box[1])):
-            yield reading
+        if locating.covered(box, located) < CONFIRMED:
+            reading = _reading(pictures, locating.padded(box, pictures[0]), engine)
+            if reading.score >= READ and sum(map(str.isalnum, reading.text)) >= LETTERS:
+                yield replace(reading, finder=screen.NAME)
 
 
 def _reading(pictures: Iterable[Picture], box: Box, engine: Engine) -> Reading:

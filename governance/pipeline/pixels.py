@@ -1,11 +1,13 @@
 """The pixels of one instance: looked at, masked, cleaned around, and looked at again in what was written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from governance import dicom, read
 from governance.datatypes import Added, Confidential, Edits, Identifiers, Instance, Plan, Region, Step, TextKind
 from governance.detect import burned_in, engines, markers
+from governance.detect.burned_in import Looked
+from governance.detect.rendering import Frame
 from governance.errors import Leak, Refused
 from governance.pipeline.acting import accepted_unseen
 from governance.scrub import containers, encode, icc, regions
@@ -85,6 +87,12 @@ def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers) -> Pixels:
     return pixels
 
 
+def _look(instance: Instance, frames: Iterable[Frame], plan: Plan, found: Identifiers) -> Looked:
+    """By the engine alone where text is likely: the screen, which decides elsewhere, misses one line in twenty."""
+    look = burned_in.look_everywhere if plan.likely_burned_in else burned_in.look
+    return look(instance, frames, found, engine=plan.engine)
+
+
 def without_text(instance: Instance, plan: Plan, found: Identifiers) -> Pixels | None:
     """What a look says of pixels that show no text at all; None where some do, or another engine shall verify it.
 
@@ -93,7 +101,7 @@ def without_text(instance: Instance, plan: Plan, found: Identifiers) -> Pixels |
     """
     if plan.verify_engine is not None:
         return None
-    looked = burned_in.look(instance, read.frames(instance), found, engine=plan.engine)
+    looked = _look(instance, read.frames(instance), plan, found)
     if looked.texts:
         return None
     return Pixels(looked=True, steps=list(looked.steps), facts={**markers.together(()), "kept_markers": 0})
@@ -104,7 +112,7 @@ def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels) ->
     frames = list(read.frames(instance))
     changed = dict(enumerate(frames))
     for again in range(ROUNDS + 1):
-        looked = burned_in.look(instance, [changed[number] for number in range(len(frames))], found, engine=plan.engine)
+        looked = _look(instance, [changed[number] for number in range(len(frames))], plan, found)
         pixels.steps += [step for step in looked.steps if step not in pixels.steps]
         seen = looked.texts
         # What reads as a marker only once something was masked is what was left of that: the 5 of a longer number.
@@ -152,7 +160,7 @@ def refuse_text_left(written: Instance, plan: Plan, pixels: Pixels, found: Ident
     """
     if pixels.regions:
         pixels.looked_again = True
-        for text in burned_in.look(written, read.frames(written), found, engine=plan.engine).texts:
+        for text in _look(written, read.frames(written), plan, found).texts:
             # A lossy codec moves pixels a little, and with them the engine's certainty of a marker.
             is_marker = text.kind is not TextKind.IDENTIFIER and _covered(text.region, pixels.markers)
             if not is_marker and not _covered(text.region, pixels.regions):

@@ -7,7 +7,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from governance import read
-from governance.datatypes import Identifiers, Instance, Region
+from governance.datatypes import Identifiers, Instance, Region, TextEngine
 from governance.detect import burned_in, locating
 from governance.errors import Refused
 from tests.conftest import BUNDLED
@@ -168,9 +168,11 @@ def test_an_engine_that_misses_its_sample_has_not_looked(monkeypatch: pytest.Mon
     """The guard against an engine that answers "nothing" whatever it sees."""
     monkeypatch.setattr(locating, "_with_sample", lambda picture: picture)
     burned_in._seen.clear()
+    words = image(body(256))
+    draw(words, WORDS, at=(20, 20), size=24)
 
     with pytest.raises(Refused, match="did not find its sample"):
-        found(image(body(123)))
+        found(words)
 
 
 def test_a_frame_that_cannot_be_shown_is_refused() -> None:
@@ -178,6 +180,17 @@ def test_a_frame_that_cannot_be_shown_is_refused() -> None:
 
     with pytest.raises(Refused):
         burned_in.look(instance, [np.zeros((8, 8, 2), "uint8")], NOBODY)
+
+
+def test_an_engine_that_looks_everywhere_needs_no_screen() -> None:
+    ds = image(np.zeros((300, 300), "uint8"))
+    draw(ds, WORDS, at=(20, 20), size=24)
+    instance = saved(ds)
+
+    looked = burned_in.look_everywhere(instance, read.frames(instance), NOBODY, engine=TextEngine.RAPIDOCR)
+
+    assert looked.texts
+    assert [step.tool for step in looked.steps] == ["rapidocr"]
 
 
 def test_the_steps_are_those_that_ran() -> None:

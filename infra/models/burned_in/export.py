@@ -18,6 +18,8 @@ from infra.models.burned_in.fonts import Phrases, collect
 from infra.models.burned_in.generate import Maker, real
 from infra.models.burned_in.network import Network
 
+WEIGHTS = Path(__file__).with_name("weights.pt")
+"""Where the weights go besides, in 16 bits: a later training can start with them."""
 CALIBRATED, CALIBRATION = 200, 5 * 10**9
 """Pictures from which the ranges of the integers are taken, and the first of their seeds."""
 
@@ -56,7 +58,10 @@ def main() -> None:
     parser.add_argument("--float", action="store_true", help="32-bit weights, to see what the integers cost")
     options = parser.parse_args()
     network = Network()
-    network.load_state_dict(torch.load(options.checkpoint, weights_only=True)["averaged"])
+    averaged = torch.load(options.checkpoint, weights_only=True)["averaged"]
+    network.load_state_dict(averaged)
+    halves = {name: value.half() if value.is_floating_point() else value for name, value in averaged.items()}
+    torch.save(halves, WEIGHTS)
     joined = _Joined(network.eval())
     with tempfile.TemporaryDirectory() as folder:
         exact = options.out if options.float else Path(folder) / "exact.onnx"

@@ -22,7 +22,7 @@ from infra.models.burned_in.fonts import Fonts, Phrases, is_held_out, load
 STRIDE = 4
 """Pixels of the picture to one of the network's map."""
 SIDE = 256
-TEXTLESS = 0.3
+TEXTLESS = 0.4
 """The share of pictures without any text."""
 SEEN_STEP, SEEN_NOISE = 5.0, 0.45
 """Ink that differs from its ground by less, in grey levels or in the ground's spread, is not seen."""

@@ -67,7 +67,7 @@ def loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     crossed = (each * weight).sum() / weight.sum()
     shown = torch.sigmoid(logits) * weight
     overlap = 1 - (2 * (shown * target).sum() + 1) / (shown.sum() + (target * weight).sum() + 1)
-    return crossed * 4 + overlap
+    return crossed * 4 + overlap / 2
 
 
 def main() -> None:
@@ -77,10 +77,14 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--steps", type=int, default=12000)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--start", type=Path, help="weights of an earlier training to begin with")
+    parser.add_argument("--rate", type=float, default=RATE)
     options = parser.parse_args()
     torch.manual_seed(SEED)
     torch.set_num_threads(options.threads)
     network = Network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if options.start is not None:
+        network.load_state_dict({name: value.float() for name, value in torch.load(options.start).items()})
     averaged = deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
     step = _resumed(options.checkpoint, network, averaged, optimiser)
@@ -97,7 +101,11 @@ def _train(
     saved, shown = time.monotonic(), 0.0
     while step < options.steps:
         pictures, targets, weights = next(source)
-        rate = RATE * min(1.0, (step + 1) / 200) * float(0.01 + 0.99 * (1 + np.cos(np.pi * step / options.steps)) / 2)
+        rate = (
+            options.rate
+            * min(1.0, (step + 1) / 200)
+            * float(0.01 + 0.99 * (1 + np.cos(np.pi * step / options.steps)) / 2)
+        )
         for group in optimiser.param_groups:
             group["lr"] = rate
         grey = torch.from_numpy(pictures).float()[:, None].contiguous(memory_format=torch.channels_last)
