@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,6 +43,8 @@ def render(instance: Instance, frame: Frame) -> Iterator[Picture]:
     Raises:
         Refused: a frame of these dimensions cannot be shown.
     """
+    import cv2
+
     photometric = instance.text("PhotometricInterpretation")
     if frame.size == 0 or frame.ndim not in (2, 3) or (frame.ndim == 3 and frame.shape[2] not in (3, 4)):
         raise Refused("a frame with these dimensions cannot be looked at")
@@ -63,10 +64,14 @@ def render(instance: Instance, frame: Frame) -> Iterator[Picture]:
 
 def as_colours(picture: Picture) -> Picture:
     """The picture as BGR, as engines want it."""
+    import cv2
+
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8) if picture.ndim == 2 else picture
 
 
 def _levels(frame: Frame) -> _Levels:
+    import cv2
+
     frame = np.ascontiguousarray(frame)
     if frame.dtype.kind in "iu" and frame.itemsize <= 2:
         # Signed values with their highest bit turned over are unsigned ones in the same order.
@@ -104,6 +109,8 @@ def _windowed(instance: Instance, levels: _Levels) -> Iterator[Picture]:
 
 def _hides(stretched: Picture, shown: Iterable[Picture]) -> bool:
     """Whether stored values have enough edges that no picture shows, as many as a few small letters."""
+    import cv2
+
     edges = cv2.threshold(_steps(stretched), STRONG - 1, 255, cv2.THRESH_BINARY)[1]
     for picture in shown:
         edges = cv2.bitwise_and(edges, cv2.threshold(_steps(picture), FAINT - 1, 255, cv2.THRESH_BINARY_INV)[1])
@@ -112,6 +119,8 @@ def _hides(stretched: Picture, shown: Iterable[Picture]) -> bool:
 
 def _steps(picture: Picture) -> NDArray[Any]:
     """How much each pixel differs from the next one in its row, in the channel where it differs most."""
+    import cv2
+
     if picture.shape[1] < 2:
         return np.zeros((picture.shape[0], 1), np.uint8)
     steps = cv2.absdiff(picture[:, 1:], picture[:, :-1])

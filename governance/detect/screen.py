@@ -10,7 +10,6 @@ from hashlib import file_digest
 from importlib.resources import files
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,6 +50,8 @@ def areas(picture: Picture) -> list[Area]:
     Raises:
         Refused: the network fails, or does not see its own sample.
     """
+    import cv2
+
     _prove()
     values = grey(picture)
     found = list(_tiles(values))
@@ -65,6 +66,8 @@ def areas(picture: Picture) -> list[Area]:
 
 def grey(picture: Picture) -> NDArray[np.uint8]:
     """One value a pixel, in which saturated colours stay bright: blue letters on black have little luminance."""
+    import cv2
+
     if picture.ndim == 2:
         return picture
     brightest = cv2.max(cv2.max(picture[:, :, 0], picture[:, :, 1]), picture[:, :, 2])
@@ -86,6 +89,8 @@ def _starts(length: int) -> range:
 
 def _found(tile: NDArray[np.uint8]) -> Iterator[Area]:
     """Areas of one tile: connected cells with a high one among them."""
+    import cv2
+
     cells = _cells(tile)
     if float(cells.max()) < PEAK:
         return
@@ -117,6 +122,8 @@ def _cells(tile: NDArray[np.uint8]) -> NDArray[np.float32]:
 @lru_cache(maxsize=1)
 def _prove() -> None:
     """See the sample once a process. Raises Refused if the network does not: weights or runtime are broken."""
+    import cv2
+
     sample = np.zeros((64, 192), np.uint8)
     cv2.putText(sample, SAMPLE, (12, 40), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 255, 1, cv2.LINE_AA)
     if not any(left < 96 < right and top < 36 < bottom for left, top, right, bottom, _ in _found(sample)):
