@@ -20,8 +20,10 @@ from governance.detect.rendering import Frame, Picture
 REMEMBERED = 4096
 """Frames whose text a process remembers: masked frames are looked at again, their neighbours are not."""
 
-READ, LETTERS = 0.6, 2
-"""What only the screen found counts if the engine reads it this surely as so many letters."""
+READ, LETTERS = 0.85, 3
+"""What only the screen found counts if the engine reads it this surely as so many letters or digits."""
+HIGH, READ_HIGH, ROUND = 48, 0.6, frozenset("0OoQDCcUu°()")
+"""A box higher than this, where text is not likely, counts if it is read this surely, as more than round letters."""
 CONFIRMED = 0.3
 """The share of what the screen found that boxes of the engine must cover to confirm it."""
 
@@ -119,7 +121,16 @@ def _where_it_fires(instance: Instance, frame: Frame, engine: Engine) -> tuple[R
         for box in locating.boxes(picture, (area[:4] for area in areas), engine=engine)
     )
     readings = [_reading(pictures, box, engine) for box in located]
-    return (*readings, *_unconfirmed(pictures, fired, located, engine))
+    return (*filter(_may_be_text, readings), *_unconfirmed(pictures, fired, located, engine))
+
+
+def _may_be_text(reading: Reading) -> bool:
+    """Whether it may be text where none is likely: of sections through a body the engine takes much for a large O."""
+    left, top, right, bottom = reading.box[:4]
+    if min(right - left, bottom - top) <= HIGH:
+        return True
+    letters = set(filter(str.isalnum, reading.text))
+    return reading.score >= READ_HIGH and not letters <= ROUND
 
 
 def _unconfirmed(
