@@ -38,7 +38,8 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from governance.errors import Misconfigured, Unavailable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""A database of an earlier version gets the tables that it lacks: 2 added `rulings`."""
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one."""
@@ -168,7 +169,21 @@ release_receipts = Table(
     PrimaryKeyConstraint("name", "version", "receipt_id"),
 )
 
-APPEND_ONLY = ("events", "checkpoints")
+rulings = Table(
+    "rulings",
+    metadata,
+    Column("number", Integer, primary_key=True),  # of one source, the last one holds
+    Column("ruling_id", Text, nullable=False, unique=True),
+    Column("source_digest", Text, nullable=False, index=True),
+    _text("kind"),
+    _text("boxes"),  # JSON: [left, top, right, bottom, frame from 0 or null], ...
+    Column("sealed_reason", LargeBinary, nullable=False),
+    _text("actor"),
+    _text("account"),  # of the system, whoever the actor says to be
+    _text("time"),
+)
+
+APPEND_ONLY = ("events", "checkpoints", "rulings")
 """Tables whose rows a trigger keeps as they are: against mistakes. The signatures are against malice."""
 
 SETTINGS = (
@@ -303,9 +318,9 @@ def _prepare(path: Path, engine: Engine) -> Misconfigured | Unavailable | None:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         with engine.connect() as connection:
             version = _version(connection)
-        if version == 0:
+        if version < SCHEMA_VERSION:
             with writing(engine) as connection:
-                if _version(connection) == 0:
+                if _version(connection) < SCHEMA_VERSION:
                     _create(connection)
             version = SCHEMA_VERSION
     except OperationalError as error:
@@ -327,7 +342,7 @@ def _create(connection: Connection) -> None:
         for change in ("UPDATE", "DELETE"):
             connection.execute(
                 text(
-                    f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table} "
+                    f"CREATE TRIGGER IF NOT EXISTS {table}_no_{change.lower()} BEFORE {change} ON {table} "
                     f"BEGIN SELECT RAISE(ABORT, '{table} are append-only'); END"
                 )
             )

@@ -257,6 +257,25 @@ class Region(Confidential):
     confidence: float
 
 
+class RulingKind(StrEnum):
+    """What a person may say of the pixels of one source."""
+
+    APPROVE = "approve"
+    MASK = "mask"
+    REJECT = "reject"
+    WITHDRAW = "withdraw"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Ruling(Confidential):
+    """What a person decided on the pixels of one source, and why; the reason may quote what they show."""
+
+    ruling_id: str
+    kind: RulingKind
+    boxes: tuple[Region, ...]
+    reason: str
+
+
 # ------------------------------------------------------------------ publishable
 
 
@@ -386,7 +405,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was done to one instance; a pure function of input, policy, keys and versions.
+    """What was done to one instance; a pure function of input, policy, keys, versions and a person's ruling.
 
     It carries no time, so that a rerun makes the same receipt; the batch that it is
     signed in carries the time. `source_digest` is keyed, so that nobody without the key can
@@ -414,6 +433,9 @@ class Receipt:
 
 BATCH_EVENT = "batch-committed"
 """The kind of event that puts a batch of receipts into the log, by its root and its number of receipts."""
+
+RULING_EVENT = "ruling-recorded"
+"""The kind of event that puts what a person decided on pixels into the log, by the digest of its row."""
 
 RELEASE_EVENT = "release-published"
 """The kind of event that puts a release into the log, by the digest of its manifest."""

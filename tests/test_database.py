@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,21 @@ def test_a_database_of_a_later_version_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(Misconfigured, match="another version"):
         open_database(tmp_path / "w.sqlite3")
+
+
+def test_a_database_of_the_first_version_gets_what_it_lacks_and_keeps_its_rows(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "w.sqlite3")) as connection, connection:
+        open_database(tmp_path / "w.sqlite3").dispose()
+        connection.execute("DROP TABLE rulings")
+        connection.execute("INSERT INTO events VALUES (0, x'00', x'00')")
+        connection.execute("PRAGMA user_version = 1")
+
+    engine = open_database(tmp_path / "w.sqlite3")
+
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM rulings").scalar() == 0
+        assert connection.exec_driver_sql("SELECT count(*) FROM events").scalar() == 1
+    engine.dispose()
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ that is true in itself. Checkpoints that left the machine, as one does with ever
 show that.
 """
 
+from governance.audit.compare import digest_of_ruling
 from governance.audit.log import append, checkpoint, encode, latest
 from governance.audit.verify import AuditReport, verify
 
@@ -23,6 +24,7 @@ __all__ = [
     "AuditReport",
     "append",
     "checkpoint",
+    "digest_of_ruling",
     "encode",
     "latest",
     "verify",

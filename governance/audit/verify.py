@@ -29,6 +29,8 @@ class AuditReport:
     """Releases whose row and whose event say the same."""
     folders: int
     """Releases in `published/` with a manifest that was logged and a checkpoint of this log."""
+    rulings: int
+    """What people decided on pixels, each with its row and its event."""
 
 
 def verify(connection: Connection, public_key: bytes, *, origin: str, standing: Iterable[Standing] = ()) -> AuditReport:

@@ -8,6 +8,8 @@ left.py        what identifies in written bytes all the same, and where
 memo.py        headers made from what is remembered of others, scenes.py what is remembered
 pool.py        many sources, in worker processes, results in order
 commit.py      results made real, batch by batch
+rulings.py     what people decide on the pixels of single sources
+reviewing.py   which images a person should look at
 recovery.py    what a killed command left half done, undone
 shards.py      one shard of a run: list, process, go on where it stopped
 runs.py        runs: register, list, de-identify, finish, summarise
@@ -27,6 +29,8 @@ from governance.pipeline.context import Context, create, needs_passphrase, open_
 from governance.pipeline.planning import plan
 from governance.pipeline.pool import check_processes
 from governance.pipeline.publishing import publish, verify, verify_audit
+from governance.pipeline.reviewing import Reviewed, review
+from governance.pipeline.rulings import decide, drawn
 from governance.pipeline.runs import (
     Summary,
     deidentify,
@@ -46,12 +50,15 @@ from governance.pipeline.values import Entry, shown
 __all__ = [
     "Context",
     "Entry",
+    "Reviewed",
     "Summary",
     "check_processes",
     "check_target",
     "compare",
     "create",
+    "decide",
     "deidentify",
+    "drawn",
     "finish",
     "list_sources",
     "needs_passphrase",
@@ -62,6 +69,7 @@ __all__ = [
     "plan",
     "publish",
     "register",
+    "review",
     "run",
     "save",
     "shown",

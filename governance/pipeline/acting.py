@@ -16,6 +16,7 @@ from governance.datatypes import (
     Instance,
     Method,
     Plan,
+    Ruling,
     Step,
 )
 from governance.detect import identifiers, text
@@ -26,6 +27,7 @@ from governance.scrub.text import replace as replace_text
 
 RETAINS_UIDS, RETAINS_DATES = "113110", "113106"
 """CID 7050: UIDs, and dates in full."""
+REJECTED = "a person rejected it"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -163,3 +165,8 @@ def accepted_unseen() -> Step:
     """What a receipt says where a policy accepts pixels unseen, because another step answers for them."""
     said: dict[str, str | bool] = {"burned_in_text": "likely", "looked_at": False}
     return Step("accept", "governance", governance.__version__, said)
+
+
+def rejected(ruling: Ruling, found: Identifiers) -> str:
+    """Why a rejected source is held back, for everybody: of the reason, what a description could keep."""
+    return f"{REJECTED}: {replace_text(ruling.reason, text.find(ruling.reason, found))}"

@@ -11,7 +11,8 @@ from governance import audit, provenance
 from governance.database import Question, batches, outcomes, pending, receipts, writing
 from governance.datatypes import BATCH_EVENT, Confidential, Outcome, Receipt, SourceOutcome
 from governance.keys import Keyring
-from governance.pipeline.context import Context, event, now
+from governance.pipeline import rulings
+from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.instance import Processed
 from governance.pipeline.pool import is_there
 
@@ -47,6 +48,7 @@ class _Curated(NamedTuple):
     policy_digest: str
     sha256: str
     path: str
+    ruling: str = ""
 
 
 class Committer(Confidential):
@@ -153,13 +155,13 @@ class Committer(Confidential):
         if there is None:
             there, lost = self._look_up(receipt)
         output = f"curated/{receipt.path}"
-        mine = _Curated(processed.source_digest, self._policy_digest, receipt.sha256, receipt.path)
+        mine = _Curated(processed.source_digest, self._policy_digest, receipt.sha256, receipt.path, processed.ruling)
         if there is not None and there.source_digest != mine.source_digest and there.path != mine.path:
             return Settled(processed, Outcome.QUARANTINED, OTHER_PLACE)
         if there is not None and there.policy_digest == mine.policy_digest:
-            if there.source_digest == mine.source_digest:
+            if there.source_digest == mine.source_digest and there.ruling == mine.ruling:
                 return Settled(processed, Outcome.DUPLICATE, "the same bytes as another source", output)
-            if there.sha256 == mine.sha256:
+            if there.source_digest != mine.source_digest and there.sha256 == mine.sha256:
                 return Settled(
                     processed, Outcome.DUPLICATE, "the same object as another source, once de-identified", output
                 )
@@ -174,27 +176,30 @@ class Committer(Confidential):
         for row in self._by_instance.all(instance=receipt.instance):
             found, body = _Curated(*row[:4]), row[4]
             if is_there(self._context.workspace.curated / found.path, body):
-                there = there or found
+                there = there or found._replace(ruling=rulings.obeyed(body))
             elif found.path != receipt.path:
                 lost.append(found.path)
         return there, lost
 
     def _withdrawn(self, connection: Connection, settled: Sequence[Settled]) -> set[str]:
-        """Objects that an earlier policy let in, of sources that this one holds back: they must not be released."""
-        held_back = [
-            entry.processed.source_digest
+        """Objects that an earlier policy or ruling let in, of sources that are held back now: never to be released."""
+        held_back = {
+            entry.processed.source_digest: entry.processed.ruling
             for entry in settled
             if entry.outcome in HELD_BACK and entry.processed.source_digest
-        ]
+        }
         rows = connection.execute(
-            select(receipts.c.path).where(
+            select(receipts.c.path, receipts.c.source_digest, receipts.c.policy_digest, receipts.c.body).where(
                 receipts.c.source_digest.in_(held_back),
                 receipts.c.project == self._project,
-                receipts.c.policy_digest != self._policy_digest,
                 receipts.c.superseded.is_(False),
             )
         )
-        return {row.path for row in rows}
+        return {
+            row.path
+            for row in rows
+            if row.policy_digest != self._policy_digest or rulings.obeyed(row.body) != held_back[row.source_digest]
+        }
 
     def _record(
         self, connection: Connection, placed: Sequence[tuple[int, Settled]], *, withdrawn: Set[str], lost: Set[str]
@@ -251,11 +256,6 @@ class Committer(Confidential):
 def _supersede(connection: Connection, paths: Collection[str]) -> None:
     current = receipts.c.path.in_(paths) & receipts.c.superseded.is_(False)
     connection.execute(update(receipts).where(current).values(superseded=True))
-
-
-def sign(context: Context, connection: Connection) -> None:
-    """Sign the log in the transaction of the act: what no checkpoint covers could be rewritten."""
-    audit.checkpoint(connection, context.keyring, origin=context.log_origin)
 
 
 def seal_source(keyring: Keyring, name: str) -> bytes:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from governance import keys
+from governance import audit, keys
 from governance.database import open_database
 from governance.datatypes import Confidential, Event
 from governance.errors import Misconfigured
@@ -64,6 +64,11 @@ def now(*, timespec: str = "seconds") -> str:
 def event(kind: str, subject: str, **details: str | int) -> Event:
     """An event of this program, now."""
     return Event(kind=kind, actor="governance", time=now(), subject=subject, details=details)
+
+
+def sign(context: Context, connection: Connection) -> None:
+    """Sign the log in the transaction of the act: what no checkpoint covers could be rewritten."""
+    audit.checkpoint(connection, context.keyring, origin=context.log_origin)
 
 
 def where(error: BaseException) -> str:

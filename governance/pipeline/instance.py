@@ -5,7 +5,8 @@ Every source that enters `Worker.process` leaves as one `Processed`, whatever it
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,13 +24,16 @@ from governance.datatypes import (
     Outcome,
     Plan,
     Receipt,
+    Ruling,
+    RulingKind,
     Source,
     Step,
 )
 from governance.detect import devices, identifiers
 from governance.errors import GovernanceError, Leak, Refused, Unreadable
 from governance.keys import ProjectKeys
-from governance.pipeline.acting import Draft, count_rules, draft, is_directory
+from governance.pipeline import rulings
+from governance.pipeline.acting import Draft, count_rules, draft, is_directory, rejected
 from governance.pipeline.context import where
 from governance.pipeline.left import refuse_left
 from governance.pipeline.memo import Memo
@@ -51,6 +55,8 @@ class Processed(Confidential):
     source_digest: str = ""
     receipt: Receipt | None = None
     staged: Staged | None = None
+    ruling: str = ""
+    """The id of what a person decided on it, which was obeyed."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,15 +90,26 @@ def source_digest(keys: ProjectKeys, data: Data) -> str:
 class Worker(Confidential):
     """Everything that a process needs to de-identify instances of one project under one policy."""
 
-    def __init__(self, *, rules: policy.Rules, keys: ProjectKeys, staging: Path) -> None:
+    def __init__(
+        self, *, rules: policy.Rules, keys: ProjectKeys, staging: Path, rulings: Mapping[str, Ruling] | None = None
+    ) -> None:
         self._rules = rules
+        self._rulings = rulings or {}
         self.keys = keys
         self._staging = staging
         self._pseudonymiser = Pseudonymiser(keys)
         self._memo = Memo(rules, self._pseudonymiser)
 
+    def ruling_on(self, source_digest: str) -> str:
+        """The id of what a person decided on these bytes, or empty."""
+        ruling = self._rulings.get(source_digest)
+        return "" if ruling is None else ruling.ruling_id
+
     def process(self, source: Source, data: Data, source_digest: str) -> Processed:
         """De-identify one source; what goes wrong becomes its outcome and reason."""
+        return replace(self._processed(source, data, source_digest), ruling=self.ruling_on(source_digest))
+
+    def _processed(self, source: Source, data: Data, source_digest: str) -> Processed:
         try:
             return self._deidentify(source, data, source_digest)
         except Unreadable as error:
@@ -107,7 +124,8 @@ class Worker(Confidential):
             return Processed(source.name, Outcome.QUARANTINED, f"internal error: {where(error)}", source_digest)
 
     def _deidentify(self, source: Source, data: Data, source_digest: str) -> Processed:
-        recalled = self._memo.recall(data)
+        ruling = self._rulings.get(source_digest)
+        recalled = self._memo.recall(data) if ruling is None else None
         if recalled is not None:
             return self._copied(source, source_digest, recalled)
         # (1) read, and know whose it is
@@ -115,12 +133,17 @@ class Worker(Confidential):
         if is_directory(instance.buffer, instance.meta):
             return Processed(source.name, Outcome.FILTERED, DIRECTORY, source_digest)
         found = identifiers.collect(instance)
+        if ruling is not None and ruling.kind is RulingKind.REJECT:
+            raise Refused(rejected(ruling, found))
         # (2) decide
-        plan = policy.plan(instance, self._rules, device=devices.known(instance))
+        known = devices.known(instance) or ("" if ruling is None or not ruling.boxes else rulings.PERSON)
+        plan = policy.plan(instance, self._rules, device=known)
         if plan.filtered:
             return Processed(source.name, Outcome.FILTERED, f"filter {plan.filtered}", source_digest)
         # (3) act
-        prepared = prepare(instance, plan, found=found, by=self._pseudonymiser)
+        prepared = prepare(
+            instance, plan, found=found, by=self._pseudonymiser, scrub=partial(scrub_pixels, ruling=ruling)
+        )
         made, pixels = prepared.made, prepared.pixels
         staged = stage(self._staging, prepared.parts(instance, made.edits))
         # (4) inspect what was written, as it was written

@@ -1,14 +1,27 @@
 """The pixels of one instance: looked at, masked, cleaned around, and looked at again in what was written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from governance import dicom, read
-from governance.datatypes import Added, Confidential, Edits, Identifiers, Instance, Plan, Region, Step, TextKind
+from governance.datatypes import (
+    Added,
+    Confidential,
+    Edits,
+    Identifiers,
+    Instance,
+    Plan,
+    Region,
+    Ruling,
+    RulingKind,
+    Step,
+    TextKind,
+)
 from governance.detect import burned_in, engines, markers
 from governance.detect.burned_in import Looked
 from governance.detect.rendering import Frame
 from governance.errors import Leak, Refused
+from governance.pipeline import rulings
 from governance.pipeline.acting import accepted_unseen
 from governance.scrub import containers, encode, icc, regions
 
@@ -30,8 +43,8 @@ VERIFYING = "verify burned-in text"
 class Pixels(Confidential):
     """What happened to the pixels of one instance.
 
-    regions: what was masked; markers: what was read and stays; facts: what that says, empty if nobody
-    looked. looked_again: at what was written.
+    regions: what was masked; markers: what was read and stays; looked: whether this program looked for text;
+    facts: what the markers say, empty if it did not; looked_again: at what was written.
     """
 
     added: list[Added] = field(default_factory=list)
@@ -49,10 +62,12 @@ class Pixels(Confidential):
         return (*plan.codes, CLEAN_PIXEL_DATA) if self.looked else plan.codes
 
 
-def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers) -> Pixels:
+def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers, *, ruling: Ruling | None = None) -> Pixels:
     """Look for burned-in text if the policy says so, mask what it does not keep, and clean around the pixels.
 
     found: of the instance's study, to tell an identifier from a clinical marker.
+    ruling: what a person decided. What somebody approved is not looked at. The boxes that somebody drew are masked,
+    besides what the policy does not keep; then nothing is held back for a kind of text, for a person has seen it.
 
     Raises:
         Refused: burned-in text is likely and the policy does not look for it, it cannot be masked, or is of a
@@ -72,7 +87,12 @@ def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers) -> Pixels:
         pixels.edits[element] = cleaned.value
         pixels.added += cleaned.added
         pixels.steps += cleaned.steps
-    if not plan.detect_pixels:
+    if ruling is not None:
+        masks = ruling.kind is RulingKind.MASK
+        pixels.steps.append(rulings.step(ruling, looked=masks and plan.detect_pixels))
+        if not masks:
+            return pixels
+    if not plan.detect_pixels and ruling is None:
         if plan.likely_burned_in and not plan.accepted_unseen:
             raise Refused("burned-in text is likely, and this policy does not look for it", hint="see clean_pixel_data")
         if plan.likely_burned_in:
@@ -81,9 +101,9 @@ def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers) -> Pixels:
         if plan.likely_burned_in:
             raise Refused("burned-in text is likely, and nothing here can look for it in floating-point pixels")
     elif element.start < element.stop or instance.fragments:
-        _mask(instance, plan, found, pixels)
-        pixels.looked = True
-        pixels.added.append(SEARCHED)
+        pixels.looked = plan.detect_pixels
+        _mask(instance, plan, found, pixels, ruling)
+        pixels.added += [SEARCHED] if pixels.looked else []
     return pixels
 
 
@@ -107,30 +127,26 @@ def without_text(instance: Instance, plan: Plan, found: Identifiers) -> Pixels |
     return Pixels(looked=True, steps=list(looked.steps), facts={**markers.together(()), "kept_markers": 0})
 
 
-def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels) -> None:
-    """Mask, look again, and mask what was hidden beside it, until nothing is found that may not stay."""
+def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels, ruling: Ruling | None) -> None:
+    """Mask what a person drew; and where the policy looks, until nothing is found that may not stay."""
     frames = list(read.frames(instance))
     changed = dict(enumerate(frames))
+    held_back = plan.held_back_text if ruling is None else frozenset()
+    pixels.regions = () if ruling is None else tuple(_drawn(ruling.boxes, frames))
     for again in range(ROUNDS + 1):
-        looked = _look(instance, [changed[number] for number in range(len(frames))], plan, found)
-        pixels.steps += [step for step in looked.steps if step not in pixels.steps]
-        seen = looked.texts
-        # What reads as a marker only once something was masked is what was left of that: the 5 of a longer number.
-        may = [text for text in seen if text.kind in plan.kept_text]
-        kept = [text for text in may if not again or _covered(text.region, pixels.markers)]
-        pixels.markers = tuple(text.region for text in kept)
-        pixels.facts = {**markers.together(text.says for text in kept), "kept_markers": len(kept)}
-        stays = set(pixels.markers)
-        new = [text for text in seen if text.region not in stays and not _covered(text.region, pixels.regions)]
-        held = sorted({text.kind for text in new} & plan.held_back_text)
-        if held:
-            raise Refused(f"burned-in text that this policy holds back: {', '.join(held)}", hint="see burned_in_text")
-        if not new:
+        new: tuple[Region, ...] = ()
+        if pixels.looked:
+            looked = _look(instance, [changed[number] for number in range(len(frames))], plan, found)
+            pixels.steps += [step for step in looked.steps if step not in pixels.steps]
+            new = _may_not_stay(looked.texts, plan.kept_text, held_back, pixels, again=again)
+        pixels.regions += new
+        painted = {region.frame for region in (new if again else pixels.regions)}
+        if not painted:
             break
-        pixels.regions += tuple(text.region for text in new)
-        for number in {text.region.frame for text in new if text.region.frame is not None}:
-            here = [region for region in pixels.regions if region.frame == number]
-            changed[number] = regions.mask(instance, frames[number], here)
+        for number in painted:
+            if number is not None:
+                here = [region for region in pixels.regions if region.frame == number]
+                changed[number] = regions.mask(instance, frames[number], here)
     else:
         raise Leak("still there after masking: burned-in text")
     if pixels.regions:
@@ -139,6 +155,45 @@ def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels) ->
         pixels.transfer_syntax = repainted.transfer_syntax
         pixels.added = repainted.added
         pixels.steps += repainted.steps
+
+
+def _may_not_stay(
+    seen: Sequence[burned_in.Text], kept: Set[TextKind], held_back: Set[TextKind], pixels: Pixels, *, again: int
+) -> tuple[Region, ...]:
+    """Of the text that is seen in this round, what has to be masked; what stays is noted in `pixels`.
+
+    Raises:
+        Refused: some of it is of a kind that is held back.
+    """
+    # What reads as a marker only once something was masked is what was left of that: the 5 of a longer number.
+    stays = [
+        text
+        for text in seen
+        if text.kind in kept
+        and (_covered(text.region, pixels.markers) if again else not _covered(text.region, pixels.regions))
+    ]
+    pixels.markers = tuple(text.region for text in stays)
+    pixels.facts = {**markers.together(text.says for text in stays), "kept_markers": len(stays)}
+    marked = set(pixels.markers)
+    new = [text for text in seen if text.region not in marked and not _covered(text.region, pixels.regions)]
+    held = sorted({text.kind for text in new} & held_back)
+    if held:
+        raise Refused(f"burned-in text that this policy holds back: {', '.join(held)}", hint="see burned_in_text")
+    return tuple(text.region for text in new)
+
+
+def _drawn(boxes: Iterable[Region], frames: Sequence[regions.Frame]) -> Iterator[Region]:
+    """What a person drew, in each frame that it was drawn for.
+
+    Raises:
+        Refused: there is no such frame, or nothing of a box lies in it.
+    """
+    for box in boxes:
+        for number in range(len(frames)) if box.frame is None else (box.frame,):
+            if number >= len(frames) or box.top >= frames[number].shape[0] or box.left >= frames[number].shape[1]:
+                hint = "governance decide DIGEST --mask again; review --sheets shows rows and columns"
+                raise Refused("a box that a person drew lies outside of the image", hint=hint)
+            yield replace(box, frame=number)
 
 
 def _covered(region: Region, masked: Sequence[Region]) -> bool:
@@ -153,12 +208,12 @@ def _covered(region: Region, masked: Sequence[Region]) -> bool:
 
 
 def refuse_text_left(written: Instance, plan: Plan, pixels: Pixels, found: Identifiers) -> None:
-    """Look again where something was masked, and with the policy's other engine at all that was looked at.
+    """Look again where something was masked, if this program looked for text at all, and with the policy's other engine.
 
     Raises:
         Leak: there is text beside what was masked, and it is none of the markers that stay.
     """
-    if pixels.regions:
+    if pixels.looked and pixels.regions:
         pixels.looked_again = True
         for text in _look(written, read.frames(written), plan, found).texts:
             # A lossy codec moves pixels a little, and with them the engine's certainty of a marker.

@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -24,9 +24,10 @@ from sqlalchemy import bindparam, select
 
 from governance import ingest, policy
 from governance.database import Question, open_database, receipts
-from governance.datatypes import Confidential, Outcome, Source, SourceOutcome
+from governance.datatypes import Confidential, Outcome, Ruling, Source, SourceOutcome
 from governance.errors import Misconfigured, Unavailable
 from governance.keys import ProjectKeys
+from governance.pipeline import rulings
 from governance.pipeline.context import Context
 from governance.pipeline.instance import Processed, Worker, source_digest
 
@@ -52,6 +53,8 @@ class Job(Confidential):
     curated: Path
     rules: policy.Rules
     keys: ProjectKeys
+    rulings: Mapping[str, Ruling]
+    """By digests of sources."""
 
 
 @dataclass(slots=True, repr=False)
@@ -84,9 +87,13 @@ class _Process(Confidential):
         return self.worker.process(entry, data, digest)
 
     def _known(self, digest: str) -> bool:
-        """Whether the same bytes are curated under the same policy already: nothing is done twice."""
+        """Whether the same bytes are curated under the same policy and ruling already: nothing is done twice."""
         row = self.known.first(digest=digest)
-        return row is not None and is_there(self.curated / row[0], row[1])
+        return (
+            row is not None
+            and is_there(self.curated / row[0], row[1])
+            and rulings.obeyed(row[1]) == self.worker.ruling_on(digest)
+        )
 
 
 def is_there(curated: Path, receipt: bytes) -> bool:
@@ -117,7 +124,7 @@ def _end_with_parent() -> None:
 
 
 def _make(job: Job) -> _Process:
-    worker = Worker(rules=job.rules, keys=job.keys, staging=job.staging)
+    worker = Worker(rules=job.rules, keys=job.keys, staging=job.staging, rulings=job.rulings)
     known = select(receipts.c.path, receipts.c.body).where(
         receipts.c.source_digest == bindparam("digest"),
         receipts.c.project == job.keys.project,
@@ -149,7 +156,8 @@ class Workers(Confidential):
 
     def __init__(self, context: Context, *, rules: policy.Rules, keys: ProjectKeys, processes: int) -> None:
         workspace = context.workspace
-        self._job = Job(workspace.database_path, workspace.staging, workspace.curated, rules, keys)
+        decided = rulings.in_force(context)  # what is decided from now on is for the next run
+        self._job = Job(workspace.database_path, workspace.staging, workspace.curated, rules, keys, decided)
         self._processes = processes
         self._mine: _Process | None = None
         self._pool: _Pool | None = None
@@ -227,7 +235,7 @@ class _Pool(Confidential):
         self._executor = self._new(1)
         for entry in chunk:
             done = self._once(entry) or self._once(entry)
-            yield done or _crashed(entry, self._job.keys)
+            yield done or _crashed(entry, self._job)
         self.close()
 
     def _once(self, entry: Entry) -> Processed | None:
@@ -249,13 +257,14 @@ class _Pool(Confidential):
         self._executor = self._new(1)
 
 
-def _crashed(entry: Entry, keys: ProjectKeys) -> Processed:
-    """Held back, with its digest, so that what an older policy made of it is withdrawn."""
+def _crashed(entry: Entry, job: Job) -> Processed:
+    """Held back, with its digest, so that what an older policy or ruling made of it is withdrawn."""
     if isinstance(entry, SourceOutcome):
         return Processed(entry.source, entry.outcome, entry.reason)
     data = ingest.bytes_of(entry)
-    digest = "" if isinstance(data, SourceOutcome) else source_digest(keys, data)
-    return Processed(entry.name, Outcome.QUARANTINED, CRASHED, digest)
+    digest = "" if isinstance(data, SourceOutcome) else source_digest(job.keys, data)
+    ruling = job.rulings[digest].ruling_id if digest in job.rulings else ""
+    return Processed(entry.name, Outcome.QUARANTINED, CRASHED, digest, ruling=ruling)
 
 
 def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:

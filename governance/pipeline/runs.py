@@ -23,8 +23,8 @@ from governance.datatypes import Outcome, SourceOutcome
 from governance.detect import engines
 from governance.errors import Misconfigured
 from governance.pipeline import shards
-from governance.pipeline.commit import UNCHANGED, sign
-from governance.pipeline.context import Context, event, now
+from governance.pipeline.commit import UNCHANGED
+from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.recovery import recover
 from governance.pipeline.shards import FINISHED, REGISTERED, Progress, Request, find
 
@@ -213,18 +213,27 @@ def outcomes(context: Context, *, run_id: str | None = None) -> Iterator[SourceO
     Raises:
         Misconfigured: there is no such run.
     """
-    begun = select(runs.c.run_id).where(runs.c.status != REGISTERED)
-    with context.engine.connect() as connection:
-        if run_id is None:
-            run_id = connection.execute(begun.order_by(runs.c.number.desc()).limit(1)).scalar()
-    if run_id is None:
-        raise Misconfigured("no run yet", hint="governance run SOURCE... --workspace W --project P")
+    run_id = latest(context) if run_id is None else run_id
     request = Request.unseal(find(context, run_id).sealed_request, context.keyring)
     table = outcomes_table
     with context.engine.connect() as connection:
         for row in connection.execute(select(table).where(table.c.run_id == run_id).order_by(table.c.position)):
             name = context.keyring.unseal(row.sealed_source, purpose="source")
             yield SourceOutcome(request.as_given(name), Outcome(row.outcome), row.reason, row.output)
+
+
+def latest(context: Context) -> str:
+    """The id of the latest run that began.
+
+    Raises:
+        Misconfigured: none did.
+    """
+    begun = select(runs.c.run_id).where(runs.c.status != REGISTERED)
+    with context.engine.connect() as connection:
+        run_id = connection.execute(begun.order_by(runs.c.number.desc()).limit(1)).scalar()
+    if run_id is None:
+        raise Misconfigured("no run yet", hint="governance run SOURCE... --workspace W --project P")
+    return str(run_id)
 
 
 def patients(context: Context, project: str) -> list[str]:

@@ -27,7 +27,8 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
     """Decide on every element of `instance`.
 
     An instance that a filter keeps out gets no decisions: nothing of it is written.
-    device: what the instance is known by as of a device that burns text in, or empty.
+    device: what the instance is known by as one with text burned in (a device, or a person who drew a box around it),
+        or empty.
 
     Raises:
         Undecided: the policy does not cover the instance, or its nesting has no end.

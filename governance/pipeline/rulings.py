@@ -1,0 +1,219 @@
+"""What people decide on the pixels of single sources: recorded, logged, and what is in force.
+
+A ruling holds for the bytes that it was made on, by their keyed digest, and so in one project.
+The last one of a source counts, none is ever changed or removed. Its reason is sealed, since
+it may quote what the pixels show.
+"""
+
+import json
+import os
+import pwd
+import re
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+import governance
+from governance import audit
+from governance.database import outcomes, receipts, rulings, writing
+from governance.datatypes import RULING_EVENT, Confidential, Region, Ruling, RulingKind, Step
+from governance.errors import Misconfigured
+from governance.pipeline.context import Context, event, now, sign
+
+PERSON = "person"
+"""The detector of a region that somebody drew."""
+STEP = "review"
+"""The name of the step in a receipt."""
+LEAST_DIGITS = 8
+MOST_REASON = 500
+
+_ACTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_BOX = re.compile(r"(\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5})(?:@(\d{1,5})(?:-(\d{1,5}))?)?", re.ASCII)
+_AS = "as in 0,0,200,40 for all frames, 0,0,200,40@3 for the third, or 0,0,200,40@2-5"
+_PURPOSE = "ruling"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Recorded(Confidential):
+    """One ruling as it was recorded: what, on which source, by whom and when."""
+
+    ruling: Ruling
+    source_digest: str
+    actor: str
+    time: str
+
+    def record(self) -> dict[str, Any]:
+        """For JSON; frames are counted from 1, as they are typed."""
+        boxes = [
+            [b.left, b.top, b.right, b.bottom, None if b.frame is None else b.frame + 1] for b in self.ruling.boxes
+        ]
+        said = {"decision": self.ruling.kind.value, "boxes": boxes, "reason": self.ruling.reason}
+        return {"ruling": self.ruling.ruling_id, **said, "actor": self.actor, "time": self.time}
+
+    def text(self) -> str:
+        """On one line: what, who, when and why."""
+        boxes = _typed(self.ruling.boxes)
+        return f"{' '.join([self.ruling.kind.value, *boxes])}  {self.actor}  {self.time}  {self.ruling.reason}"
+
+
+def decide(
+    context: Context, digest: str, kind: RulingKind, *, boxes: Sequence[Region] = (), reason: str, actor: str | None
+) -> Recorded:
+    """Record what a person decided; it takes effect in the next run over the source.
+
+    digest: of the source, or its first digits; actor: None for the user of the system.
+
+    Raises:
+        Misconfigured: no source or several go by that digest, or nothing says why or who.
+    """
+    reason = reason.strip()
+    if not 0 < len(reason) <= MOST_REASON or not reason.isprintable():
+        raise Misconfigured("a decision needs a reason", hint=f"one line of up to {MOST_REASON} characters")
+    account = _account()
+    if _ACTOR.fullmatch(actor or account) is None:
+        raise Misconfigured("a person is named by up to 64 letters, digits, and . _ @ -", hint="see --as")
+    row: dict[str, Any] = {
+        "ruling_id": secrets.token_hex(8),
+        "kind": kind.value,
+        "boxes": json.dumps([[box.left, box.top, box.right, box.bottom, box.frame] for box in boxes]),
+        "sealed_reason": context.keyring.seal(reason, purpose=_PURPOSE),
+        "actor": actor or account,
+        "account": account,
+        "time": now(),
+    }
+    with writing(context.engine) as connection:
+        row["source_digest"] = _source(connection, digest)
+        if kind is RulingKind.WITHDRAW and row["source_digest"] not in _last(connection):
+            raise Misconfigured("there is no decision on this source to withdraw", hint="governance review lists them")
+        connection.execute(insert(rulings).values(**row))
+        said: dict[str, str | int] = {"decision": kind.value, "boxes": len(boxes), "source": row["source_digest"]}
+        said |= {"account": account, "row": audit.digest_of_ruling(row)}
+        audit.append(connection, [replace(event(RULING_EVENT, row["ruling_id"], **said), actor=row["actor"])])
+        sign(context, connection)
+    return _recorded(context, row)
+
+
+def drawn(box: str) -> list[Region]:
+    """A box as a person types it, once for each of its frames.
+
+    >>> [(box.left, box.bottom, box.frame) for box in drawn("10,20,200,40@2-3")]
+    [(10, 40, 1), (10, 40, 2)]
+
+    Raises:
+        Misconfigured: it is none.
+    """
+    match = _BOX.fullmatch(box)
+    left, top, right, bottom, first, last = (0,) * 6 if match is None else map(int, match.groups(default="0"))
+    last = last or first
+    if not (left < right and top < bottom and first <= last and (match is None or match[5] is None or first)):
+        raise Misconfigured("a box is LEFT,TOP,RIGHT,BOTTOM in columns and rows from 0, and @FRAMES from 1", hint=_AS)
+    frames = [None] if first == 0 else range(first - 1, last)
+    return [Region(left, top, right, bottom, frame, PERSON, 1.0) for frame in frames]
+
+
+def in_force(context: Context) -> dict[str, Ruling]:
+    """The ruling on each source on which there is one, by the source's digest."""
+    with context.engine.connect() as connection:
+        rows = _last(connection)
+    return {digest: _recorded(context, dict(row._mapping)).ruling for digest, row in rows.items()}
+
+
+def history(context: Context) -> dict[str, list[Recorded]]:
+    """Every ruling on each source in the order in which they were made, withdrawals too."""
+    found: dict[str, list[Recorded]] = {}
+    with context.engine.connect() as connection:
+        for row in connection.execute(select(rulings).order_by(rulings.c.number)):
+            found.setdefault(row.source_digest, []).append(_recorded(context, dict(row._mapping)))
+    return found
+
+
+def step(ruling: Ruling, *, looked: bool) -> Step:
+    """What a receipt says of a ruling: that a person decided, what, and whether this program looked as well.
+
+    Neither who nor why: receipts are published, and the log has both under the ruling's id.
+    """
+    said: dict[str, str | int | bool] = {
+        "decided_by": PERSON,
+        "decision": ruling.kind.value,
+        "ruling": ruling.ruling_id,
+    }
+    if ruling.boxes:
+        said["boxes"] = len(ruling.boxes)
+    return Step(STEP, "governance", governance.__version__, said | {"looked_at": looked})
+
+
+def obeyed(receipt: bytes) -> str:
+    """The id of the ruling under which the object of a receipt was made, or empty."""
+    steps = json.loads(receipt)["steps"]
+    return next((str(each["parameters"]["ruling"]) for each in steps if each["name"] == STEP), "")
+
+
+def refuse_waiting(context: Context, *, project: str) -> None:
+    """Let a release be made only where every ruling on what is curated has taken effect.
+
+    Raises:
+        Misconfigured: an object was made before the last ruling on its source.
+    """
+    current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
+    query = select(receipts.c.source_digest, receipts.c.body).where(
+        current, receipts.c.source_digest.in_(select(rulings.c.source_digest))
+    )
+    with context.engine.connect() as connection:
+        last, rows = _last(connection), connection.execute(query).all()
+    waiting = sum(obeyed(body) != (last[digest].ruling_id if digest in last else "") for digest, body in rows)
+    if waiting:
+        hint = "run their sources again first; governance review lists them"
+        raise Misconfigured(f"decisions on images that have not taken effect: {waiting}", hint=hint)
+
+
+def _typed(boxes: Iterable[Region]) -> list[str]:
+    """Boxes as `drawn` takes them, neighbouring frames together."""
+    typed: list[tuple[str, int | None, int | None]] = []
+    for box in boxes:
+        place = f"{box.left},{box.top},{box.right},{box.bottom}"
+        if typed and box.frame is not None and typed[-1][0] == place and typed[-1][2] == box.frame - 1:
+            typed[-1] = (place, typed[-1][1], box.frame)
+        else:
+            typed.append((place, box.frame, box.frame))
+    return [
+        place if first is None or last is None else f"{place}@{first + 1}-{last + 1}" for place, first, last in typed
+    ]
+
+
+def _last(connection: Connection) -> dict[str, Any]:
+    """The last row of each source, unless it withdraws the one before."""
+    rows = connection.execute(select(rulings).order_by(rulings.c.number))
+    last = {row.source_digest: row for row in rows}
+    return {digest: row for digest, row in last.items() if row.kind != RulingKind.WITHDRAW}
+
+
+def _recorded(context: Context, row: Mapping[str, Any]) -> Recorded:
+    drawn = json.loads(row["boxes"])
+    boxes = tuple(Region(left, top, right, bottom, frame, PERSON, 1.0) for left, top, right, bottom, frame in drawn)
+    reason = context.keyring.unseal(row["sealed_reason"], purpose=_PURPOSE)
+    ruling = Ruling(row["ruling_id"], RulingKind(row["kind"]), boxes, reason)
+    return Recorded(ruling, row["source_digest"], row["actor"], row["time"])
+
+
+def _source(connection: Connection, digits: str) -> str:
+    """The one digest that begins with `digits`."""
+    digits = digits.lower()
+    if re.fullmatch(f"[0-9a-f]{{{LEAST_DIGITS},64}}", digits) is None:
+        hint = "governance review shows the digests"
+        raise Misconfigured(f"a source is named by {LEAST_DIGITS} or more digits of its digest", hint=hint)
+    begins = outcomes.c.source_digest.startswith(digits, autoescape=True)
+    found = connection.execute(select(outcomes.c.source_digest).where(begins).distinct().limit(2)).scalars().all()
+    if len(found) != 1:
+        what = "several sources have digests that begin so" if found else "no source of this workspace has this digest"
+        raise Misconfigured(what, hint="governance review --json shows whole digests")
+    return str(found[0])
+
+
+def _account() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run under a number that has no name
+        return f"uid-{os.getuid()}"
