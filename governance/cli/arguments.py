@@ -5,10 +5,10 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from governance import __version__, policy
+from governance import __version__, pipeline, policy
 from governance.cli import commands
 from governance.cli.parsing import Parser, parse
-from governance.datatypes import Outcome
+from governance.datatypes import Outcome, RulingKind
 
 # What else is said of a command that was interrupted: only what is true of it.
 _GOES_ON = "; the same command goes on where it stopped"
@@ -42,7 +42,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"governance {__version__}")
     make = parser.add_subparsers(required=True, metavar="COMMAND", title="commands").add_parser
-    for add in (_init, _run, _plan, _survey, _explain, _outcomes, _publish, _trace, _verify, _audit):
+    for add in (_init, _run, _plan, _survey, _explain, _outcomes, _review, _decide, _publish, _trace, _verify, _audit):
         add(make)
     return parser
 
@@ -138,6 +138,34 @@ def _outcomes(make: Make) -> None:
     sub.add_argument("--run", metavar="ID", help="default: the latest run")
     kinds = [outcome.value for outcome in Outcome]
     sub.add_argument("--outcome", action="append", choices=kinds, help="only these; may be given again")
+
+
+def _review(make: Make) -> None:
+    sub = _command(make, "review", commands.review, "governance review -w /data/research")
+    sub.add_argument("digests", nargs="*", metavar="DIGEST", help="only these, whatever became of them; 8 digits do")
+    _in_workspace(sub)
+    sub.add_argument("--run", metavar="ID", help="default: the latest run")
+
+
+def _decide(make: Make) -> None:
+    one = 'governance decide 3f9a0c12 --approve -w /data/research --reason "a ruler, no text"'
+    two = 'governance decide 3f9a0c12 --mask 0,0,200,40@1-3 -w /data/research --reason "name at the top"'
+    sub = _command(make, "decide", commands.decide, one, two)
+    sub.add_argument("digest", metavar="DIGEST", help="of the source, as review shows it; 8 digits do")
+    kinds = sub.add_mutually_exclusive_group(required=True)
+    for kind, text in (
+        (RulingKind.APPROVE, "publish the pixels as they are: nothing in them identifies"),
+        (RulingKind.REJECT, "never publish it"),
+        (RulingKind.WITHDRAW, "take the last decision back"),
+    ):
+        kinds.add_argument(f"--{kind.value}", dest="kind", action="store_const", const=kind, help=text)
+    text = "mask LEFT,TOP,RIGHT,BOTTOM, in all frames or @FRAMES; may be given again"
+    kinds.add_argument(
+        "--mask", dest="boxes", type=pipeline.drawn, action="append", default=[], metavar="BOX", help=text
+    )
+    sub.add_argument("--reason", required=True, metavar="TEXT", help="why; kept sealed")
+    sub.add_argument("--as", dest="actor", metavar="NAME", help="who decides; default: the user of the system")
+    _in_workspace(sub)
 
 
 def _publish(make: Make) -> None:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from governance import keys, pipeline, policy
 from governance.cli.terminal import progress, say, show
-from governance.datatypes import Outcome
+from governance.datatypes import Outcome, RulingKind
 from governance.errors import Misconfigured
 
 
@@ -143,6 +143,29 @@ def outcomes(args: argparse.Namespace) -> int:
         }
         tail = "  ".join(part for part in (outcome.reason, outcome.output) if part)
         show(args, value, f"{outcome.outcome.value:<11} {pipeline.shown(outcome.source)}  {tail}")
+    return 0
+
+
+def review(args: argparse.Namespace) -> int:
+    """Images that a person should look at: held back for their pixels, masked, or decided on. Confidential."""
+    for entry in pipeline.review(_open(args), run_id=args.run, digests=args.digests):
+        show(args, entry.record(), entry.text())
+    return 0
+
+
+def decide(args: argparse.Namespace) -> int:
+    """Decide on the pixels of one source; the next run over it obeys. The last decision counts."""
+    made = pipeline.decide(
+        _open(args),
+        args.digest,
+        args.kind or RulingKind.MASK,
+        boxes=[box for boxes in args.boxes for box in boxes],
+        reason=args.reason,
+        actor=args.actor,
+    )
+    show(args, {"digest": made.source_digest, **made.record()}, f"{made.source_digest[:16]}  {made.text()}")
+    if not args.json:
+        say("next: governance run, over the same source with the same policy and project")
     return 0
 
 

@@ -21,8 +21,10 @@ from governance.cli import arguments
 from tests.conftest import BUNDLED
 from tests.house.programs import ROOT
 from tests.phantoms import many
+from tests.pipeline.test_rulings import scanned
 
-COMMANDS = ("init", "run", "plan", "survey", "explain", "outcomes", "publish", "trace", "verify", "audit verify")
+COMMANDS = ("init", "run", "plan", "survey", "explain", "outcomes", "review", "decide", "publish", "trace", "verify")
+COMMANDS += ("audit verify",)
 
 
 def governance(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -99,6 +101,39 @@ def test_the_whole_story(tmp_path: Path) -> None:
     assert governance("verify", release).returncode == 3
 
 
+def test_a_steward_lists_decides_and_runs_again(tmp_path: Path) -> None:
+    source, w = scanned(tmp_path / "raw"), ("-w", tmp_path / "w")
+    run = ("run", source, *w, "-p", "demo", "--policy", "research-headers", "--processes", "0")
+    governance("init", tmp_path / "w")
+    assert governance(*run).returncode == 3
+
+    (held,) = lines(governance("review", *w, "--json"))
+    digest = str(held["digest"])[:8]
+    decided = governance("decide", digest, "--mask", "0,0,128,30@1", *w, "--as", "anna", "--reason", "name at the top")
+    (waiting,) = lines(governance("review", *w, "--json"))
+    ran = governance(*run)
+    text = governance("review", *w).stdout
+
+    assert (held["outcome"], held["decisions"], held["waits"]) == ("quarantined", [], False)
+    assert decided.returncode == 0, decided.stderr
+    assert decided.stderr == "next: governance run, over the same source with the same policy and project\n"
+    (decision,) = waiting["decisions"]
+    assert {name: decision[name] for name in ("decision", "boxes", "reason", "actor")} == {
+        "decision": "mask",
+        "boxes": [[0, 0, 128, 30, 1]],
+        "reason": "name at the top",
+        "actor": "anna",
+    }
+    assert waiting["waits"] is True
+    assert ran.returncode == 0
+    shown = re.sub(r"[0-9a-f]{16}  ", "DIGEST  ", re.sub(r"curated/\S+", "OUTPUT", text)).replace(
+        decision["time"], "TIME"
+    )
+    assert shown == (
+        f"DIGEST  published    {source}  1 masked  OUTPUT\n{'':16}  mask 0,0,128,30@1-1  anna  TIME  name at the top\n"
+    )
+
+
 def test_the_name_of_a_source_forges_no_line_and_moves_no_cursor(tmp_path: Path) -> None:
     name = "\u4e00 \u00e4\\n\n\r\x1b[2K\x9b\u2028\u202epublished   real.dcm"
     (tmp_path / "raw").mkdir()
@@ -138,6 +173,9 @@ def test_a_source_held_back_gives_exit_code_3(tmp_path: Path) -> None:
         pytest.param(("run", ".", "-w", "W", "-p", "demo", "--policy", "nope"), id="unknown policy"),
         pytest.param(("run", ".", "-w", "W", "-p", "../demo"), id="a project that is a path"),
         pytest.param(("outcomes", "-w", "W"), id="no run yet"),
+        pytest.param(("review", "-w", "W"), id="nothing to review yet"),
+        pytest.param(("decide", "00000000", "--approve", "-w", "W", "--reason", "t"), id="a decision on nothing"),
+        pytest.param(("decide", "00000000", "--mask", "9,0,0,9", "-w", "W", "--reason", "t"), id="a box that is none"),
         pytest.param(("publish", "-w", "W", "-p", "demo", "--dataset", "d"), id="nothing curated"),
         pytest.param(("trace", "DEMO-0", "-w", "W"), id="unknown id"),
         pytest.param(("init", "W"), id="a workspace already"),
@@ -180,6 +218,10 @@ def test_misuse_gives_exit_code_2_and_a_hint_or_a_reason(words: tuple[str, ...],
         pytest.param(
             "outcomes -w w --outcome O'Quillfeather", "invalid choice (choose", "governance outcomes", id="choice"
         ),
+        pytest.param(
+            "decide 00000000 -w w --reason Quillfeather", "is required", "governance decide", id="no decision"
+        ),
+        pytest.param("decide 0 --approve -w Quillfeather", "required: --reason", "governance decide", id="no reason"),
         pytest.param("audit verify -w w --json=Quillfeather", "ignored", "governance audit verify", id="flag"),
     ],
 )
