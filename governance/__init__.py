@@ -8,6 +8,7 @@ the values of `datatypes`, and only `pipeline` knows their order.
     ingest         folders, zip, tar, DICOMDIR -> Sources
     read           bytes -> Instance, an element table over the bytes
     detect         Instance -> identifiers, spans of text, regions of pixels
+    draw           pictures and boxes -> contact sheets
     policy         Instance + rules -> Plan; pure
     scrub          what is removed
     pseudonymise   what is replaced

@@ -141,10 +141,14 @@ def _outcomes(make: Make) -> None:
 
 
 def _review(make: Make) -> None:
-    sub = _command(make, "review", commands.review, "governance review -w /data/research")
+    examples = ("governance review -w /data/research", "governance review 3f9a0c12 -w /data/research --sheets")
+    sub = _command(make, "review", commands.review, *examples)
     sub.add_argument("digests", nargs="*", metavar="DIGEST", help="only these, whatever became of them; 8 digits do")
     _in_workspace(sub)
     sub.add_argument("--run", metavar="ID", help="default: the latest run")
+    text = "draw every frame with what is found on it, as PNG in inner/review of the workspace"
+    sub.add_argument("--sheets", action="store_true", help=text)
+    sub.add_argument("--out", type=Path, metavar="FOLDER", help="draw them there, in a folder that is yours alone")
 
 
 def _decide(make: Make) -> None:

@@ -148,9 +148,18 @@ def outcomes(args: argparse.Namespace) -> int:
 
 def review(args: argparse.Namespace) -> int:
     """Images that a person should look at: held back for their pixels, masked, or decided on. Confidential."""
-    for entry in pipeline.review(_open(args), run_id=args.run, digests=args.digests):
-        show(args, entry.record(), entry.text())
-    return 0
+    context = _open(args)
+    entries = pipeline.review(context, run_id=args.run, digests=args.digests)
+    if not (args.sheets or args.out):
+        for entry in entries:
+            show(args, entry.record(), entry.text())
+        return 0
+    say("governance: confidential: the sheets show original pixels; they stay where the raw archive may be")
+    exit_code = 0
+    for drawn in pipeline.sheets(context, entries, folder=args.out, run_id=args.run):
+        show(args, drawn.record(), drawn.text())
+        exit_code = 3 if drawn.problem else exit_code
+    return exit_code
 
 
 def decide(args: argparse.Namespace) -> int:

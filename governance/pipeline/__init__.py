@@ -10,6 +10,7 @@ pool.py        many sources, in worker processes, results in order
 commit.py      results made real, batch by batch
 rulings.py     what people decide on the pixels of single sources
 reviewing.py   which images a person should look at
+sheets.py      what they see of them
 recovery.py    what a killed command left half done, undone
 shards.py      one shard of a run: list, process, go on where it stopped
 runs.py        runs: register, list, de-identify, finish, summarise
@@ -43,6 +44,7 @@ from governance.pipeline.runs import (
     run,
     summarise,
 )
+from governance.pipeline.sheets import Sheets, sheets
 from governance.pipeline.surveying import check_target, save, survey
 from governance.pipeline.tracing import trace
 from governance.pipeline.values import Entry, shown
@@ -51,6 +53,7 @@ __all__ = [
     "Context",
     "Entry",
     "Reviewed",
+    "Sheets",
     "Summary",
     "check_processes",
     "check_target",
@@ -72,6 +75,7 @@ __all__ = [
     "review",
     "run",
     "save",
+    "sheets",
     "shown",
     "summarise",
     "survey",
