@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 TEXT, WHOLE, NUMBER, YES_NO = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 TEXTS, NUMBERS = pa.list_(pa.string()), pa.list_(pa.float64())
@@ -38,11 +38,12 @@ OURS = (
     Column("policy_digest", TEXT, "SHA-256 of the policy as resolved; equal digests mean equal treatment.", True),
     Column("deidentification_codes", TEXTS, "CID 7050 codes of what was done and verified.", True),
     Column("masked_regions", WHOLE, "Rectangles of pixels that were painted over.", True),
+    Column("person_decided", TEXT, "What a person decided on the pixels: approve or mask; null if nobody did."),
     Column(
-        "kept_markers", WHOLE, "Lines of text, in all frames, that stay as clinical markers; null if nobody looked."
+        "kept_markers", WHOLE, "Lines of text, in all frames, that stay as clinical markers; null if no program looked."
     ),
     Column("laterality_marker", TEXTS, "Sides that markers in the pixels name, L or R; null if none does."),
-    Column("portable_marker", YES_NO, "Whether a marker in the pixels names a mobile unit; null if nobody looked."),
+    Column("portable_marker", YES_NO, "Whether a marker in the pixels names a mobile unit; null if no program looked."),
     Column("position_marker", TEXTS, "Positions that markers in the pixels name: SUPINE, ...; null if none does."),
     Column("view_marker", TEXTS, "Projections that markers in the pixels name: AP, PA, MLO, ...; null if none does."),
     Column("age_band", TEXT, "Age at the study in ten-year bands: 000-009, ..., 080-089, 090+."),

@@ -135,6 +135,7 @@ _OURS: dict[str, Callable[[Numbered], object]] = {
     "policy_digest": lambda numbered: numbered[1].policy_digest,
     "deidentification_codes": lambda numbered: list(numbered[1].codes),
     "masked_regions": lambda numbered: numbered[1].masked_regions,
+    "person_decided": _fact(TEXT, "person_decided"),
     "kept_markers": _fact(WHOLE, "kept_markers"),
     "laterality_marker": _fact(TEXTS, "laterality_marker"),
     "portable_marker": _fact(YES_NO, "portable_marker"),

@@ -44,7 +44,7 @@ class Pixels(Confidential):
     """What happened to the pixels of one instance.
 
     regions: what was masked; markers: what was read and stays; looked: whether this program looked for text;
-    facts: what the markers say, empty if it did not; looked_again: at what was written.
+    facts: what the markers say, nothing if it did not, and what a person decided; looked_again: at what was written.
     """
 
     added: list[Added] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Pixels(Confidential):
     markers: tuple[Region, ...] = ()
     looked: bool = False
     looked_again: bool = False
-    facts: dict[str, bool | int | list[str]] = field(default_factory=dict)
+    facts: dict[str, bool | int | str | list[str]] = field(default_factory=dict)
 
     def codes(self, plan: Plan) -> tuple[str, ...]:
         """What an instance may claim whose header is treated as planned (CID 7050)."""
@@ -90,6 +90,7 @@ def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers, *, ruling: 
     if ruling is not None:
         masks = ruling.kind is RulingKind.MASK
         pixels.steps.append(rulings.step(ruling, looked=masks and plan.detect_pixels))
+        pixels.facts["person_decided"] = ruling.kind.value
         if not masks:
             return pixels
     if not plan.detect_pixels and ruling is None:
@@ -173,7 +174,7 @@ def _may_not_stay(
         and (_covered(text.region, pixels.markers) if again else not _covered(text.region, pixels.regions))
     ]
     pixels.markers = tuple(text.region for text in stays)
-    pixels.facts = {**markers.together(text.says for text in stays), "kept_markers": len(stays)}
+    pixels.facts |= {**markers.together(text.says for text in stays), "kept_markers": len(stays)}
     marked = set(pixels.markers)
     new = [text for text in seen if text.region not in marked and not _covered(text.region, pixels.regions)]
     held = sorted({text.kind for text in new} & held_back)
@@ -208,7 +209,7 @@ def _covered(region: Region, masked: Sequence[Region]) -> bool:
 
 
 def refuse_text_left(written: Instance, plan: Plan, pixels: Pixels, found: Identifiers) -> None:
-    """Look again where something was masked, if this program looked for text at all, and with the policy's other engine.
+    """Look again where something was masked and this program looked, and with the policy's other engine at all.
 
     Raises:
         Leak: there is text beside what was masked, and it is none of the markers that stay.

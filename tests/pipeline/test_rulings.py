@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pyarrow.parquet as pq
 import pydicom
 import pytest
 from hypothesis import given
@@ -77,7 +78,8 @@ def test_who_approves_an_image_claims_nothing_for_this_program(name: str) -> Non
 
     pixels = scrub_pixels(instance, plan, Identifiers(), ruling=ruling(RulingKind.APPROVE))
 
-    assert (pixels.looked, pixels.regions, pixels.added, pixels.facts) == (False, (), [], {})
+    assert (pixels.looked, pixels.regions, pixels.added) == (False, (), [])
+    assert pixels.facts == {"person_decided": "approve"}
     assert [dict(step.parameters) for step in pixels.steps] == [
         {"decided_by": "person", "decision": "approve", "ruling": "0123456789abcdef", "looked_at": False}
     ]
@@ -268,7 +270,11 @@ def test_no_release_is_made_before_a_decision_took_effect(context: pipeline.Cont
 
     run(context, tmp_path / "raw")
 
-    assert pipeline.publish(context, project="demo", dataset="first").rows == 1
+    published = pipeline.publish(context, project="demo", dataset="first")
+    (row,) = pq.read_table(published.path / "instances").to_pylist()
+    assert (row["person_decided"], row["kept_markers"], row["BurnedInAnnotation"]) == ("approve", None, None)
+    assert "113101" not in row["deidentification_codes"]
+    assert leaks(published.path, [NAME, "checked", "anna"]) == []
 
 
 def test_what_a_reason_quotes_stays_sealed(context: pipeline.Context, tmp_path: Path) -> None:
