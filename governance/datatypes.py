@@ -385,6 +385,7 @@ class Plan:
     """What locates and reads burned-in text."""
     verify_engine: TextEngine | None = None
     """What looks for text that is left in the written pixels of all that was looked at."""
+    known_text: tuple[Region, ...] = ()  # where the policy knows that the device writes
 
 
 EARLIER = "prior: "
@@ -434,8 +435,7 @@ class Receipt:
 BATCH_EVENT = "batch-committed"
 """The kind of event that puts a batch of receipts into the log, by its root and its number of receipts."""
 
-RULING_EVENT = "ruling-recorded"
-"""The kind of event that puts what a person decided on pixels into the log, by the digest of its row."""
+RULING_EVENT = "ruling-recorded"  # of what a person decided on pixels, by the digest of its row
 
 RELEASE_EVENT = "release-published"
 """The kind of event that puts a release into the log, by the digest of its manifest."""

@@ -167,6 +167,8 @@ def _decide(make: Make) -> None:
     kinds.add_argument(
         "--mask", dest="boxes", type=pipeline.drawn, action="append", default=[], metavar="BOX", help=text
     )
+    text = "also mask these boxes in all images of this device, class and size: adds to a policy, or makes one"
+    sub.add_argument("--device-rule", type=Path, metavar="FILE", help=text)
     sub.add_argument("--reason", required=True, metavar="TEXT", help="why; kept sealed")
     sub.add_argument("--as", dest="actor", metavar="NAME", help="who decides; default: the user of the system")
     _in_workspace(sub)

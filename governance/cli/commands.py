@@ -164,14 +164,14 @@ def review(args: argparse.Namespace) -> int:
 
 def decide(args: argparse.Namespace) -> int:
     """Decide on the pixels of one source; the next run over it obeys. The last decision counts."""
-    made = pipeline.decide(
-        _open(args),
-        args.digest,
-        args.kind or RulingKind.MASK,
-        boxes=[box for boxes in args.boxes for box in boxes],
-        reason=args.reason,
-        actor=args.actor,
-    )
+    context, boxes = _open(args), [box for each in args.boxes for box in each]
+    rule = None
+    if args.device_rule is not None:
+        rule = pipeline.device_rule(context, args.digest, boxes=boxes, reason=args.reason)
+    kind = args.kind or RulingKind.MASK
+    made = pipeline.decide(context, args.digest, kind, boxes=boxes, reason=args.reason, actor=args.actor)
+    if rule is not None:
+        pipeline.add_rule(args.device_rule, rule)
     show(args, {"digest": made.source_digest, **made.record()}, f"{made.source_digest[:16]}  {made.text()}")
     if not args.json:
         say("next: governance run, over the same source with the same policy and project")

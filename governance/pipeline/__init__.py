@@ -11,6 +11,7 @@ commit.py      results made real, batch by batch
 rulings.py     what people decide on the pixels of single sources
 reviewing.py   which images a person should look at
 sheets.py      what they see of them
+device_rules.py  what they drew, for every image of the same device
 recovery.py    what a killed command left half done, undone
 shards.py      one shard of a run: list, process, go on where it stopped
 runs.py        runs: register, list, de-identify, finish, summarise
@@ -27,6 +28,7 @@ values.py      values of elements: counted in bounded memory, shown on one line
 
 from governance.pipeline.comparing import compare
 from governance.pipeline.context import Context, create, needs_passphrase, open_context, where
+from governance.pipeline.device_rules import add_rule, device_rule
 from governance.pipeline.planning import plan
 from governance.pipeline.pool import check_processes
 from governance.pipeline.publishing import publish, verify, verify_audit
@@ -55,12 +57,14 @@ __all__ = [
     "Reviewed",
     "Sheets",
     "Summary",
+    "add_rule",
     "check_processes",
     "check_target",
     "compare",
     "create",
     "decide",
     "deidentify",
+    "device_rule",
     "drawn",
     "finish",
     "list_sources",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 
+import governance
 from governance import dicom, read
 from governance.datatypes import (
     Added,
@@ -103,6 +104,9 @@ def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers, *, ruling: 
             raise Refused("burned-in text is likely, and nothing here can look for it in floating-point pixels")
     elif element.start < element.stop or instance.fragments:
         pixels.looked = plan.detect_pixels
+        if plan.known_text:
+            said = {"boxes": len(plan.known_text)}
+            pixels.steps.append(Step("mask known text", "governance", governance.__version__, said))
         _mask(instance, plan, found, pixels, ruling)
         pixels.added += [SEARCHED] if pixels.looked else []
     return pixels
@@ -133,7 +137,7 @@ def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels, ru
     frames = list(read.frames(instance))
     changed = dict(enumerate(frames))
     held_back = plan.held_back_text if ruling is None else frozenset()
-    pixels.regions = () if ruling is None else tuple(_drawn(ruling.boxes, frames))
+    pixels.regions = tuple(_drawn((*plan.known_text, *(() if ruling is None else ruling.boxes)), frames))
     for again in range(ROUNDS + 1):
         new: tuple[Region, ...] = ()
         if pixels.looked:
@@ -184,7 +188,7 @@ def _may_not_stay(
 
 
 def _drawn(boxes: Iterable[Region], frames: Sequence[regions.Frame]) -> Iterator[Region]:
-    """What a person drew, in each frame that it was drawn for.
+    """What a person drew or the policy knows, in each frame that it is meant for.
 
     Raises:
         Refused: there is no such frame, or nothing of a box lies in it.

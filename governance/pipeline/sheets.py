@@ -19,7 +19,7 @@ from sqlalchemy import select
 from governance import draw, ingest, read
 from governance.buffers import Data
 from governance.database import shards
-from governance.datatypes import Confidential, Identifiers, Instance, Region, RulingKind, Source
+from governance.datatypes import Confidential, Identifiers, Instance, Region, RulingKind, Source, TextEngine
 from governance.detect import burned_in, identifiers, rendering
 from governance.errors import Misconfigured, Refused, Unavailable
 from governance.pipeline.context import Context, where
@@ -94,6 +94,17 @@ def sheets(
         for digest, entry in wanted.items():
             if digest not in done:
                 yield Sheets(entry, problem=GONE)
+
+
+def source_of(context: Context, entry: Reviewed) -> Data | None:
+    """The bytes of a source of the latest run, None if they are not where the run found them."""
+    run = find(context, latest(context))
+    keys = context.keyring.project(run.project)
+    for source in _sources(context, run.run_id, entry.position // FILE_SPAN):
+        data = ingest.bytes_of(source)
+        if isinstance(data, Data) and source_digest(keys, data) == entry.digest:
+            return data
+    return None
 
 
 def _sources(context: Context, run_id: str, place: int) -> Iterator[Source]:
@@ -196,7 +207,7 @@ def _pages(instance: Instance, drawn: Iterable[Region], found: list[draw.Box]) -
 
 
 def _seen(instance: Instance, frame: rendering.Frame, number: int, own: Identifiers) -> list[draw.Box]:
-    seen = burned_in.look(instance, [frame], own)
+    seen = burned_in.look_everywhere(instance, [frame], own, engine=TextEngine.RAPIDOCR).texts
     return [draw.Box(replace(text.region, frame=number), text.kind.value) for text in seen]
 
 
@@ -206,6 +217,6 @@ def _on(drawn: Iterable[Region], number: int) -> list[draw.Box]:
 
 def _tiles(instance: Instance, frame: rendering.Frame, title: str, boxes: tuple[draw.Box, ...]) -> list[draw.Tile]:
     """One for each rendering: what one window hides another shows."""
-    pictures = list(rendering.render(instance, frame))
+    pictures = [rendering.as_colours(picture) for picture in rendering.render(instance, frame)]
     titles = [title, *(f"{title}, rendering {number}" for number in range(2, len(pictures) + 1))]
     return [draw.Tile(title, picture, boxes) for title, picture in zip(titles, pictures, strict=True)]

@@ -16,6 +16,7 @@ from governance.policy.schema import (
     BurnedInText,
     Condition,
     Filter,
+    KnownText,
     Option,
     Policy,
     Rule,
@@ -193,11 +194,26 @@ def _check_unseen(unseen: UnseenPixels, chosen: Sequence[Option], origin: Origin
     refuse_both(chosen, origin, here)
 
 
-def refuse_unlooked(options: Sequence[Option], origin: Origin) -> None:
+def refuse_unlooked(options: Sequence[Option], origin: Origin, said: str) -> None:
     """Raise Misconfigured where something is said about burned-in text, and nobody looks for it."""
     if Option.CLEAN_PIXEL_DATA not in options:
         hint = "add the option clean_pixel_data, or leave this out"
-        raise origin.wrong(("burned_in_text",), "is about text that nobody looks for", hint=hint)
+        raise origin.wrong((said,), "is about text that nobody looks for", hint=hint)
+
+
+def refuse_no_box(known: Sequence[KnownText], origin: Origin) -> None:
+    """Raise Misconfigured where a box of known text is none, or does not lie in the image."""
+    for number, entry in enumerate(known):
+        if entry.sop_class not in {*conditions.sop_classes(), *conditions.sop_classes().values()}:
+            hint = "give its UID, or its keyword of PS3.6"
+            raise origin.wrong(("known_text", number, "sop_class"), "is no SOP class", hint=hint)
+        for index, box in enumerate(entry.boxes):
+            left, top, right, bottom = map(int, box.split(","))
+            if not (left < right <= entry.columns and top < bottom <= entry.rows):
+                place = ("known_text", number, "boxes", index)
+                raise origin.wrong(
+                    place, "is no box in the image", hint="LEFT,TOP,RIGHT,BOTTOM within rows and columns"
+                )
 
 
 def refuse_same_engine(text: BurnedInText, said: Collection[str], origin: Origin) -> None:

@@ -5,7 +5,7 @@ import re
 from pydicom.uid import UID_dictionary
 
 from governance import dicom
-from governance.datatypes import Instance
+from governance.datatypes import Instance, Region
 from governance.errors import Undecided
 from governance.policy import conditions, standard
 from governance.policy.rules import Rules
@@ -17,6 +17,7 @@ _VIDEO = re.compile(r"1\.2\.840\.10008\.1\.2\.(4\.10[0-8](\.1)?|7\.[123])")
 _ELSEWHERE = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (94, 95, 204, 205))
 """JPIP: the pixels are on a server, and the object holds its address."""
 
+_ROWS, _COLUMNS = 0x00280010, 0x00280011
 RISKY_MODALITIES = frozenset({"US", "IVUS", "SC", "OT", "XA", "RF", "ES", "GM", "CR", "DX", "XC", "DG", "IO", "PX"})
 RISKY_IODS = frozenset(
     {
@@ -111,6 +112,23 @@ def may_pass_unseen(instance: Instance, iod: str, rules: Rules) -> bool:
     return standard.groups().get(iod, "") in (unseen.groups or ()) or instance.text("SOPClassUID") in map(
         conditions.uid_of, unseen.sop_classes or ()
     )
+
+
+def known_text(instance: Instance, rules: Rules) -> tuple[Region, ...]:
+    """Where the policy knows that the instance's device writes."""
+    said = (instance.text("Manufacturer"), instance.text("ManufacturerModelName"))
+    size = (instance.number(_ROWS), instance.number(_COLUMNS))
+    found: list[Region] = []
+    for entry in rules.policy.known_text or ():
+        of_device = all(
+            one.strip().lower() == other.strip().lower()
+            for one, other in zip(said, (entry.manufacturer, entry.model), strict=True)
+        )
+        of_class = instance.text("SOPClassUID") == conditions.uid_of(entry.sop_class)
+        if of_device and of_class and size == (entry.rows, entry.columns):
+            boxes = [tuple(map(int, box.split(","))) for box in entry.boxes]
+            found += [Region(left, top, right, bottom, None, "policy", 1.0) for left, top, right, bottom in boxes]
+    return tuple(found)
 
 
 def text_is_likely(instance: Instance, iod: str) -> bool:

@@ -45,10 +45,12 @@ def _check(merged: Policy, last: Layer) -> None:
     """What a layer and those below it come to; errors point into the layer."""
     if merged.unseen_pixels is not None:
         _check_unseen(merged, merged.unseen_pixels, last)
-    if last.policy.burned_in_text is not None:
-        checks.refuse_unlooked([entry.option for entry in merged.options], last.origin)
-        if merged.burned_in_text is not None:
-            checks.refuse_same_engine(merged.burned_in_text, last.policy.burned_in_text.model_fields_set, last.origin)
+    for said in ("burned_in_text", "known_text"):
+        if getattr(last.policy, said) is not None:
+            checks.refuse_unlooked([entry.option for entry in merged.options], last.origin, said)
+    if last.policy.burned_in_text is not None and merged.burned_in_text is not None:
+        checks.refuse_same_engine(merged.burned_in_text, last.policy.burned_in_text.model_fields_set, last.origin)
+    checks.refuse_no_box(last.policy.known_text or (), last.origin)
     checks.refuse_empty_filters(merged.filters, len(last.policy.filters), last.origin)
 
 
@@ -77,6 +79,7 @@ def _over(base: Policy, layer: Layer, names: list[str]) -> Policy:
             "rules": base.rules + policy.rules,
             "filters": filters,
             "unseen_pixels": policy.unseen_pixels or base.unseen_pixels,
+            "known_text": (base.known_text or ()) + (policy.known_text or ()) or None,
             "burned_in_text": _text(base.burned_in_text, policy.burned_in_text),
         }
     )

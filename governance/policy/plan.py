@@ -39,7 +39,8 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
     if not filtered:
         classes.refuse_uncovered(instance, iod, rules)
         decisions = tuple(decide(instance, rules, instance.elements, iod=iod, decider=rules.on(instance)))
-    likely = bool(device) or classes.text_is_likely(instance, iod)
+    known = classes.known_text(instance, rules)
+    likely = bool(device or known) or classes.text_is_likely(instance, iod)
     text = rules.burned_in_text
     engine, verify_engine = text.engines
     return Plan(
@@ -56,6 +57,7 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
         held_back_text=_kinds(text, "quarantine"),
         engine=engine,
         verify_engine=verify_engine,
+        known_text=known,
     )
 
 

@@ -128,6 +128,8 @@ class Rules(Confidential):
         """
         always = dicom.tags(*_ALWAYS_WATCHED)
         asked = [when for each in self.policy.filters for when in (each.keep_when, each.drop_when) if when is not None]
+        if self.policy.known_text is not None:
+            always |= dicom.tags("Manufacturer", "ManufacturerModelName", "SOPClassUID", "Rows", "Columns")
         return always.union(*map(conditions.read_by, [*asked, *self._whens]))
 
     def on(self, instance: Instance) -> Decider:

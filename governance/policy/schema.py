@@ -218,6 +218,21 @@ class BurnedInText(Reasoned):
         return {name: value for name, value in whole(self).items() if name in self.model_fields_set}
 
 
+class KnownText(Reasoned):
+    """Where images of one device, class and size have text burned in: these boxes are masked, all else is looked at.
+
+    Maker and model are compared whole, without regard to case. A box is LEFT,TOP,RIGHT,BOTTOM, in columns and rows
+    from 0, right and bottom excluded, of every frame.
+    """
+
+    manufacturer: Text
+    model: Text
+    sop_class: Text
+    rows: int = Field(gt=0, lt=1 << 16)
+    columns: int = Field(gt=0, lt=1 << 16)
+    boxes: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9]{1,5}(,[0-9]{1,5}){3}$")], ...] = Field(min_length=1)
+
+
 class Policy(Reasoned):
     """A whole policy, or a layer over the one that it extends."""
 
@@ -231,6 +246,7 @@ class Policy(Reasoned):
     filters: tuple[Filter, ...] = ()
     unseen_pixels: UnseenPixels | None = None
     burned_in_text: BurnedInText | None = None
+    known_text: tuple[KnownText, ...] | None = Field(default=None, min_length=1)
 
 
 EXCLUSIVE = ((Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES),)
