@@ -111,7 +111,7 @@ def _listed(boxes: Sequence[Box]) -> list[tuple[str, tuple[int, int, int]]]:
         for r in (box.region,)
     ]
     more = len(boxes) - LISTED
-    return [*lines, (f"and {more} more: review --json has all", _INK)] if more > 0 else lines
+    return [*lines, (f"and {more} more: review --sheets --json has all", _INK)] if more > 0 else lines
 
 
 def _rulers(pen: "ImageDraw.ImageDraw", shape: tuple[int, int], scale: float) -> None:
@@ -133,9 +133,8 @@ def _box(pen: "ImageDraw.ImageDraw", number: int, box: Box, scale: float) -> Non
     left, top = RULER + r.left * scale - 2, RULER + r.top * scale - 2
     right, bottom = RULER + r.right * scale + 1, RULER + r.bottom * scale + 1
     pen.rectangle([left, top, right, bottom], outline=colour, width=2)
-    here = pen.textbbox((right + 5, top), str(number), font=_font())
-    pen.rectangle([here[0] - 3, here[1] - 3, here[2] + 3, here[3] + 3], fill=_PAPER)
-    pen.text((right + 5, top), str(number), fill=colour, font=_font())
+    # No ground behind the number: it would hide what stands beside the box.
+    pen.text((right + 4, top - 2), str(number), fill=colour, font=_font(12), stroke_width=1, stroke_fill=_PAPER)
 
 
 def _font(size: int = 14) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont | Any":
