@@ -140,8 +140,25 @@ def _unconfirmed(
     for box in locating.merged(area for areas in fired for area in areas):
         if locating.covered(box, located) < CONFIRMED:
             reading = _reading(pictures, locating.padded(box, pictures[0]), engine)
-            if reading.score >= READ and sum(map(str.isalnum, reading.text)) >= LETTERS:
-                yield replace(reading, finder=screen.NAME)
+            if reading.score >= READ and _letters(reading) >= LETTERS:
+                yield replace(_whole(pictures, reading, engine), finder=screen.NAME)
+
+
+def _whole(pictures: Sequence[Picture], reading: Reading, engine: Engine) -> Reading:
+    """The reading of the whole line of which the screen saw a part: it grows as long as more is read."""
+    while True:
+        left, top, right, bottom, score = reading.box
+        across, down = (bottom - top, 0) if right - left >= bottom - top else (0, right - left)
+        height, width = pictures[0].shape[:2]
+        ends = max(0, left - across), max(0, top - down), min(width, right + across), min(height, bottom + down)
+        longer = _reading(pictures, (*ends, score), engine)
+        if longer.score < READ or _letters(longer) <= _letters(reading):
+            return reading
+        reading = longer
+
+
+def _letters(reading: Reading) -> int:
+    return sum(map(str.isalnum, reading.text))
 
 
 def _reading(pictures: Iterable[Picture], box: Box, engine: Engine) -> Reading:
