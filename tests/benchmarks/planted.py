@@ -34,6 +34,11 @@ FAINT_DEVIATIONS = 3.5
 CUT = 0.3
 """The share of a line's height, or of one of its letters, that lies beyond the border."""
 
+SEEN, SEEN_FAINT, SEEN_SHARE = 0.25, 0.08, 0.9
+"""A place is right if so much of the ink stands out from what is behind it, by this share of the range at least."""
+ROUGHEST = 0.25
+"""Deviation of what is behind a line, as a share of the range: over more of it nobody could read."""
+
 _PACKAGED = "mpl-data/fonts/ttf"
 _SYSTEM = Path("/usr/share/fonts/truetype")
 _DEJAVU = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSansMono.ttf", "DejaVuSerif.ttf")
@@ -98,9 +103,15 @@ def ink(text: str, face: str, height: int) -> Ink:
         times = max(1, round(height / _rows(drawn)))
         return np.repeat(np.repeat(drawn, times, axis=0), times, axis=1)
     make = _hershey if face == "hershey" else _scalable
-    sizes = np.arange(height * 0.8, height * 2.2, 0.5)
-    made = (make(text, face, float(size)) for size in sizes)
-    return min(made, key=lambda drawn: abs(_rows(drawn) - height))
+    size, tried = 1.35 * height, dict[float, Ink]()
+    for _ in range(4):  # rows grow about as sizes do
+        tried[size] = make(text, face, size)
+        if _rows(tried[size]) == height:
+            break
+        size = round(2 * size * height / max(1, _rows(tried[size]))) / 2
+        if size in tried:
+            size += 0.5 if _rows(tried[size]) < height else -0.5
+    return min(tried.values(), key=lambda drawn: abs(_rows(drawn) - height))
 
 
 def _rows(drawn: Ink) -> int:
@@ -145,61 +156,70 @@ def plant(
     taken = np.zeros(frame.shape[:2], bool)
     for words in every:
         drawn = ink(words.text, words.face, words.height)
+        rows = _rows(drawn)
         if words.trait == "turned":
             drawn = np.rot90(drawn, int(rng.choice([1, 3])))
-        place = _place(taken, drawn.shape, rng, cut=words.trait == "cut")
-        if place is None:
-            continue
-        box = _draw(planted, drawn, place, words.trait, inverted=inverted)
-        if box is not None:
-            lines.append(Line(Box(number, *box), words.kind, words.trait))
-            left, top, right, bottom = box
-            taken[max(0, top - APART) : bottom + APART, max(0, left - APART) : right + APART] = True
+        for _ in range(TRIES):
+            place = _place(taken, drawn.shape, rng, cut=words.trait == "cut")
+            box = None if place is None else _draw(planted, drawn, place, words.trait, inverted=inverted)
+            if box is not None:
+                lines.append(Line(Box(number, *box), words.kind, words.trait, rows))
+                left, top, right, bottom = box
+                taken[max(0, top - APART) : bottom + APART, max(0, left - APART) : right + APART] = True
+                break
     return planted, lines
 
 
 def _place(
     taken: NDArray[np.bool_], shape: tuple[int, ...], rng: np.random.Generator, *, cut: bool
 ) -> tuple[int, int] | None:
-    """Left and top of a free place; of a line that is cut, beyond the upper, lower or left border by a part."""
+    """Left and top of a place, None if it is taken; of a line that is cut, beyond the upper, lower or left border."""
     height, width = shape[:2]
     rows, columns = taken.shape
     if height + 4 > rows or width + 4 > columns:
         return None
-    for _ in range(TRIES):
-        left, top = int(rng.integers(2, columns - width - 1)), int(rng.integers(2, rows - height - 1))
-        if cut:
-            beyond = max(1, round(CUT * height))
-            left, top = [(left, -beyond), (left, rows - height + beyond), (-beyond, top)][int(rng.integers(3))]
-        if not taken[max(0, top) : top + height, max(0, left) : left + width].any():
-            return left, top
-    return None
+    left, top = int(rng.integers(2, columns - width - 1)), int(rng.integers(2, rows - height - 1))
+    if cut:
+        beyond = max(1, round(CUT * height))
+        left, top = [(left, -beyond), (left, rows - height + beyond), (-beyond, top)][int(rng.integers(3))]
+    is_taken = taken[max(0, top) : top + height, max(0, left) : left + width].any()
+    return None if is_taken else (left, top)
 
 
 def _draw(
     frame: Frame, drawn: Ink, place: tuple[int, int], trait: str, *, inverted: bool
 ) -> tuple[int, int, int, int] | None:
-    """Draw in place; the box of what is visible, None if nothing is."""
+    """Draw in place; the box of what is visible, None if it could not be read there: then nothing is drawn."""
     left, top = place
     visible = drawn[max(0, -top) : frame.shape[0] - top, max(0, -left) : frame.shape[1] - left]
     left, top = max(0, left), max(0, top)
     area = frame[top : top + visible.shape[0], left : left + visible.shape[1]]
-    rows, columns = np.nonzero(visible >= VISIBLE)
-    if rows.size == 0:
-        return None
     low, high = float(frame.min()), float(frame.max())
+    shade = _shade(area, low, high, trait, inverted=inverted)
+    if not _is_seen(area, visible, shade, high - low, trait):
+        return None
     if trait == "outlined":
         _outline(frame, visible, (left, top), high if inverted else low)
-    shade = _shade(area, low, high, trait, inverted=inverted)
     cover = visible if frame.ndim == 2 else visible[:, :, None]
-    mixed = area * (1 - cover) + shade * cover
-    area[:] = np.round(mixed).astype(frame.dtype)
+    area[:] = np.round(area * (1 - cover) + shade * cover).astype(frame.dtype)
+    rows, columns = np.nonzero(visible >= VISIBLE)
     return (
         left + int(columns.min()),
         top + int(rows.min()),
         left + int(columns.max()) + 1,
         top + int(rows.max()) + 1,
     )
+
+
+def _is_seen(area: Frame, visible: Ink, shade: float, reach: float, trait: str) -> bool:
+    letters = visible >= VISIBLE
+    if not letters.any() or reach <= 0 or area.std() > ROUGHEST * reach:
+        return False
+    steps = np.abs(area[letters].astype(np.float64) - shade)
+    steps = steps.max(axis=1) if steps.ndim == 2 else steps
+    least = SEEN_FAINT if trait == "faint" else SEEN
+    # an outline stands out by itself
+    return trait == "outlined" or bool((steps >= least * reach).mean() >= SEEN_SHARE)
 
 
 def _shade(area: Frame, low: float, high: float, trait: str, *, inverted: bool) -> float:

@@ -14,6 +14,10 @@ KEPT = 0.1
 """The share of a marker's ink box up to which it may be masked and still counts as kept."""
 
 
+LARGE, SMALL = range(8, 1 << 14), range(5, 8)
+"""Rows of ink of the lines that the goals tell apart."""
+
+
 class Kind(StrEnum):
     """What a line of burned-in text is."""
 
@@ -38,11 +42,13 @@ class Line(NamedTuple):
     box: Box
     kind: Kind
     trait: str = ""
+    rows: int = 0
+    """Rows of ink of the whole line, where the image shows a part of it; 0 if it shows it all."""
 
     @property
     def height(self) -> int:
         """Rows of ink, or columns, if the line runs upwards or downwards."""
-        return min(self.box.bottom - self.box.top, self.box.right - self.box.left)
+        return self.rows or min(self.box.bottom - self.box.top, self.box.right - self.box.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,9 @@ class Tally:
 
     found: dict[str, Share] = field(default_factory=dict)
     """Lines found, by trait."""
+    large: Share = field(default_factory=Share)
+    """Those of them with many rows of ink."""
+    small: Share = field(default_factory=Share)
     masked: dict[Kind, Share] = field(default_factory=dict)
     kept: Share = field(default_factory=Share)
     """Markers."""
@@ -107,6 +116,14 @@ class Tally:
     """Pixels masked."""
     held: dict[str, int] = field(default_factory=dict)
     cpu_s: float = 0.0
+
+
+def together(shares: Iterable[Share]) -> Share:
+    """Several shares as one."""
+    total = Share()
+    for share in shares:
+        total.add(share.hits, share.total)
+    return total
 
 
 def covered(box: Box, by: Iterable[Box]) -> float:
@@ -162,6 +179,9 @@ def _count(counted: Tally, line: Line, done: Looked) -> None:
     shown = not done.held
     is_found = shown and covered(line.box, done.found) >= FOUND
     counted.found.setdefault(line.trait, Share()).add(is_found)
+    for heights, share_of in ((LARGE, counted.large), (SMALL, counted.small)):
+        if line.height in heights:
+            share_of.add(is_found)
     share = covered(line.box, done.masked)
     counted.masked.setdefault(line.kind, Share()).add(shown and share >= FOUND)
     if line.kind is Kind.MARKER:

@@ -75,16 +75,37 @@ def test_a_faint_line_is_a_small_step_and_a_plain_one_the_whole_range() -> None:
     assert 0 < steps["faint"] < steps["plain"]
 
 
-def test_what_has_no_place_is_left_out() -> None:
-    frame, lines = planted.plant(GROUND[:12, :12], [Words(WORDS[0], "pil", 10)], np.random.default_rng(1))
+@pytest.mark.parametrize(
+    "ground",
+    [
+        pytest.param(GROUND[:12, :12], id="too small"),
+        pytest.param(np.random.default_rng(2).integers(0, 2, (320, 320)).astype("uint8"), id="nobody could read it"),
+        pytest.param(np.zeros((320, 320), "uint8"), id="of one value"),
+    ],
+)
+def test_what_has_no_place_is_left_out(ground: np.ndarray) -> None:
+    frame, lines = planted.plant(ground, [Words(WORDS[0], "pil", 10)], np.random.default_rng(1))
 
     assert lines == []
-    assert np.array_equal(frame, GROUND[:12, :12])
+    assert np.array_equal(frame, ground)
+
+
+def test_a_line_stands_out_from_what_is_behind_it() -> None:
+    halves = GROUND.copy()
+    halves[:, 160:] = 4000
+
+    for seed in range(6):
+        frame, (line,) = planted.plant(halves, [Words("MRN 4471923", "pil", 16)], np.random.default_rng(seed))
+
+        _, left, top, right, bottom = line.box
+        assert right <= 170 or left >= 150
+        assert np.ptp(frame[top:bottom, left:right]) > 2000
 
 
 @pytest.mark.parametrize("shape", [(200, 240), (200, 240, 3)])
 def test_clutter_and_lines_keep_the_form_of_a_frame(shape: tuple[int, ...]) -> None:
-    ground = np.random.default_rng(2).integers(0, 200, shape).astype("uint8")
+    ground = np.random.default_rng(2).normal(60, 5, shape).astype("uint8")
+    ground[:20, :20] = 220
     rng = np.random.default_rng(4)
 
     cluttered = planted.clutter(ground, rng)

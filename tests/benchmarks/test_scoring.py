@@ -114,3 +114,12 @@ def test_only_the_same_bits_are_exact(after: list[np.ndarray], is_exact: bool) -
 
 def test_the_height_of_a_line_that_runs_upwards_is_its_width() -> None:
     assert Line(Box(0, 0, 0, 8, 60), Kind.OTHER).height == Line(Box(0, 0, 0, 60, 8), Kind.OTHER).height == 8
+
+
+def test_lines_are_told_apart_by_the_rows_of_the_whole_line() -> None:
+    seen, cut, tiny = Line(LINE, Kind.OTHER, rows=0), Line(LINE, Kind.OTHER, rows=6), Line(LINE, Kind.OTHER, rows=4)
+
+    counted = scoring.tally([Case("a", (seen, cut, tiny), 10_000)], [Looked("a", found=(LINE,))])
+
+    assert (counted.large.total, counted.small.total) == (1, 1)
+    assert scoring.together([counted.large, counted.small]).value == 1
