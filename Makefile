@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: demo test check format bench curve
+.PHONY: demo test check format bench bench-pixels curve
 
 .venv/ready: pyproject.toml infra/constraints.txt
 	$(PYTHON) -m venv .venv
@@ -37,6 +37,10 @@ format: .venv/ready
 
 bench: .venv/ready .venv-bench/ready ## CPU and memory of `governance run` beside its peers; SERIES=folder with ct/, dx/ and mr/
 	@$(BIN)/python -m tests.benchmarks.run $(SERIES)
+
+# without peers, their virtual environment is not needed
+bench-pixels: .venv/ready $(if $(findstring --ours-only,$(PIXELS)),,.venv-bench/ready) ## burned-in text beside three other tools; PIXELS="--ours-only --frames 8"
+	@$(BIN)/python -m tests.benchmarks.pixels $(PIXELS)
 
 curve: .venv/ready ## cost of a file and peak memory of `governance run` as an archive grows; SIZES="1000 100000"
 	@$(BIN)/python -m tests.benchmarks.curve $(SIZES)

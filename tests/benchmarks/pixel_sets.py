@@ -196,7 +196,7 @@ def series(folder: Path, modality: str, count: int) -> list[Case]:
     """A series without text: CT as files of one slice, MR as one file of many frames."""
     ground, slices = stack(modality, count)
     if modality == "MR":
-        return [Case("all.dcm", (), grounds.write(folder, "all.dcm", ground, slices), modality)]
+        return [Case("all.dcm", (), grounds.write(folder, "all.dcm", ground, slices), modality, count)]
     return [
         Case(f"{number:03}.dcm", (), grounds.write(folder, f"{number:03}.dcm", ground, [one]), modality)
         for number, one in enumerate(slices)

@@ -62,6 +62,8 @@ class Case:
     """Of all frames together."""
     group: str = ""
     """What it shows, for the tables that tell groups apart."""
+    slices: int = 1
+    """How many frames it has."""
 
 
 @dataclass(frozen=True, slots=True)
