@@ -112,10 +112,16 @@ def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers, *, ruling: 
     return pixels
 
 
-def _look(instance: Instance, frames: Iterable[Frame], plan: Plan, found: Identifiers) -> Looked:
-    """By the engine alone where text is likely: the screen, which decides elsewhere, misses one line in twenty."""
-    look = burned_in.look_everywhere if plan.likely_burned_in else burned_in.look
-    return look(instance, frames, found, engine=plan.engine)
+def look(instance: Instance, frames: Iterable[Frame], plan: Plan, found: Identifiers) -> Looked:
+    """What a run sees in frames: by the engine alone where text is likely, elsewhere where the screen fires.
+
+    The screen misses one line in twenty.
+
+    Raises:
+        Refused: a frame cannot be rendered, or the screen or the engine fails.
+    """
+    way = burned_in.look_everywhere if plan.likely_burned_in else burned_in.look
+    return way(instance, frames, found, engine=plan.engine)
 
 
 def without_text(instance: Instance, plan: Plan, found: Identifiers) -> Pixels | None:
@@ -126,7 +132,7 @@ def without_text(instance: Instance, plan: Plan, found: Identifiers) -> Pixels |
     """
     if plan.verify_engine is not None:
         return None
-    looked = _look(instance, read.frames(instance), plan, found)
+    looked = look(instance, read.frames(instance), plan, found)
     if looked.texts:
         return None
     return Pixels(looked=True, steps=list(looked.steps), facts={**markers.together(()), "kept_markers": 0})
@@ -141,7 +147,7 @@ def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels, ru
     for again in range(ROUNDS + 1):
         new: tuple[Region, ...] = ()
         if pixels.looked:
-            looked = _look(instance, [changed[number] for number in range(len(frames))], plan, found)
+            looked = look(instance, [changed[number] for number in range(len(frames))], plan, found)
             pixels.steps += [step for step in looked.steps if step not in pixels.steps]
             new = _may_not_stay(looked.texts, plan.kept_text, held_back, pixels, again=again)
         pixels.regions += new
@@ -220,7 +226,7 @@ def refuse_text_left(written: Instance, plan: Plan, pixels: Pixels, found: Ident
     """
     if pixels.looked and pixels.regions:
         pixels.looked_again = True
-        for text in _look(written, read.frames(written), plan, found).texts:
+        for text in look(written, read.frames(written), plan, found).texts:
             # A lossy codec moves pixels a little, and with them the engine's certainty of a marker.
             is_marker = text.kind is not TextKind.IDENTIFIER and _covered(text.region, pixels.markers)
             if not is_marker and not _covered(text.region, pixels.regions):

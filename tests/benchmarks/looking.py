@@ -16,9 +16,10 @@ from pathlib import Path
 
 from governance import policy, read, write
 from governance.datatypes import Instance, Plan, Region
-from governance.detect import burned_in, identifiers
+from governance.detect import devices, identifiers
 from governance.errors import GovernanceError
-from governance.pipeline.pixels import Pixels, scrub_pixels
+from governance.pipeline.pixels import Pixels, look, scrub_pixels
+from governance.policy import classes
 from tests.benchmarks.scoring import Box, Looked, is_exact
 
 PROFILE = "research"
@@ -34,12 +35,12 @@ def main(how: str, warm: Path, folder: Path, names: Iterable[str]) -> None:
 
 
 def plan_of(data: bytes) -> Plan:
-    """What the policy does with text, as if class and device made it likely: every image is looked at.
+    """What the policy does with text. Whether some is likely, which decides how an image is looked at, is its own.
 
     Nothing else of the plan is used, so that images of classes that the policy holds back count too.
     """
     plan = policy.plan(read.parse(data), policy.load(PROFILE))
-    return replace(plan, likely_burned_in=True, detect_pixels=True, accepted_unseen=False)
+    return replace(plan, detect_pixels=True, accepted_unseen=False)
 
 
 def one(name: str, data: bytes, plan: Plan, *, masks: bool) -> Looked:
@@ -49,8 +50,10 @@ def one(name: str, data: bytes, plan: Plan, *, masks: bool) -> Looked:
     try:
         instance = read.parse(data)
         found = identifiers.collect(instance)
+        likely = bool(devices.known(instance)) or classes.text_is_likely(instance, policy.iod_of(instance))
+        plan = replace(plan, likely_burned_in=likely)
         if not masks:
-            seen = burned_in.look(instance, read.frames(instance), found)
+            seen = look(instance, read.frames(instance), plan, found).texts
             spent = cpu_s() - start
             goes = [text.region for text in seen if text.kind not in plan.kept_text]
             return Looked(name, _boxes(text.region for text in seen), _boxes(goes), not goes, spent)
