@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,8 +27,8 @@ LARGE, SMALL = (8, 9, 10, 12, 14, 18, 24, 40), (5, 6, 7)
 TRAITS = ("plain", "plain", "turned", "faint", "outlined", "cut")
 SLICES = {"CT": 512, "MR": 256}
 """Sides of the slices of a series."""
-ANCHORS = 4
-"""Real slices that a series is blended from."""
+TURN, GROW, SHIFT = 6.0, 0.2, 0.02
+"""Degrees, and shares of the side, by which the first and last slices differ from the one in the middle."""
 NOISE = 0.004
 """Deviation of the noise in each slice, as a share of the range."""
 IN_ONE = 3
@@ -166,30 +167,27 @@ def sized(folder: Path, side: int, count: int) -> list[Case]:
 
 
 def stack(modality: str, count: int) -> tuple[Ground, list[Frame]]:
-    """A series of slices without text: real ones, blended into each other, each with noise of its own.
+    """A series of slices without text: a real one, moved, turned and scaled a little from each to the next, with noise.
 
     Raises:
         LookupError: there is no real slice of this kind.
     """
     rng = np.random.default_rng(SEED + 4)
     side = SLICES[modality]
-    found = grounds.clean(rng, Wanted(smallest=128, largest=1024, modality=modality, plain=True))
-    anchors = list(islice((ground for ground in found if ground.frame.ndim == 2), ANCHORS))
-    if not anchors:
+    found = grounds.clean(rng, Wanted(smallest=side, largest=1024, modality=modality, plain=True))
+    ground = next((ground for ground in found if ground.frame.ndim == 2), None)
+    if ground is None:
         raise LookupError(f"no slices of {modality}")
-    first = anchors[0]
-    low, high = float(first.frame.min()), float(first.frame.max())
-    scaled = [grounds.square(anchor.frame, side).astype(np.float32) for anchor in anchors]
-    # all in the range of the first, whose header they get
-    scaled = [low + (one - one.min()) / max(float(np.ptp(one)), 1) * (high - low) for one in scaled]
+    whole = grounds.square(ground.frame, side).astype(np.float32)
+    low, high = float(whole.min()), float(whole.max())
     slices = []
-    for position in np.linspace(0, len(scaled) - 1, count):
-        before = min(int(position), len(scaled) - 1)
-        after = min(before + 1, len(scaled) - 1)
-        mixed = scaled[before] + (scaled[after] - scaled[before]) * (position - before)
-        mixed = mixed + rng.normal(0, NOISE * (high - low), mixed.shape)
-        slices.append(np.clip(np.round(mixed), low, high).astype(first.frame.dtype))
-    return first, slices
+    for part in np.linspace(-1, 1, count):
+        turn = cv2.getRotationMatrix2D((side / 2, side / 2), TURN * part, 1 + GROW * part**2)
+        turn[:, 2] += part * SHIFT * side
+        moved = cv2.warpAffine(whole, turn, (side, side), borderValue=low)
+        noisy = moved + rng.normal(0, NOISE * (high - low), moved.shape)
+        slices.append(np.clip(np.round(noisy), low, high).astype(ground.frame.dtype))
+    return ground, slices
 
 
 def series(folder: Path, modality: str, count: int) -> list[Case]:
