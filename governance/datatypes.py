@@ -316,7 +316,7 @@ class Plan:
     dates: str
     """What (0028,0303) says: UNMODIFIED, MODIFIED or REMOVED."""
     detect_pixels: bool
-    """Whether the policy wants burned-in text looked for, in whatever has pixels."""
+    """Whether the policy wants burned-in text looked for in this instance."""
     likely_burned_in: bool
     """Whether the class, device or header makes burned-in text likely."""
     filtered: str = ""

@@ -81,7 +81,6 @@ Read = Callable[[Instance, Frame, Engine], tuple[Reading, ...] | None]
 def _looked(instance: Instance, frames: Iterable[Frame], found: Identifiers, engine: TextEngine, way: Read) -> Looked:
     texts: list[Text] = []
     ran = [screen.step()] if way is _where_it_fires else []
-    reader = engines.load(engine).step()
     context = f"{engine.value} {way.__name__}".encode() + rendering.context(instance)
     for number, frame in enumerate(frames):
         digest = blake2b(context + repr((frame.shape, frame.dtype.str)).encode(), digest_size=16)
@@ -94,6 +93,7 @@ def _looked(instance: Instance, frames: Iterable[Frame], found: Identifiers, eng
         readings = _seen[key]
         if readings is None:
             continue
+        reader = engines.load(engine).step()
         ran += [reader] if reader not in ran else []
         for reading, (kind, marker) in zip(readings, judge(readings, found), strict=True):
             region = Region(*reading.box[:4], number, reading.finder, reading.box[4])

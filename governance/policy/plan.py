@@ -49,7 +49,7 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
         decisions=decisions,
         codes=rules.codes,
         dates=rules.dates,
-        detect_pixels=Option.CLEAN_PIXEL_DATA in rules.options,
+        detect_pixels=Option.CLEAN_PIXEL_DATA in rules.options and (likely or text.where == "everywhere"),
         likely_burned_in=likely,
         filtered=filtered,
         accepted_unseen=likely and classes.may_pass_unseen(instance, iod, rules),

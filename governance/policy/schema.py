@@ -198,11 +198,14 @@ class BurnedInText(Reasoned):
     marker: every word is of a closed grammar (L, PORTABLE, 120 kVp), was surely read, is not the study's own, and
     stands apart from what may identify; identifier: something of the study, of the form of an identifier, or a
     frequent name; unsure: all other text. engine: what locates and reads it;
-    verify_engine: another one, which looks for what is left in all that was looked at, once it is written.
+    verify_engine: another one, which looks for what is left in all that was looked at, once it is written;
+    where: in images whose class, device or header make text likely, or in every image, where a screen that misses
+    some lines says which parts of the unlikely ones the engine sees.
     """
 
     engine: TextEngine = TextEngine.RAPIDOCR
     verify_engine: TextEngine | Literal["none"] = "none"
+    where: Literal["likely", "everywhere"] = "likely"
     marker: Literal["keep", "mask", "quarantine"] = "keep"
     unsure: Literal["mask", "quarantine"] = "mask"
     identifier: Literal["mask", "quarantine"] = "mask"

@@ -16,6 +16,13 @@ from tests.phantoms.cases import CASES
 LEFT = 0.02
 """The share of the ink of a line that may be left at its edges: nobody can read it."""
 CLEANED_FACES = "113102"
+LAYER = """
+name: everywhere
+description: t
+because: t
+extends: research
+burned_in_text: {where: everywhere, because: t}
+"""
 
 Drawn = dict[str, list[np.ndarray]]
 """By the name of a file: for each line that was drawn, where its ink is in the stored pixels."""
@@ -58,8 +65,11 @@ def published(number: int, folder: Path) -> Iterator[tuple[str, Dataset, frozens
     raw, workspace = folder / "raw", folder / "workspace"
     raw.mkdir()
     CASES[number].build(raw)
+    layer = folder / "everywhere.yaml"
+    layer.write_text(LAYER)
     assert cli.main(["init", str(workspace)]) == 0
-    assert cli.main(["run", str(raw), "-w", str(workspace), "-p", "leak", "--processes", "0"]) in (0, 3)
+    run = ["run", str(raw), "-w", str(workspace), "-p", "leak", "--processes", "0", "--policy", str(layer)]
+    assert cli.main(run) in (0, 3)
     for outcome in pipeline.outcomes(pipeline.open_context(workspace, passphrase=None)):
         if outcome.output is not None:
             ds = pydicom.dcmread(workspace / outcome.output)
