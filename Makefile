@@ -4,16 +4,21 @@ BIN := .venv/bin
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: demo test check format bench bench-pixels curve
+.PHONY: demo test test-easyocr check format bench bench-pixels curve
 
 .venv/ready: pyproject.toml infra/constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c infra/constraints.txt -e '.[dev]'
 	touch $@
 
-.venv/easyocr: .venv/ready ## the text engine EasyOCR, which its tests need; brings torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c infra/constraints.txt -e '.[easyocr]'
+# An environment of its own: presidio-analyzer loads torch wherever it is installed, in every process
+.venv-easyocr/ready: pyproject.toml infra/constraints.txt
+	$(PYTHON) -m venv .venv-easyocr
+	.venv-easyocr/bin/python -m pip install --quiet --disable-pip-version-check -c infra/constraints.txt -e '.[dev,easyocr]'
 	touch $@
+
+test-easyocr: .venv-easyocr/ready ## the tests of the text engine EasyOCR, an extra that brings torch
+	.venv-easyocr/bin/python -m pytest -m easyocr tests/detect/test_easyocr.py
 
 demo: .venv/ready ## build demo/raw once, then run the Prefect flows over it; some of its sources are broken on purpose
 	@test -d demo/raw || $(BIN)/python -m tests.phantoms.archive demo/raw

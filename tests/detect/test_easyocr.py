@@ -1,9 +1,7 @@
 """EasyOCR locates and reads with the weights that a site staged, and with no others."""
 
-import os
 import socket
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +18,11 @@ from tests.detect import easyocr_weights
 from tests.detect.test_engines import drawn
 from tests.pipeline.test_markers import CORNER, NAME, OTHER_CORNER, changed, processed, radiograph
 
+pytestmark = pytest.mark.easyocr
+
 
 @pytest.fixture(autouse=True)
-def _installed() -> None:
-    if find_spec("easyocr") is None:
-        missing = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        missing("easyocr is not installed: make .venv/easyocr")
+def _loaded_anew() -> None:
     engines.load.cache_clear()
 
 
