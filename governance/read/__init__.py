@@ -10,6 +10,6 @@ pixels.py     decoded frames, one at a time
 
 from governance.read.dicom import Head, dicom, head, is_plain, parse
 from governance.read.elements import Fragments
-from governance.read.pixels import frames
+from governance.read.pixels import frames, shape
 
-__all__ = ["Fragments", "Head", "dicom", "frames", "head", "is_plain", "parse"]
+__all__ = ["Fragments", "Head", "dicom", "frames", "head", "is_plain", "parse", "shape"]

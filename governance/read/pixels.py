@@ -4,9 +4,10 @@ pydicom and its codec plug-ins decode. They are imported when the first pixel is
 and what they would print or raise may quote values, so both stop here.
 """
 
+import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from struct import Struct
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydicom.uid import UID, UID_dictionary
 
 from governance import dicom
+from governance.buffers import let_go
 from governance.datatypes import Element, Instance
 from governance.errors import Refused
 
@@ -24,6 +26,8 @@ MAX_FRAME_BYTES = 1 << 30
 """One decoded frame. The largest real ones, mammograms and slide levels, are below a quarter of it."""
 MAX_BYTES = 1 << 37
 """All decoded frames of one instance."""
+READS = 128
+"""After so many reads of compressed pixels their pages are let go: each may bring its neighbours into memory."""
 
 _KEYWORDS = {tag: dicom.keyword_of(tag) for tag in dicom.PIXELS}
 _OFFSETS, _OFFSET_LENGTHS = 0x7FE00001, 0x7FE00002
@@ -52,21 +56,38 @@ logging.getLogger("pydicom").propagate = False  # its messages quote values
 logging.getLogger("pydicom").addHandler(logging.NullHandler())
 
 
-def frames(instance: Instance) -> "Iterator[numpy.ndarray[Any, Any]]":
-    """Decode every frame: stored values, (rows, columns) or (rows, columns, samples).
+def frames(instance: Instance, numbers: Collection[int] | None = None) -> "Iterator[numpy.ndarray[Any, Any]]":
+    """Decode frames: stored values, (rows, columns) or (rows, columns, samples).
 
     The colour space is the stored one; bits above BitsStored are cleared. What can be
     known without decoding is checked at once, the rest when its frame is due.
 
+    numbers: which ones, from 0 and in ascending order, without what the others cost; all of them if None.
+
     Raises:
         Refused: no pixel data, no decoder, too large, or the codec fails.
     """
+    element = _pixels(instance)
+    options = _options(instance, element)
+    decoder = _decoder(instance.transfer_syntax)
+    return _decoded(instance, element, decoder, options, numbers)
+
+
+def shape(instance: Instance) -> tuple[int, int, int]:
+    """How many frames, rows and columns the header promises; `frames` refuses pixels that do not keep it.
+
+    Raises:
+        Refused: no pixel data, or a header that makes no sense.
+    """
+    options = _options(instance, _pixels(instance))
+    return options["number_of_frames"], options["rows"], options["columns"]
+
+
+def _pixels(instance: Instance) -> Element:
     element = next((found for tag in _KEYWORDS if (found := instance.first(tag)) is not None), None)
     if element is None:
         raise Refused("no pixel data")
-    options = _options(instance, element)
-    decoder = _decoder(instance.transfer_syntax)
-    return _decoded(instance, element, decoder, options)
+    return element
 
 
 def _options(instance: Instance, element: Element) -> dict[str, Any]:
@@ -108,26 +129,74 @@ def _decoder(syntax: str) -> Any:
 
 
 def _decoded(
-    instance: Instance, element: Element, decoder: Any, options: dict[str, Any]
+    instance: Instance, element: Element, decoder: Any, options: dict[str, Any], numbers: Collection[int] | None
 ) -> "Iterator[numpy.ndarray[Any, Any]]":
     value = memoryview(instance.buffer)[element.start : element.stop]
     if bool(instance.fragments) != decoder.is_encapsulated:
         raise Refused("the pixel data is not encoded as its transfer syntax says")
-    source = bytes(value) if decoder.is_encapsulated else value
-    sizes = _codestream_sizes(source, instance.transfer_syntax, options)
-    expected = (options["rows"], options["columns"])
-    decoded = decoder.iter_array(source, raw=True, **options)
-    count = 0
-    while count < options["number_of_frames"]:
-        size = _guarded(sizes)
-        if size is not None and size != expected:
-            # The codec allocates what the codestream says, whatever Rows and Columns were checked.
-            raise Refused("a compressed frame is not as large as Rows and Columns say")
+    wanted = range(options["number_of_frames"]) if numbers is None else numbers
+    if decoder.is_encapsulated:
+        decoded = _decompressed(value, instance.transfer_syntax, decoder, options, wanted)
+    else:
+        each = decoder.iter_array(value, raw=True, indices=numbers, **options)
+        decoded = (frame for frame, _ in each)
+    for _ in wanted:
         frame = _guarded(decoded)
         if frame is None:
             raise Refused("fewer frames than NumberOfFrames")
-        yield frame[0]
-        count += 1
+        let_go(value)
+        yield frame
+
+
+def _decompressed(
+    value: memoryview, syntax: str, decoder: Any, options: dict[str, Any], wanted: Collection[int]
+) -> "Iterator[numpy.ndarray[Any, Any]]":
+    """The wanted frames, each by itself: no more than one is held, compressed or not."""
+    from pydicom.encaps import encapsulate, generate_frames
+
+    alone = {name: option for name, option in options.items() if name != "extended_offsets"} | {"number_of_frames": 1}
+    expected = (options["rows"], options["columns"])
+    chosen, last = frozenset(wanted), max(wanted, default=-1)
+    found = generate_frames(
+        _Readable(value), number_of_frames=options["number_of_frames"], extended_offsets=options.get("extended_offsets")
+    )
+    for number, codestream in enumerate(found):
+        if number > last:
+            return
+        if number not in chosen:
+            continue
+        size = _codestream_size(codestream, syntax)
+        if size is not None and size != expected:
+            # The codec allocates what the codestream says, whatever Rows and Columns were checked.
+            raise Refused("a compressed frame is not as large as Rows and Columns say")
+        yield decoder.as_array(encapsulate([codestream]), index=0, raw=True, **alone)[0]
+
+
+class _Readable(io.RawIOBase):
+    """Memory as a file, so that what takes a file need not be given a copy."""
+
+    def __init__(self, view: memoryview) -> None:
+        self._view, self._place, self._reads = view, 0, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, target: Any) -> int:
+        part = self._view[self._place : self._place + len(target)]
+        target[: len(part)] = part
+        self._place += len(part)
+        self._reads += 1
+        if self._reads % READS == 0:
+            let_go(self._view)
+        return len(part)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        begin = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: len(self._view)}[whence]
+        self._place = max(0, begin + offset)
+        return self._place
 
 
 def _guarded(iterator: "Iterator[Any]") -> Any:
@@ -138,6 +207,8 @@ def _guarded(iterator: "Iterator[Any]") -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             thing = next(iterator, None)
+    except Refused:
+        raise
     except Exception:
         failed = True
     if failed:
@@ -145,18 +216,11 @@ def _guarded(iterator: "Iterator[Any]") -> Any:
     return thing
 
 
-def _codestream_sizes(
-    source: bytes | memoryview, syntax: str, options: dict[str, Any]
-) -> Iterator[tuple[int, int] | None]:
-    """(rows, columns) that each compressed frame declares, None where the format has no header for it."""
-    from pydicom.encaps import generate_frames
-
-    jpeg, jpeg_2000 = syntax.startswith(_JPEG), syntax.startswith(_JPEG_2000)
-    if not isinstance(source, bytes) or not (jpeg or jpeg_2000):
-        return
-    count, offsets = options["number_of_frames"], options.get("extended_offsets")
-    for frame in generate_frames(source, number_of_frames=count, extended_offsets=offsets):
-        yield jpeg_size(frame) if jpeg else jpeg_2000_size(frame)
+def _codestream_size(codestream: bytes, syntax: str) -> tuple[int, int] | None:
+    """(rows, columns) that a compressed frame declares, None where the format has no header for it."""
+    if syntax.startswith(_JPEG):
+        return jpeg_size(codestream)
+    return jpeg_2000_size(codestream) if syntax.startswith(_JPEG_2000) else None
 
 
 def jpeg_size(frame: bytes) -> tuple[int, int]:

@@ -76,6 +76,39 @@ def test_ybr_is_not_turned_into_rgb() -> None:
     assert np.array_equal(frames[0], next(read.frames(parsed(dataset))))
 
 
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless, JPEGLSLossless])
+@pytest.mark.parametrize("numbers", [(), (0,), (1, 3), (4,)])
+def test_frames_are_decoded_by_their_number(syntax: str, numbers: tuple[int, ...]) -> None:
+    frames = np.random.default_rng(3).integers(0, 8, (5, 24, 16), np.uint8)
+
+    decoded = list(read.frames(parsed(image(frames), syntax), numbers))
+
+    assert [frame.tolist() for frame in frames[list(numbers)]] == [frame.tolist() for frame in decoded]
+
+
+def test_a_frame_is_decoded_past_a_broken_one() -> None:
+    """Nobody pays for what was not asked for."""
+    dataset = image(np.zeros((3, 4, 4), np.uint8))
+    stream = bytes.fromhex("01000000 40000000") + bytes(56)
+    dataset.PixelData = encapsulate([b"broken", stream + b"\xf1\x07", b"broken"])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = RLELossless
+    dataset.SOPClassUID, dataset.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.7", "1.2.3"
+    file = BytesIO()
+    pydicom.dcmwrite(file, dataset, enforce_file_format=True)
+
+    (frame,) = read.frames(read.parse(file.getvalue()), (1,))
+
+    assert np.array_equal(np.full((4, 4), 7), frame)
+
+
+def test_the_shape_is_known_before_anything_is_decoded() -> None:
+    dataset = image(np.zeros((3, 5, 7), np.uint8))
+
+    assert read.shape(parsed(dataset)) == (3, 5, 7)
+
+
 def test_frames_are_decoded_one_at_a_time() -> None:
     """The second frame is broken; the first comes all the same."""
     dataset = image(np.zeros((2, 4, 4), dtype=np.uint8))
