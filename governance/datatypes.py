@@ -6,13 +6,14 @@ inspected, and proved by a Receipt. Types above the line are confidential: their
 repr shows the type and nothing else. Types below it may be published.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
 from governance import dicom
+from governance.buffers import Data
 from governance.confidential import Confidential as Confidential
 from governance.regions import Region as Region
 from governance.regions import Ruling as Ruling
@@ -190,6 +191,24 @@ class Added(NamedTuple):
     tag: int
     vr: str
     value: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PixelData(Confidential):
+    """A new value of PixelData, of `size` bytes, which is even; of compressed pixels with the delimiter behind it.
+
+    parts: makes the value, the same each time it is asked, so that memory need not hold it. What is wrong with a
+    frame that is due may be Refused only then.
+    """
+
+    vr: str
+    size: int
+    parts: Callable[[], Iterable[Data]]
+
+    @property
+    def value(self) -> bytes:
+        """All of it."""
+        return b"".join(self.parts())
 
 
 Edits = dict[Element, bytes | None]

@@ -74,6 +74,7 @@ class Prepared(Confidential):
             instance,
             edits,
             [*self.made.added, *self.pixels.added],
+            pixel_data=self.pixels.data,
             transfer_syntax=self.pixels.transfer_syntax,
             appended_items=self.made.appended,
         )

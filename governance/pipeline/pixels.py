@@ -1,7 +1,10 @@
 """The pixels of one instance: looked at, masked, cleaned around, and looked at again in what was written."""
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
 
 import governance
 from governance import dicom, read
@@ -9,8 +12,10 @@ from governance.datatypes import (
     Added,
     Confidential,
     Edits,
+    Element,
     Identifiers,
     Instance,
+    PixelData,
     Plan,
     Region,
     Ruling,
@@ -19,12 +24,12 @@ from governance.datatypes import (
     TextKind,
 )
 from governance.detect import burned_in, engines, markers
-from governance.detect.burned_in import Looked
+from governance.detect.burned_in import Looked, Text
 from governance.detect.rendering import Frame
 from governance.errors import Leak, Refused
 from governance.pipeline import rulings
 from governance.pipeline.acting import accepted_unseen
-from governance.scrub import containers, encode, icc, regions
+from governance.scrub import containers, encode, fragments, icc, regions
 
 ICC_PROFILE, BURNED_IN_ANNOTATION = 0x00282000, 0x00280301
 CLEAN_PIXEL_DATA = "113101"
@@ -39,15 +44,22 @@ HIGHER = 2.0
 """How much higher than a marker another engine's box may be; in a still higher one there is more than its line."""
 VERIFYING = "verify burned-in text"
 
+Masks = Mapping[int, Sequence[Region]]
+"""By the number of a frame, from 0: what is masked in it."""
+Seen = dict[int, Sequence[Text]]
+"""By the number of a frame: what was seen when it was looked at last."""
+
 
 @dataclass(slots=True, repr=False)
 class Pixels(Confidential):
     """What happened to the pixels of one instance.
 
-    regions: what was masked; markers: what was read and stays; looked: whether this program looked for text;
-    facts: what the markers say, nothing if it did not, and what a person decided; looked_again: at what was written.
+    data: the masked ones, None where none are; regions: what was masked, by frame; markers: what was read and stays;
+    looked: whether this program looked for text; facts: what the markers say, nothing if it did not, and what a
+    person decided; looked_again: at what was written.
     """
 
+    data: PixelData | None = None
     added: list[Added] = field(default_factory=list)
     edits: Edits = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
@@ -85,15 +97,24 @@ def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers, *, ruling: 
     # Also where nothing is masked: what hides around the pixels goes in either case.
     cleaned = containers.clean(instance)
     if cleaned is not None:
-        pixels.edits[element] = cleaned.value
         pixels.added += cleaned.added
         pixels.steps += cleaned.steps
+    _look_and_mask(instance, element, plan, found, pixels, ruling)
+    if cleaned is not None and pixels.data is None:
+        pixels.edits[element] = cleaned.value
+    return pixels
+
+
+def _look_and_mask(
+    instance: Instance, element: Element, plan: Plan, found: Identifiers, pixels: Pixels, ruling: Ruling | None
+) -> None:
+    """Do to the pixels what the policy says, or a person, and note it in `pixels`."""
     if ruling is not None:
         masks = ruling.kind is RulingKind.MASK
         pixels.steps.append(rulings.step(ruling, looked=masks and plan.detect_pixels))
         pixels.facts["person_decided"] = ruling.kind.value
         if not masks:
-            return pixels
+            return
     if not plan.detect_pixels and ruling is None:
         if plan.likely_burned_in and not plan.accepted_unseen:
             raise Refused("burned-in text is likely, and this policy does not look for it", hint="see clean_pixel_data")
@@ -109,7 +130,6 @@ def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers, *, ruling: 
             pixels.steps.append(Step("mask known text", "governance", governance.__version__, said))
         _mask(instance, plan, found, pixels, ruling)
         pixels.added += [SEARCHED] if pixels.looked else []
-    return pixels
 
 
 def look(instance: Instance, frames: Iterable[Frame], plan: Plan, found: Identifiers) -> Looked:
@@ -139,81 +159,112 @@ def without_text(instance: Instance, plan: Plan, found: Identifiers) -> Pixels |
 
 
 def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels, ruling: Ruling | None) -> None:
-    """Mask what a person drew; and where the policy looks, until nothing is found that may not stay."""
-    frames = list(read.frames(instance))
-    changed = dict(enumerate(frames))
+    """Mask what a person drew; and where the policy looks, until nothing is found that may not stay.
+
+    Of a frame only what is seen in it is remembered; those that change are decoded again.
+    """
+    count, rows, columns = read.shape(instance)
+    drawn = (*plan.known_text, *(() if ruling is None else ruling.boxes))
+    masks = _by_frame(_drawn(drawn, count, rows, columns))
     held_back = plan.held_back_text if ruling is None else frozenset()
-    pixels.regions = tuple(_drawn((*plan.known_text, *(() if ruling is None else ruling.boxes)), frames))
+    seen: Seen = {}
+    numbers: Sequence[int] = range(count)
     for again in range(ROUNDS + 1):
-        new: tuple[Region, ...] = ()
+        new: Masks = {}
         if pixels.looked:
-            looked = look(instance, [changed[number] for number in range(len(frames))], plan, found)
-            pixels.steps += [step for step in looked.steps if step not in pixels.steps]
-            new = _may_not_stay(looked.texts, plan.kept_text, held_back, pixels, again=again)
-        pixels.regions += new
-        painted = {region.frame for region in (new if again else pixels.regions)}
-        if not painted:
+            seen |= _see(instance, numbers, masks if again else {}, plan, found, pixels)
+            new = _by_frame(_may_not_stay(seen, plan.kept_text, held_back, pixels, masks, again=again))
+        for number, boxes in new.items():
+            masks[number] = [*masks.get(number, ()), *boxes]
+        numbers = sorted(new if again else masks)
+        if not numbers:
             break
-        for number in painted:
-            if number is not None:
-                here = [region for region in pixels.regions if region.frame == number]
-                changed[number] = regions.mask(instance, frames[number], here)
     else:
         raise Leak("still there after masking: burned-in text")
-    if pixels.regions:
-        only = {number: changed[number] for number in {r.frame for r in pixels.regions} if number is not None}
-        repainted = encode.repaint(instance, frames, only)
-        pixels.transfer_syntax = repainted.transfer_syntax
-        pixels.added = repainted.added
+    pixels.regions = tuple(chain.from_iterable(masks[number] for number in sorted(masks)))
+    if masks:
+        repainted = encode.repaint(instance, partial(read.frames, instance), masks)
+        pixels.data, pixels.transfer_syntax = repainted.data, repainted.transfer_syntax
+        # Tables of what was only cleaned are of other codestreams.
+        pixels.added = [each for each in pixels.added if each.tag not in fragments.TABLES] + repainted.added
+        pixels.edits |= dict.fromkeys(filter(None, map(instance.first, repainted.removed)))
         pixels.steps += repainted.steps
 
 
+def _see(
+    instance: Instance, numbers: Sequence[int], masks: Masks, plan: Plan, found: Identifiers, pixels: Pixels
+) -> Seen:
+    """What is seen in frames once they are masked; the steps that ran are noted in `pixels`."""
+    frames = (
+        regions.mask(instance, frame, masks[number]) if number in masks else frame
+        for number, frame in zip(numbers, read.frames(instance, numbers), strict=True)
+    )
+    looked = look(instance, frames, plan, found)
+    pixels.steps += [step for step in looked.steps if step not in pixels.steps]
+    seen: dict[int, list[Text]] = {number: [] for number in numbers}
+    for text in looked.texts:
+        number = numbers[text.region.frame or 0]
+        seen[number].append(replace(text, region=replace(text.region, frame=number)))
+    return dict(seen)
+
+
 def _may_not_stay(
-    seen: Sequence[burned_in.Text], kept: Set[TextKind], held_back: Set[TextKind], pixels: Pixels, *, again: int
-) -> tuple[Region, ...]:
+    seen: Seen, kept: Set[TextKind], held_back: Set[TextKind], pixels: Pixels, masks: Masks, *, again: int
+) -> list[Region]:
     """Of the text that is seen in this round, what has to be masked; what stays is noted in `pixels`.
 
     Raises:
         Refused: some of it is of a kind that is held back.
     """
-    # What reads as a marker only once something was masked is what was left of that: the 5 of a longer number.
-    stays = [
-        text
-        for text in seen
-        if text.kind in kept
-        and (_covered(text.region, pixels.markers) if again else not _covered(text.region, pixels.regions))
-    ]
+    markers_before = _by_frame(pixels.markers)
+    stays: list[Text] = []
+    goes: list[Text] = []
+    for number in sorted(seen):
+        masked, marked = masks.get(number, ()), markers_before.get(number, ())
+        for text in seen[number]:
+            # What reads as a marker only once something was masked is what was left of that: the 5 of a longer number.
+            may = _covered(text.region, marked) if again else not _covered(text.region, masked)
+            if text.kind in kept and may:
+                stays.append(text)
+            elif not _covered(text.region, masked):
+                goes.append(text)
     pixels.markers = tuple(text.region for text in stays)
     pixels.facts |= {**markers.together(text.says for text in stays), "kept_markers": len(stays)}
-    marked = set(pixels.markers)
-    new = [text for text in seen if text.region not in marked and not _covered(text.region, pixels.regions)]
-    held = sorted({text.kind for text in new} & held_back)
+    held = sorted({text.kind for text in goes} & held_back)
     if held:
         raise Refused(f"burned-in text that this policy holds back: {', '.join(held)}", hint="see burned_in_text")
-    return tuple(text.region for text in new)
+    return [text.region for text in goes]
 
 
-def _drawn(boxes: Iterable[Region], frames: Sequence[regions.Frame]) -> Iterator[Region]:
-    """What a person drew or the policy knows, in each frame that it is meant for.
+def _drawn(boxes: Iterable[Region], count: int, rows: int, columns: int) -> Iterator[Region]:
+    """What a person drew or the policy knows, in each of `count` frames that it is meant for.
 
     Raises:
         Refused: there is no such frame, or nothing of a box lies in it.
     """
     for box in boxes:
-        for number in range(len(frames)) if box.frame is None else (box.frame,):
-            if number >= len(frames) or box.top >= frames[number].shape[0] or box.left >= frames[number].shape[1]:
+        for number in range(count) if box.frame is None else (box.frame,):
+            if number >= count or box.top >= rows or box.left >= columns:
                 hint = "governance decide DIGEST --mask again; review --sheets shows rows and columns"
                 raise Refused("a box that a person drew lies outside of the image", hint=hint)
             yield replace(box, frame=number)
 
 
-def _covered(region: Region, masked: Sequence[Region]) -> bool:
-    """Whether most of `region` lies in one rectangle that is black already: its edges look like strokes."""
+def _by_frame(found: Iterable[Region]) -> dict[int, Sequence[Region]]:
+    """Regions, each of a frame, by the number of that."""
+    grouped: dict[int, list[Region]] = defaultdict(list)
+    for region in found:
+        grouped[region.frame or 0].append(region)
+    return dict(grouped)
+
+
+def _covered(region: Region, masked: Iterable[Region]) -> bool:
+    """Whether most of `region` lies in one black rectangle of its frame: the edges of that look like strokes."""
     area = (region.right - region.left) * (region.bottom - region.top)
     for other in masked:
         width = min(region.right, other.right) - max(region.left, other.left)
         height = min(region.bottom, other.bottom) - max(region.top, other.top)
-        if other.frame == region.frame and width > 0 and height > 0 and width * height >= COVERED * area:
+        if width > 0 and height > 0 and width * height >= COVERED * area:
             return True
     return False
 
@@ -224,32 +275,34 @@ def refuse_text_left(written: Instance, plan: Plan, pixels: Pixels, found: Ident
     Raises:
         Leak: there is text beside what was masked, and it is none of the markers that stay.
     """
+    kept, masked = _by_frame(pixels.markers), _by_frame(pixels.regions)
     if pixels.looked and pixels.regions:
         pixels.looked_again = True
         for text in look(written, read.frames(written), plan, found).texts:
+            number = text.region.frame or 0
             # A lossy codec moves pixels a little, and with them the engine's certainty of a marker.
-            is_marker = text.kind is not TextKind.IDENTIFIER and _covered(text.region, pixels.markers)
-            if not is_marker and not _covered(text.region, pixels.regions):
+            is_marker = text.kind is not TextKind.IDENTIFIER and _covered(text.region, kept.get(number, ()))
+            if not is_marker and not _covered(text.region, masked.get(number, ())):
                 raise Leak("still there after masking: burned-in text")
     if pixels.looked and plan.verify_engine is not None:
         pixels.looked_again = True
         pixels.steps.append(replace(engines.load(plan.verify_engine).step(), name=VERIFYING))
         for text in burned_in.look_everywhere(written, read.frames(written), found, engine=plan.verify_engine).texts:
-            is_marker = text.kind is not TextKind.IDENTIFIER and _is_on_line(text.region, pixels.markers)
-            if not is_marker and not _covered(text.region, pixels.regions):
+            number = text.region.frame or 0
+            is_marker = text.kind is not TextKind.IDENTIFIER and _is_on_line(text.region, kept.get(number, ()))
+            if not is_marker and not _covered(text.region, masked.get(number, ())):
                 hint = "look at the image: where it shows none, another verify_engine, or none, lets it pass"
                 raise Leak(f"{plan.verify_engine} found burned-in text that {plan.engine} left", hint=hint)
 
 
-def _is_on_line(region: Region, markers: Sequence[Region]) -> bool:
+def _is_on_line(region: Region, markers: Iterable[Region]) -> bool:
     """Whether what another engine found is in the line of a marker: engines disagree about how high one is."""
     for marker in markers:
         height = min(region.bottom - region.top, marker.bottom - marker.top)
         width = min(region.right, marker.right) - max(region.left, marker.left)
         shared = min(region.bottom, marker.bottom) - max(region.top, marker.top)
         if (
-            marker.frame == region.frame
-            and width >= COVERED * (region.right - region.left)
+            width >= COVERED * (region.right - region.left)
             and shared >= COVERED * height
             and region.bottom - region.top <= HIGHER * (marker.bottom - marker.top)
         ):

@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from struct import pack
 from typing import Any
 
 import numpy
@@ -24,17 +23,12 @@ from governance.datatypes import Added, Element, Instance, Step
 from governance.errors import Refused
 from governance.scrub import codestreams
 from governance.scrub.codestreams import Dropped
-from governance.scrub.fragments import LENGTHS, OFFSETS, Group, check_tables, groups_of
+from governance.scrub.fragments import LENGTHS, OFFSETS, Group, Made, check_tables, groups_of, has_extended, laid_out
 
 Codec = Callable[[bytes, Dropped], bytes]
 """One compressed frame -> the frame without extras; the same bytes if it has none."""
-Made = tuple[int, Callable[[], Iterable[Data]]]
-"""How many bytes, and what makes them part by part."""
-
 MAX_SET_FRACTION = 0.01
 """Above this share of pixels with unused bits set, the header is likelier wrong than the pixels hide something."""
-HELD = 16 << 20
-"""Bytes of cleaned frames that are held in memory; those behind are cleaned again when they are written."""
 MAX_INFLATED = 1 << 30
 """Bytes that one deflated frame may grow to."""
 
@@ -88,7 +82,7 @@ def clean(instance: Instance) -> Cleaned | None:
         size, parts = _floating(instance, element, dropped)
     else:
         view = memoryview(instance.buffer)[element.start : element.stop]
-        size, parts = _native(instance, view, _frame_count(instance), dropped)
+        size, parts = _native(instance, view, frame_count(instance), dropped)
     if not dropped:
         return None
     said = {"dropped": ",".join(sorted(dropped))}
@@ -102,7 +96,7 @@ def is_clean(instance: Instance, pixels: memoryview) -> bool:
         Refused: a header that contradicts the pixels.
     """
     dropped: Dropped = set()
-    _native(instance, pixels, _frame_count(instance), dropped)
+    _native(instance, pixels, frame_count(instance), dropped)
     return not dropped
 
 
@@ -112,7 +106,8 @@ def stray_tables(instance: Instance) -> list[Element]:
     return list(filter(None, map(instance.first, tags)))
 
 
-def _frame_count(instance: Instance) -> int:
+def frame_count(instance: Instance) -> int:
+    """NumberOfFrames. Raises Refused if it is no number of frames."""
     count = instance.text("NumberOfFrames").strip() or "1"
     if not (count.isascii() and count.isdecimal() and len(count) <= 12 and int(count)):
         raise Refused("NumberOfFrames is not a number of frames")
@@ -159,7 +154,7 @@ def _native_bits(instance: Instance, length: int, count: int) -> int:
 
 def _floating(instance: Instance, element: Element, dropped: Dropped) -> Made:
     """Floating-point pixels without what follows them: never compressed, one sample (PS3.3, C.7.6.24 and C.7.6.25)."""
-    samples = instance.number(_ROWS) * instance.number(_COLUMNS) * _frame_count(instance)
+    samples = instance.number(_ROWS) * instance.number(_COLUMNS) * frame_count(instance)
     expected = samples * (4 if element.tag == dicom.FLOAT_PIXEL_DATA else 8)
     view = memoryview(instance.buffer)[element.start : element.stop]
     if not expected:
@@ -237,33 +232,25 @@ def _encapsulated(instance: Instance, dropped: Dropped, added: list[Added]) -> M
     if _has_embedded_overlay(instance):
         raise Refused("an overlay in unused bits of compressed pixels cannot be removed")
     buffer, table = memoryview(instance.buffer), instance.fragments[0]
-    groups = groups_of(instance, _frame_count(instance), dropped)
-    frames: list[bytes] = []
-    sizes, offsets = [], [0]
-    for frame in _frames(buffer, groups, codec, dropped):
-        sizes.append(len(frame) + len(frame) % 2)
-        offsets.append(offsets[-1] + 8 + sizes[-1])
-        if offsets[-1] <= HELD:
-            frames.append(frame)
+    groups = groups_of(instance, frame_count(instance), dropped)
+    made, tables = laid_out(
+        lambda first: _frames(buffer, groups[first:], codec, dropped),
+        basic=table[0] != table[1],
+        extended=has_extended(instance),
+    )
     check_tables(instance, groups, dropped)
-    extended = instance.first(OFFSETS) is not None or instance.first(LENGTHS) is not None
-    if extended:
-        added.append(Added(OFFSETS, "OV", pack(f"<{len(sizes)}Q", *offsets[:-1])))
-        added.append(Added(LENGTHS, "OV", pack(f"<{len(sizes)}Q", *sizes)))
-    # PS3.5, A.4: the basic table is empty beside an extended one, and where 32 bits do not suffice.
-    basic = table[0] != table[1] and not extended and offsets[-2] <= 0xFFFFFFFF
-    first = pack(f"<{len(sizes)}I", *offsets[:-1]) if basic else b""
-    end = dicom.header(dicom.SEQUENCE_END, "", 0, explicit=True)
+    added += tables
+    return made
 
-    def parts() -> Iterator[Data]:
-        again = _frames(buffer, groups[len(frames) :], codec, set())
-        for item in chain([first], frames, again):
-            yield dicom.header(dicom.ITEM, "", len(item) + len(item) % 2, explicit=True)
-            yield item
-            yield bytes(len(item) % 2)
-        yield end
 
-    return 8 + len(first) + offsets[-1] + len(end), parts
+def streams(instance: Instance, first: int = 0) -> Iterator[bytes]:
+    """The compressed frames from a number on, each whole and without what its decoder does not read.
+
+    Raises:
+        Refused: frames cannot be told apart, or one does not parse.
+    """
+    groups = groups_of(instance, frame_count(instance), set())
+    return _frames(memoryview(instance.buffer), groups[first:], _codec(instance), set())
 
 
 def _frames(buffer: memoryview, groups: Iterable[Group], codec: Codec, dropped: Dropped) -> Iterator[bytes]:

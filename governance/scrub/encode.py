@@ -2,13 +2,15 @@
 
 Frames that did not change keep their bytes, cleaned as the containers stage cleans them;
 native frames keep every byte of every pixel that was not painted. The fallback is Explicit VR
-Little Endian with every frame decoded; it is recorded as a step. What was lossy before
-stays declared as lossy, because nothing here touches those attributes.
+Little Endian with every frame decoded; it is recorded as a step. Frames are decoded, painted
+and encoded one at a time. What was lossy before stays declared as lossy, because nothing here
+touches those attributes.
 """
 
 import io
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +19,10 @@ from numpy.typing import NDArray
 
 import governance
 from governance import dicom
-from governance.datatypes import Added, Confidential, Instance, Step
+from governance.buffers import Data
+from governance.datatypes import Added, Confidential, Element, Instance, PixelData, Region, Step
 from governance.errors import Refused
-from governance.scrub import containers
+from governance.scrub import containers, fragments, regions
 
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
@@ -38,87 +41,119 @@ _COLOURS = {
     _JPEG_2000: ("RGB", "YBR_RCT", "YBR_FULL"),
 }
 """Colour spaces that mean the same before and after each encoder."""
-_PHOTOMETRIC, _PLANES, _OFFSETS, _LENGTHS = 0x00280004, 0x00280006, 0x7FE00001, 0x7FE00002
+MAX_NATIVE = 0xFFFFFFFE
+"""Bytes that the length of a native PixelData can say (PS3.5, 7.1.2)."""
+_PHOTOMETRIC, _PLANES = 0x00280004, 0x00280006
 
 Frame = NDArray[Any]
+Decode = Callable[[Collection[int]], Iterator[Frame]]
+"""Decodes the frames of these numbers, which ascend, one after the other."""
+Masks = Mapping[int, Sequence[Region]]
+"""By the number of a frame, from 0: what is masked in it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Repainted(Confidential):
-    """New pixel data: what to write, in which syntax, with which elements beside it."""
+    """New pixel data: what to write, in which syntax, with which elements beside it, and without which tags."""
 
-    added: list[Added]
+    data: PixelData
+    added: list[Added] = field(default_factory=list)
+    removed: tuple[int, ...] = ()
     transfer_syntax: str | None = None
     steps: list[Step] = field(default_factory=list)
 
 
-def repaint(instance: Instance, frames: Sequence[Frame], changed: Mapping[int, Frame]) -> Repainted:
-    """PixelData with the `changed` frames (by number, from 0) in place of the old ones.
-
-    frames: all frames as decoded.
+def repaint(instance: Instance, decode: Decode, masks: Masks) -> Repainted:
+    """PixelData in which the regions of `masks` are black; its frames are made one at a time, most when it is written.
 
     Raises:
-        Refused: this pixel format cannot be written.
+        Refused: this pixel format cannot be written, or a frame cannot be decoded or masked.
     """
     element = instance.first(dicom.PIXEL_DATA)
     if element is None:
         raise Refused("no pixel data")
-    cleaned = containers.clean(instance)
-    value = instance.value(element) if cleaned is None else cleaned.value
     if not instance.fragments:
-        native = Added(dicom.PIXEL_DATA, element.vr, _native(instance, bytearray(value), frames, changed))
-        return Repainted([native], None, [_step("explicit or implicit, in place", len(changed))])
-    added = [] if cleaned is None else cleaned.added
-    streams = _codestreams(instance, bytes(value), added, len(frames))
-    encode = _encoder(instance, streams)
-    if encode is not None:
-        new = {number: stream for number, frame in changed.items() if (stream := encode(number, frame)) is not None}
-        if len(new) == len(changed):
-            merged = [
-                containers.bare(instance, new[number]) if number in new else stream
-                for number, stream in enumerate(streams)
-            ]
-            name = _ENCODERS.get(instance.transfer_syntax, ("JPEGBaseline8Bit", ""))[0]
-            return Repainted(encapsulate(merged, extended=_has_offsets(instance)), None, [_step(name, len(changed))])
-    return _decoded(instance, frames, changed, streams)
+        native = _native(instance, element, decode, masks)
+        return Repainted(native, steps=[_step("explicit or implicit, in place", len(masks))])
+    return _encapsulated(instance, decode, masks) or _decoded(instance, decode, masks)
 
 
 def _step(syntax: str, frames: int) -> Step:
     return Step("mask", "governance", governance.__version__, {"frames": frames, "encoder": syntax})
 
 
+def _painted(instance: Instance, decode: Decode, masks: Masks, first: int = 0) -> Iterator[tuple[int, Frame, Frame]]:
+    """Masked frames from a number on: the number, as it was and as it is."""
+    numbers = sorted(number for number in masks if number >= first)
+    for number, frame in zip(numbers, decode(numbers), strict=True):
+        yield number, frame, regions.mask(instance, frame, masks[number])
+
+
 # ---------------------------------------------------------------------- native
 
 
-def _native(instance: Instance, data: bytearray, frames: Sequence[Frame], changed: Mapping[int, Frame]) -> bytes:
-    """`data` with the pixels that differ written in place, at their own depth and plane order."""
+def _native(instance: Instance, element: Element, decode: Decode, masks: Masks) -> PixelData:
+    """The pixels as cleaned, with those that differ written in place, at their own depth and plane order."""
     bits, stored = instance.number(0x00280100, 16), instance.number(0x00280101, 16)
     if bits not in (8, 16, 32) or instance.number(0x00280102, stored - 1) != stored - 1:
         raise Refused("pixels of this depth cannot be masked yet")
-    rows, columns = frames[0].shape[:2]
-    halved = instance.text("PhotometricInterpretation").endswith("_422")
-    size = frames[0].size * bits // 8
-    if halved and columns % 2 == 0 and len(data) < size * len(frames):
-        size = size // 3 * 2
-    else:
-        halved = False
-    if len(data) < size * len(frames):
+    cleaned = containers.clean(instance)
+    whole = memoryview(instance.buffer)[element.start : element.stop]
+    length = len(whole) if cleaned is None else cleaned.size
+    count = containers.frame_count(instance)
+    _, frame, _ = next(_painted(instance, decode, masks))
+    if frame.itemsize * 8 != bits:
+        raise Refused("pixels of this depth cannot be masked yet")
+    size = frame.nbytes
+    photometric = instance.text("PhotometricInterpretation")
+    halved = photometric.endswith("_422") and frame.shape[1] % 2 == 0 and length < size * count
+    size = size // 3 * 2 if halved else size
+    if length < size * count:
         raise Refused("pixel data is shorter than its header says")
-    for number, frame in changed.items():
-        kind = frame.dtype.newbyteorder("<")
-        if kind.itemsize * 8 != bits:
-            raise Refused("pixels of this depth cannot be masked yet")
-        view = np.frombuffer(data, kind, size // kind.itemsize, number * size)
-        painted = frame != frames[number]
-        if halved:
-            _paint_halved(view.reshape(rows, columns // 2, 4), frame, painted.any(axis=2))
-        elif frame.ndim == 3 and instance.number(_PLANES, 0) == 1:
-            planes = view.reshape(frame.shape[2], rows, columns)
-            moved = painted.transpose(2, 0, 1)
-            planes[moved] = frame.transpose(2, 0, 1)[moved]
-        else:
-            view.reshape(frame.shape)[painted] = frame[painted]
-    return bytes(data)
+
+    def parts() -> Iterator[Data]:
+        pieces = _Pieces([whole] if cleaned is None else cleaned.parts())
+        for number, before, after in _painted(instance, decode, masks):
+            yield from pieces.until(number * size)
+            data = bytearray().join(pieces.until((number + 1) * size))
+            _paint(instance, data, before, after, halved=halved)
+            yield bytes(data)
+        yield from pieces.until(length)
+        yield bytes(length % 2)
+
+    return PixelData(element.vr, length + length % 2, parts)
+
+
+class _Pieces:
+    """Bytes that come in parts, cut anew."""
+
+    def __init__(self, parts: Iterable[Data]) -> None:
+        self._parts, self._rest, self._place = iter(parts), memoryview(b""), 0
+
+    def until(self, place: int) -> Iterator[memoryview]:
+        """What comes before a place and was not taken yet."""
+        while self._place < place:
+            if not self._rest:
+                self._rest = memoryview(next(self._parts))
+            piece = self._rest[: place - self._place]
+            self._rest = self._rest[len(piece) :]
+            self._place += len(piece)
+            yield piece
+
+
+def _paint(instance: Instance, data: bytearray, before: Frame, after: Frame, *, halved: bool) -> None:
+    """Write the pixels of one frame that differ over its bytes."""
+    rows, columns = after.shape[:2]
+    view = np.frombuffer(data, after.dtype.newbyteorder("<"))
+    painted = after != before
+    if halved:
+        _paint_halved(view.reshape(rows, columns // 2, 4), after, painted.any(axis=2))
+    elif after.ndim == 3 and instance.number(_PLANES, 0) == 1:
+        planes = view.reshape(after.shape[2], rows, columns)
+        moved = painted.transpose(2, 0, 1)
+        planes[moved] = after.transpose(2, 0, 1)[moved]
+    else:
+        view.reshape(after.shape)[painted] = after[painted]
 
 
 def _paint_halved(view: NDArray[Any], frame: Frame, painted: NDArray[np.bool_]) -> None:
@@ -133,46 +168,50 @@ def _paint_halved(view: NDArray[Any], frame: Frame, painted: NDArray[np.bool_]) 
 # ---------------------------------------------------------------- encapsulated
 
 
-def _has_offsets(instance: Instance) -> bool:
-    return instance.first(_OFFSETS) is not None or instance.first(_LENGTHS) is not None
+Encode = Callable[[Frame, bytes], bytes | None]
+"""Pixels of a frame and its codestream before -> the new one, None if the codec cannot hold these pixels exactly."""
 
 
-def _codestreams(instance: Instance, value: bytes, added: Sequence[Added], count: int) -> list[bytes]:
-    """The codestream of each frame, also of those that several fragments hold."""
-    from pydicom.encaps import generate_frames
-
-    new = {item.tag: item.value for item in added}
-    tables = [
-        new.get(tag, instance.value(element) if (element := instance.first(tag)) is not None else b"")
-        for tag in (_OFFSETS, _LENGTHS)
-    ]
-    streams: list[bytes] = []
-    try:
-        offsets = (tables[0], tables[1]) if all(tables) else None
-        streams = list(generate_frames(value, number_of_frames=count, extended_offsets=offsets))
-    except Exception:  # judged below; what pydicom raises may quote values
-        streams = []
-    if len(streams) != count:
-        raise Refused("frames cannot be told apart in the compressed pixel data")
-    return streams
+class _NoEncoder(Exception):
+    """The codec does not hold a frame."""
 
 
-Encode = Callable[[int, Frame], bytes | None]
-"""Number and pixels of a frame -> its codestream, None if the codec cannot hold these pixels exactly."""
+def _encapsulated(instance: Instance, decode: Decode, masks: Masks) -> Repainted | None:
+    """Masked frames compressed again beside the old codestreams of the others; None if no encoder does that."""
+    encode = _encoder(instance)
+    if encode is None:
+        return None
+
+    def frames(first: int) -> Iterator[bytes]:
+        painted = _painted(instance, decode, masks, first)
+        for number, stream in enumerate(containers.streams(instance, first), first):
+            if number not in masks:
+                yield stream
+                continue
+            new = encode(next(painted)[2], stream)
+            if new is None:
+                raise _NoEncoder
+            yield containers.bare(instance, new)
+
+    with suppress(_NoEncoder):
+        (size, parts), added = fragments.laid_out(frames, basic=True, extended=fragments.has_extended(instance))
+        name = _ENCODERS.get(instance.transfer_syntax, ("JPEGBaseline8Bit", ""))[0]
+        return Repainted(PixelData("OB", size, parts), added, steps=[_step(name, len(masks))])
+    return None
 
 
-def _encoder(instance: Instance, streams: Sequence[bytes]) -> Encode | None:
+def _encoder(instance: Instance) -> Encode | None:
     syntax, photometric = instance.transfer_syntax, instance.text("PhotometricInterpretation")
     samples = instance.number(0x00280002, 1)
     if syntax == JPEG_BASELINE and (
         photometric.startswith("MONOCHROME") or photometric in ("YBR_FULL", "YBR_FULL_422")
     ):
-        return lambda number, frame: _jpeg(frame, streams[number])
+        return _jpeg
     if syntax not in _ENCODERS:
         return None
     target = _ENCODERS[syntax][1]
     if samples == 1 or photometric in _COLOURS[target]:
-        return lambda _, frame: _lossless(instance, frame, target=target, samples=samples, photometric=photometric)
+        return lambda frame, _: _lossless(instance, frame, target=target, samples=samples, photometric=photometric)
     return None
 
 
@@ -224,59 +263,48 @@ def _lossless(instance: Instance, frame: Frame, *, target: str, samples: int, ph
     return encoded if same else None
 
 
-def encapsulate(streams: Sequence[bytes], *, extended: bool = False) -> list[Added]:
-    """Frames as an encapsulated PixelData with the table of where they start (PS3.5, A.4), delimiter included.
-
-    extended: with the Extended Offset Table (PS3.3, C.7.6.3.1.8), beside which the basic one is empty.
-    """
-    padded = [stream + b"\0" * (len(stream) % 2) for stream in streams]
-    offsets, position = [], 0
-    for stream in padded:
-        offsets.append(position)
-        position += 8 + len(stream)
-    basic = not extended and offsets[-1] <= 0xFFFFFFFF
-    table = struct.pack(f"<{len(offsets)}I", *offsets) if basic else b""
-    parts = [dicom.header(dicom.ITEM, "", len(part), explicit=True) + part for part in (table, *padded)]
-    value = b"".join(parts) + dicom.header(dicom.SEQUENCE_END, "", 0, explicit=True)
-    added = [Added(dicom.PIXEL_DATA, "OB", value)]
-    if extended:
-        added.append(Added(_OFFSETS, "OV", struct.pack(f"<{len(offsets)}Q", *offsets)))
-        added.append(Added(_LENGTHS, "OV", struct.pack(f"<{len(offsets)}Q", *map(len, padded))))
-    return added
-
-
 # -------------------------------------------------------------------- fallback
 
 
-def _decoded(
-    instance: Instance, frames: Sequence[Frame], changed: Mapping[int, Frame], streams: Sequence[bytes]
-) -> Repainted:
+def _decoded(instance: Instance, decode: Decode, masks: Masks) -> Repainted:
     """The fallback: every frame native. Colour is declared as it now is (PS3.3, C.7.6.3.1.2)."""
     if not instance.explicit:
         raise Refused("a masked image in this encoding cannot be written")
-    if _has_offsets(instance):  # these have no meaning beside native pixels, and nothing here can remove an element
-        raise Refused("a masked image with an Extended Offset Table cannot be written in this encoding")
-    stored = [changed.get(number, frame) for number, frame in enumerate(frames)]
-    data = b"".join(frame.astype(frame.dtype.newbyteorder("<")).tobytes() for frame in stored)
-    bits = instance.number(0x00280100, 16)
-    if len(data) != sum(frame.size for frame in stored) * bits // 8:
+    count, bits = containers.frame_count(instance), instance.number(0x00280100, 16)
+    first = next(decode((0,)))
+    if first.itemsize * 8 != bits:
         raise Refused("pixels of this depth cannot be masked yet")
-    vr = "OB" if bits == 8 else "OW"
-    added = [Added(dicom.PIXEL_DATA, vr, data + b"\0" * (len(data) % 2))]
-    if stored[0].ndim == 3:
-        added.append(Added(_PHOTOMETRIC, "CS", _colour_space(instance, streams)))
+    size = first.nbytes * count
+    if size > MAX_NATIVE:
+        raise Refused("a masked image that large can only be written compressed, and nothing here compresses it so")
+
+    def parts() -> Iterator[Data]:
+        for number, frame in enumerate(decode(range(count))):
+            shown = regions.mask(instance, frame, masks[number]) if number in masks else frame
+            yield shown.astype(shown.dtype.newbyteorder("<")).tobytes()
+        yield bytes(size % 2)
+
+    added = []
+    if first.ndim == 3:
+        added.append(Added(_PHOTOMETRIC, "CS", _colour_space(instance)))
         added.append(Added(_PLANES, "US", struct.pack("<H", 0)))
-    return Repainted(added, EXPLICIT_LITTLE_ENDIAN, [_step("none: decoded to Explicit VR Little Endian", len(changed))])
+    return Repainted(
+        PixelData("OB" if bits == 8 else "OW", size + size % 2, parts),
+        added,
+        fragments.TABLES,
+        EXPLICIT_LITTLE_ENDIAN,
+        [_step("none: decoded to Explicit VR Little Endian", len(masks))],
+    )
 
 
-def _colour_space(instance: Instance, streams: Sequence[bytes]) -> bytes:
+def _colour_space(instance: Instance) -> bytes:
     """What decoded samples are: decoders undo the transforms of JPEG 2000, and expand subsampled colour."""
     photometric = instance.text("PhotometricInterpretation")
     if photometric in ("YBR_RCT", "YBR_ICT"):
         return b"RGB"
     if photometric == "RGB":
         # JFIF is YCbCr whatever the header says, and viewers go by the stream; ours would go by the header.
-        mislabelled = instance.transfer_syntax == JPEG_BASELINE and b"JFIF\0" in streams[0][:64]
+        mislabelled = instance.transfer_syntax == JPEG_BASELINE and b"JFIF\0" in next(containers.streams(instance))[:64]
         return b"YBR_FULL" if mislabelled else b"RGB"
     if photometric in ("YBR_FULL", "YBR_FULL_422"):
         return b"YBR_FULL"

@@ -1,9 +1,12 @@
 """Which fragments of compressed pixels are of which frame, and whether the tables that say so are right."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from struct import pack, unpack_from
 
-from governance.datatypes import Instance
+from governance import dicom
+from governance.buffers import Data
+from governance.datatypes import Added, Instance
 from governance.errors import Refused
 from governance.scrub import codestreams
 from governance.scrub.codestreams import Dropped
@@ -11,7 +14,13 @@ from governance.scrub.codestreams import Dropped
 Group = Sequence[tuple[int, int]]
 """The fragments of one frame, each as its start and stop in the buffer."""
 
-OFFSETS, LENGTHS = 0x7FE00001, 0x7FE00002
+Made = tuple[int, Callable[[], Iterable[Data]]]
+"""How many bytes, and what makes them part by part."""
+
+HELD = 16 << 20
+"""Bytes of new frames that are held in memory; those behind are made again when they are written."""
+
+OFFSETS, LENGTHS = TABLES = 0x7FE00001, 0x7FE00002
 """The extended offset table, and the lengths beside it (PS3.3, C.7.6.3.1.8)."""
 
 
@@ -71,3 +80,43 @@ def check_tables(instance: Instance, groups: Sequence[Group], dropped: Dropped) 
         )
     if not sound:
         dropped.add("offset table")
+
+
+def has_extended(instance: Instance) -> bool:
+    """Whether there is any of the extended tables."""
+    return instance.first(OFFSETS) is not None or instance.first(LENGTHS) is not None
+
+
+def laid_out(frames: Callable[[int], Iterator[bytes]], *, basic: bool, extended: bool) -> tuple[Made, list[Added]]:
+    """Frames as the value of an encapsulated PixelData, one fragment each (PS3.5, A.4), and its extended tables.
+
+    frames: makes them from a number on; all of them are made once at once, to know where they start, and most of
+    them once more when the value is asked for.
+    basic: whether a basic table is wanted. It is empty all the same beside an extended one, and where 32 bits do
+    not suffice.
+    """
+    held: list[bytes] = []
+    sizes, offsets = list[int](), [0]
+    for frame in frames(0):
+        sizes.append(len(frame) + len(frame) % 2)
+        offsets.append(offsets[-1] + 8 + sizes[-1])
+        if offsets[-1] <= HELD:
+            held.append(frame)
+    added = []
+    if extended:
+        added.append(Added(OFFSETS, "OV", pack(f"<{len(sizes)}Q", *offsets[:-1])))
+        added.append(Added(LENGTHS, "OV", pack(f"<{len(sizes)}Q", *sizes)))
+    has_table = basic and not extended and offsets[-2] <= 0xFFFFFFFF
+    table = pack(f"<{len(sizes)}I", *offsets[:-1]) if has_table else b""
+    end = dicom.header(dicom.SEQUENCE_END, "", 0, explicit=True)
+
+    def parts() -> Iterator[Data]:
+        for item, size in zip(chain([table], held, frames(len(held))), [len(table), *sizes], strict=True):
+            if len(item) + len(item) % 2 != size:
+                raise Refused("a frame was not made twice the same")
+            yield dicom.header(dicom.ITEM, "", size, explicit=True)
+            yield item
+            yield bytes(len(item) % 2)
+        yield end
+
+    return (8 + len(table) + offsets[-1] + len(end), parts), added

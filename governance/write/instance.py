@@ -6,10 +6,11 @@ the preamble is zeros and the file meta information is ours.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from governance import dicom
-from governance.datatypes import Added, Confidential, Edits, Element, Instance, Item
+from governance.datatypes import Added, Confidential, Edits, Element, Instance, Item, PixelData
 from governance.errors import Refused
 
 IMPLEMENTATION_CLASS_UID = "2.25.250682585381552499896224307746855494562"
@@ -30,12 +31,14 @@ def instance(
     edits: Edits,
     added: Sequence[Added],
     *,
+    pixel_data: PixelData | None = None,
     transfer_syntax: str | None = None,
     appended_items: Mapping[int, bytes] | None = None,
-) -> list[Part]:
+) -> Sequence[Part] | Iterator[Part]:
     """The new file in parts, to be written one after the other.
 
     added: new elements, also instead of what the source has under the same tag.
+    pixel_data: instead of what the source has; its parts are made when they are due.
     transfer_syntax: the syntax of an edited or added PixelData, where it is another one.
     appended_items: encoded items to put behind those that a sequence has after the edits.
 
@@ -44,12 +47,17 @@ def instance(
     """
     syntax = transfer_syntax or instance.transfer_syntax
     new = {element.tag: element for element in added}
+    if pixel_data is not None:
+        new[dicom.PIXEL_DATA] = Added(dicom.PIXEL_DATA, pixel_data.vr, b"")
     _check_syntax(instance, edits, new, syntax)
-    writer = _Writer(
-        instance, edits, encapsulated=syntax not in _NATIVE and _is_encapsulated(instance, transfer_syntax)
-    )
+    encapsulated = syntax not in _NATIVE and _is_encapsulated(instance, transfer_syntax)
+    writer = _Writer(instance, edits, encapsulated=encapsulated, pixel_data=pixel_data)
     data_set = writer.data_set(new, appended_items or {})
-    return [_head(instance, edits, new, syntax), *data_set]
+    parts = [_head(instance, edits, new, syntax), *data_set]
+    if pixel_data is None:
+        return parts
+    place = 1 + writer.pixels_at
+    return chain(parts[:place], pixel_data.parts(), parts[place:])
 
 
 def encoded(
@@ -130,12 +138,24 @@ def head(sop_class: bytes, sop_instance: bytes, syntax: str) -> bytes:
 class _Writer(Confidential):
     """Writes one data set with its edits, in the encoding that its top level has."""
 
-    def __init__(self, instance: Instance, edits: Edits, *, encapsulated: bool, frame: Instance | None = None) -> None:
+    pixels_at = 0
+    """How many parts are before the value of new pixel data."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        edits: Edits,
+        *,
+        encapsulated: bool,
+        frame: Instance | None = None,
+        pixel_data: PixelData | None = None,
+    ) -> None:
         self._buffer = memoryview(instance.buffer)
         self._elements = instance.elements
         self._edits = edits
         self._explicit = instance.explicit
         self._encapsulated = encapsulated
+        self._pixel_data = pixel_data
         self._signed = bool((frame or instance).number(dicom.PIXEL_REPRESENTATION) & 1)
 
     def data_set(self, new: Mapping[int, Added], appended: Mapping[int, bytes]) -> list[Part]:
@@ -151,6 +171,10 @@ class _Writer(Confidential):
             if tag in appended:
                 value = new[tag].value if tag in new else self._kept_items(own)
                 parts.append(self._sequence(tag, value + appended[tag]))
+            elif tag == dicom.PIXEL_DATA and self._pixel_data is not None:
+                length = dicom.UNDEFINED if self._encapsulated else self._pixel_data.size
+                parts.append(dicom.header(tag, self._pixel_data.vr, length, explicit=self._explicit))
+                self.pixels_at = len(parts)
             else:
                 parts.append(self._pixels_or_primitive(tag, new[tag].vr, new[tag].value))
         self.write(parts, elements[done:])

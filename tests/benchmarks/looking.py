@@ -66,7 +66,9 @@ def one(name: str, data: bytes, plan: Plan, *, masks: bool) -> Looked:
 
 
 def _is_untouched(instance: Instance, pixels: Pixels) -> bool:
-    parts = write.instance(instance, pixels.edits, pixels.added, transfer_syntax=pixels.transfer_syntax)
+    parts = write.instance(
+        instance, pixels.edits, pixels.added, pixel_data=pixels.data, transfer_syntax=pixels.transfer_syntax
+    )
     written = read.parse(b"".join(parts))
     return is_exact(list(read.frames(instance)), list(read.frames(written)))
 

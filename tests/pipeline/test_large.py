@@ -5,17 +5,24 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
+from pydicom.pixels import get_encoder, iter_pixels
+from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
 
 from governance import pipeline
 from tests.phantoms import many
 
 FRAME = 512 * 512 * 2
+MOST_MASKED = 700
+"""Megabytes where an engine has looked at the pixels as well."""
 MOST = 200
 """Megabytes that a process may take, whatever the size of a file."""
 PADDING = b"\xfc\xff\xfc\xffOB\0\0\x02\0\0\0\0\0"
@@ -61,13 +68,55 @@ def jpeg_frames(path: Path, frames: int, *, comment: bytes = b"", size: int = FR
     return path
 
 
-def run(tmp_path: Path, source: Path) -> int:
+def ultrasound(path: Path, frames: int, *, syntax: str = ExplicitVRLittleEndian) -> Path:
+    """A loop of frames of a quarter of a megabyte; a name is in the second and in the last one, at two places."""
+    made = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    made.pop("DataSetTrailingPadding")
+    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.3.1"
+    made.file_meta.TransferSyntaxUID = syntax
+    made.Modality, made.Rows, made.Columns, made.NumberOfFrames = "US", 512, 512, frames
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 8, 8, 7, 0
+    empty, *written = (named(place) for place in (None, *PLACES))
+    shown = [written[0] if number == 1 else written[1] if number == frames - 1 else empty for number in range(frames)]
+    if syntax == ExplicitVRLittleEndian:
+        made.PixelData = b"".join(picture.tobytes() for picture in shown)
+    else:
+        if syntax == JPEGBaseline8Bit:  # colours that say RGB are not compressed again: all frames become native
+            made.SamplesPerPixel, made.PlanarConfiguration, made.PhotometricInterpretation = 3, 0, "RGB"
+        streams = {picture.tobytes(): compressed(picture, syntax) for picture in (empty, *written)}
+        made.PixelData = encapsulate([streams[picture.tobytes()] for picture in shown])
+    made["PixelData"].VR = "OB"
+    made["PixelData"].is_undefined_length = syntax != ExplicitVRLittleEndian
+    made.save_as(path)
+    return path
+
+
+PLACES = ((40, 60), (200, 400))
+"""left, top"""
+
+
+def named(place: tuple[int, int] | None) -> np.ndarray:
+    picture = Image.new("L", (512, 512))
+    if place is not None:
+        ImageDraw.Draw(picture).text(place, "QUILLFEATHER ADA", 255, font=ImageFont.load_default(28))
+    return np.asarray(picture)
+
+
+def compressed(picture: np.ndarray, syntax: str) -> bytes:
+    if syntax == JPEGBaseline8Bit:
+        file = BytesIO()
+        Image.fromarray(picture).convert("RGB").save(file, "JPEG", quality=95)
+        return file.getvalue()
+    options = {"rows": 512, "columns": 512, "number_of_frames": 1, "samples_per_pixel": 1, "bits_allocated": 8}
+    options |= {"bits_stored": 8, "pixel_representation": 0, "photometric_interpretation": "MONOCHROME2"}
+    return bytes(get_encoder(syntax).encode(picture, **options))
+
+
+def run(tmp_path: Path, source: Path, *, policy: str = "research-headers") -> int:
     """Megabytes of memory that one run takes at most."""
     workspace = tmp_path / f"workspace-{source.stem}"
     pipeline.create(workspace, passphrase=None)
-    return peak(
-        "run", str(source), "-w", str(workspace), "-p", "demo", "--policy", "research-headers", "--processes", "0"
-    )
+    return peak("run", str(source), "-w", str(workspace), "-p", "demo", "--policy", policy, "--processes", "0")
 
 
 MEASURED = """
@@ -111,6 +160,29 @@ def test_many_small_frames_take_no_more_memory(tmp_path: Path) -> None:
     few, many_frames = (jpeg_frames(tmp_path / f"{frames}.dcm", frames, size=1 << 16) for frames in (60, 2400))
 
     assert run(tmp_path, many_frames) < min(run(tmp_path, few) + 20, MOST)
+
+
+MASKED = {
+    "native": (ExplicitVRLittleEndian, 1260),
+    "compressed again": (RLELossless, 1260),
+    "without an encoder": (JPEGBaseline8Bit, 420),  # in colours
+}
+"""The frames take 315 MB when they are decoded."""
+
+
+@pytest.mark.parametrize(("syntax", "most"), MASKED.values(), ids=MASKED.keys())
+def test_masking_more_frames_takes_no_more_memory(tmp_path: Path, syntax: str, most: int) -> None:
+    few, many_frames = (ultrasound(tmp_path / f"{frames}.dcm", frames, syntax=syntax) for frames in (20, most))
+
+    took = run(tmp_path, few, policy="research"), run(tmp_path, many_frames, policy="research")
+
+    assert took[1] < min(took[0] + 120, MOST_MASKED)
+    for source in (few, many_frames):
+        (written,) = (tmp_path / f"workspace-{source.stem}" / "curated").rglob("*.dcm")
+        ds = pydicom.dcmread(written)
+        brightest = [int(np.atleast_3d(frame)[..., 0].max()) for frame in iter_pixels(ds, raw=True)]
+        assert len(brightest) == int(source.stem)
+        assert max(brightest) < 8  # of a letter nothing is left, of a codec a little
 
 
 SHOWN = [("plan", "--diff", "basic", "research-headers"), ("survey",)]

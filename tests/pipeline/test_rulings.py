@@ -61,7 +61,7 @@ def test_what_was_drawn_is_masked_and_nothing_else(boxes: list[Region]) -> None:
         assert outside
         return
 
-    after = np.frombuffer(pixels.added[0].value, "<u2").reshape(before.shape)
+    after = np.frombuffer(pixels.data.value, "<u2").reshape(before.shape)
     masked = np.zeros(before.shape, bool)
     for box in boxes:
         masked[box.frame if box.frame is not None else slice(None), box.top : box.bottom, box.left : box.right] = True
@@ -118,7 +118,7 @@ def test_a_drawn_box_goes_and_what_the_policy_looks_for_is_looked_for_besides(tm
 
     pixels = scrub_pixels(made, plan, Identifiers(), ruling=ruling(RulingKind.MASK, *drawn("0,440,300,512")))
 
-    before, after = next(read.frames(made)), np.frombuffer(pixels.added[0].value, "<u2").reshape(512, 512)
+    before, after = next(read.frames(made)), np.frombuffer(pixels.data.value, "<u2").reshape(512, 512)
     assert np.array_equal(before[:100], after[:100])
     assert len(np.unique(after[240:300, 15:300])) <= 2  # the ground, and what is black
     assert len(np.unique(after[440:, :300])) == 1

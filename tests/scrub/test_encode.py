@@ -1,5 +1,7 @@
 """A painted frame comes back painted, and what was not painted comes back as it was."""
 
+from dataclasses import replace
+from functools import partial
 from struct import unpack_from
 
 import numpy
@@ -52,8 +54,13 @@ def painted(instance):
     """The instance as written after one rectangle of its second frame was painted, and how."""
     frames = list(read.frames(instance))
     new = regions.mask(instance, frames[1], [BOX])
-    result = encode.repaint(instance, frames, {1: new})
-    parts = write.instance(instance, {}, result.added, transfer_syntax=result.transfer_syntax)
+    result = encode.repaint(instance, partial(read.frames, instance), {1: [BOX]})
+    edits = dict.fromkeys(filter(None, map(instance.first, result.removed)))
+    parts = list(
+        write.instance(instance, edits, result.added, pixel_data=result.data, transfer_syntax=result.transfer_syntax)
+    )
+    assert result.data.size == len(result.data.value)
+    assert result.data.value == result.data.value  # made twice
     after = read.parse(b"".join(parts))
     assert containers.clean(after) is None
     return after, frames, new, result
@@ -94,9 +101,7 @@ def test_subsampled_native_colour_is_painted_in_pairs():
     options = {"SamplesPerPixel": 3, "PhotometricInterpretation": "YBR_FULL_422", "PlanarConfiguration": 0}
     options |= {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
     instance = saved(dataset(raw.tobytes(), **options))
-    frame = next(read.frames(instance))
-    new = regions.mask(instance, frame, [Region(5, 6, 20, 17, 0, "test", 1.0)])
-    value = encode.repaint(instance, [frame], {0: new}).added[0].value
+    value = encode.repaint(instance, partial(read.frames, instance), {0: [replace(BOX, left=5)]}).data.value
     changed = (numpy.frombuffer(value, "u1").reshape(raw.shape) != raw)[0]
     assert len(value) == raw.size
     assert changed[6:17, 3:10].all()
@@ -208,4 +213,4 @@ def test_single_bits_and_shifted_samples_are_refused():
     for changes in ({"BitsStored": 12, "HighBit": 15}, {"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0}):
         instance = saved(dataset(values.tobytes(), NumberOfFrames=2, **changes))
         with pytest.raises(Refused):
-            encode.repaint(instance, list(values), {1: values[1] // 2})
+            encode.repaint(instance, partial(read.frames, instance), {1: [BOX]})
