@@ -15,6 +15,7 @@ from typing import NamedTuple
 from governance import dicom
 from governance.buffers import Data
 from governance.confidential import Confidential as Confidential
+from governance.regions import KnownDevice as KnownDevice
 from governance.regions import Region as Region
 from governance.regions import Ruling as Ruling
 from governance.regions import RulingKind as RulingKind
@@ -350,6 +351,8 @@ class Plan:
     verify_engine: TextEngine | None = None
     """What looks for text that is left in the written pixels of all that was looked at."""
     known_text: tuple[Region, ...] = ()  # where the policy knows that the device writes
+    distrusted: bool = False
+    """Whether the policy wants a person to look at the pixels, whatever a program sees in them."""
 
 
 EARLIER = "prior: "

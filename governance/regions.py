@@ -38,6 +38,14 @@ class Region(Confidential):
     confidence: float
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class KnownDevice(Confidential):
+    """What is known of an image's device: by which name it has text burned in, and where, in every frame."""
+
+    name: str = ""
+    text: tuple[Region, ...] = ()
+
+
 class RulingKind(StrEnum):
     """What a person may say of the pixels of one source."""
 

@@ -65,7 +65,7 @@ def _in_workspace(sub: Parser) -> None:
 
 
 def _by_policy(sub: Parser, default: str | None = "research") -> None:
-    names = ", ".join(policy.profiles())
+    names = ", ".join(policy.named())
     text = f"{names}, a YAML file or a deid recipe; default: research"
     sub.add_argument("--policy", default=default, metavar="NAME|FILE", help=text)
 

@@ -1,24 +1,36 @@
 """Devices that are known to burn text in: the recipes of the `deid` package.
 
 A recipe with coordinates says where a device writes. That an instance fits one means that it
-must be looked at (`known`); what is masked is what the text engine finds, so that a wrong
-recipe hides no anatomy.
+must be looked at; what it names is masked only where a policy says so, because a wrong recipe
+hides anatomy. What is outside of the regions of an ultrasound image is no image proper either.
 The package parses its recipes; they are evaluated here, on bytes, without its imaging parts.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from governance import dicom
-from governance.datatypes import Element, Instance
+from governance.datatypes import Element, Instance, KnownDevice, Region
 
 _RECIPES = ("dicom", "dicom.ultrasound")
 """The chest recipe of the package has no coordinates: it chooses images, it does not know devices."""
 _MISSPELT = {"Manfacturer": "Manufacturer", "Manufacture": "Manufacturer"}
 """Attributes as two recipes write them; taken at their word they would never fit."""
 
+RECIPE, REGIONS = "recipe", "ultrasound regions"
+"""What is said to have found a region."""
+_ROWS, _COLUMNS, _REGIONS = 0x00280010, 0x00280011, 0x00186011
+_EDGES = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)
+"""RegionLocationMinX0, MinY0, MaxX1, MaxY1, of an item of SequenceOfUltrasoundRegions (PS3.3, C.8.5.5.1)."""
+_SPATIAL_FORMAT = 0x00186012
+"""RegionSpatialFormat: 0 is none, a region that is no image."""
+
+Box = tuple[int, int, int, int]
+"""left, top, right, bottom."""
 Values = tuple[tuple[str, ...] | None, ...]
 
 
@@ -27,13 +39,18 @@ class Recipe:
     """One labelled rule: lines of criteria."""
 
     label: str
+    boxes: tuple[Box, ...]
     lines: tuple[tuple[str, tuple[tuple[str, str, int, str], ...]], ...]
     """For each line the operator before it, and its criteria: operator, action, place in the values, term."""
 
 
-def known(instance: Instance) -> str:
-    """The label of the first recipe with coordinates that fits this instance, or the empty string."""
-    return _fitting(_values(instance))
+def known(instance: Instance) -> KnownDevice:
+    """The label of the first recipe with coordinates that fits this instance, if any, and where its text is."""
+    rows, columns = instance.number(_ROWS), instance.number(_COLUMNS)
+    name, boxes = _fitting(_values(instance))
+    inside = [(x0, y0, min(x1, columns), min(y1, rows)) for x0, y0, x1, y1 in boxes if x0 < columns and y0 < rows]
+    regions = tuple(Region(*box, None, RECIPE, 1.0) for box in inside)
+    return KnownDevice(name, regions + tuple(_beside_regions(instance, rows, columns)))
 
 
 def attributes() -> frozenset[int]:
@@ -60,6 +77,11 @@ def _recipes() -> tuple[tuple[Recipe, ...], tuple[int | None, ...]]:
     return tuple(_recipe(item, places) for item in items), tags
 
 
+def _box(text: str) -> Box:
+    left, top, right, bottom = (int(part) for part in text.split(","))
+    return left, top, right, bottom
+
+
 def _is_box(coordinates: tuple[bool, str]) -> bool:
     """Whether a recipe says where text is, and not what to keep, or which attribute has the coordinates."""
     keep, text = coordinates
@@ -73,13 +95,14 @@ def _recipe(item: dict[str, Any], places: dict[str, int]) -> Recipe:
         operators = ["and", *line["InnerOperators"]]
         criteria = zip(operators, line["action"], (places[name] for name in line["field"]), terms, strict=False)
         lines.append((line["operator"] or "and", tuple(criteria)))
-    return Recipe(item["name"].removeprefix("LABEL").strip(), tuple(lines))
+    boxes = tuple(_box(text) for keep, text in item["coordinates"] if _is_box((keep, text)))
+    return Recipe(item["name"].removeprefix("LABEL").strip(), boxes, tuple(lines))
 
 
 @lru_cache(maxsize=4096)
-def _fitting(values: Values) -> str:
-    """The label of the first recipe that fits; remembered, because a series repeats its answer."""
-    return next((recipe.label for recipe in _recipes()[0] if _fits(recipe, values)), "")
+def _fitting(values: Values) -> tuple[str, tuple[Box, ...]]:
+    """The label of the first recipe that fits, and its boxes; remembered, because a series repeats its answer."""
+    return next(((recipe.label, recipe.boxes) for recipe in _recipes()[0] if _fits(recipe, values)), ("", ()))
 
 
 def _fits(recipe: Recipe, values: Values) -> bool:
@@ -114,6 +137,42 @@ def _holds(action: str, values: tuple[str, ...] | None, term: str) -> bool:
         case "empty":
             return values is not None and not any(texts)
     return True  # a criterion that this program does not know cannot make an instance less suspicious
+
+
+# --------------------------------------------------------------------- regions
+
+
+def _beside_regions(instance: Instance, rows: int, columns: int) -> Iterator[Region]:
+    """What lies outside of all image regions, in bands; nothing where none is named, or one lies outside of the image.
+
+    The latter are of an image of another size, which was scaled down since.
+    """
+    boxes = list(_image_regions(instance))
+    if not boxes or any(right > columns or bottom > rows for _, _, right, bottom in boxes):
+        return
+    for above, below in pairwise(sorted({0, rows}.union(*((top, bottom) for _, top, _, bottom in boxes)))):
+        done = 0
+        for left, right in [*sorted((x0, x1) for x0, y0, x1, y1 in boxes if y0 <= above < y1), (columns, columns)]:
+            if left > done:
+                yield Region(done, above, left, below, None, REGIONS, 1.0)
+            done = max(done, right)
+
+
+def _image_regions(instance: Instance) -> Iterator[Box]:
+    sequence = instance.first(_REGIONS)
+    for item in () if sequence is None else sequence.items or ():
+        found = {element.tag: element for element in item.elements}
+        left, top, right, bottom, shows = (_number(instance, found.get(tag)) for tag in (*_EDGES, _SPATIAL_FORMAT))
+        if shows and left is not None and top is not None and right is not None and bottom is not None:
+            yield left, top, right + 1, bottom + 1
+
+
+def _number(instance: Instance, element: Element | None) -> int | None:
+    """The one number of an element; None if it has none, or one below zero."""
+    if element is None or element.items is not None or element.vr not in dicom.NUMBERS:
+        return None
+    numbers = dicom.numbers(instance.value(element), element.vr)
+    return int(numbers[0]) if len(numbers) == 1 and 0 <= numbers[0] < 1 << 32 else None
 
 
 # ---------------------------------------------------------------------- values

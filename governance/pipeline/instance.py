@@ -137,7 +137,9 @@ class Worker(Confidential):
         if ruling is not None and ruling.kind is RulingKind.REJECT:
             raise Refused(rejected(ruling, found))
         # (2) decide
-        known = devices.known(instance) or ("" if ruling is None or not ruling.boxes else rulings.PERSON)
+        known = devices.known(instance)
+        if ruling is not None and ruling.boxes:
+            known = replace(known, name=known.name or rulings.PERSON)
         plan = policy.plan(instance, self._rules, device=known)
         if plan.filtered:
             return Processed(source.name, Outcome.FILTERED, f"filter {plan.filtered}", source_digest)

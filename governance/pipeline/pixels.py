@@ -43,6 +43,7 @@ COVERED = 0.6
 HIGHER = 2.0
 """How much higher than a marker another engine's box may be; in a still higher one there is more than its line."""
 VERIFYING = "verify burned-in text"
+_DISTRUSTED = "see never_trust in the policy; governance review --sheets shows it, decide says what becomes of it"
 
 Masks = Mapping[int, Sequence[Region]]
 """By the number of a frame, from 0: what is masked in it."""
@@ -109,6 +110,8 @@ def _look_and_mask(
     instance: Instance, element: Element, plan: Plan, found: Identifiers, pixels: Pixels, ruling: Ruling | None
 ) -> None:
     """Do to the pixels what the policy says, or a person, and note it in `pixels`."""
+    if plan.distrusted and ruling is None:
+        raise Refused("this policy trusts no program with images of this device", hint=_DISTRUSTED)
     if ruling is not None:
         masks = ruling.kind is RulingKind.MASK
         pixels.steps.append(rulings.step(ruling, looked=masks and plan.detect_pixels))

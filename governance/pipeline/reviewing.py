@@ -24,7 +24,7 @@ from governance.pipeline.values import shown
 SHOWN_DIGITS = 16
 OF_PIXELS = re.compile(
     "burned-in text|text engine .* failed|cannot be looked at|no known black|no native form|masked|that a person drew"
-    f"|{REJECTED}|palette cannot be applied|cannot be decoded|no decoder"
+    f"|{REJECTED}|trusts no program|palette cannot be applied|cannot be decoded|no decoder"
 )
 """In the reasons for which an image is held back for what its pixels show, or may show."""
 

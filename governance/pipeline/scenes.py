@@ -95,7 +95,7 @@ def rules_of_pixels(plan: Plan) -> tuple[str, ...] | None:
     gone = [decision for decision in plan.decisions if decision.where.tag == PADDING and not decision.within]
     held_back = plan.likely_burned_in and not plan.detect_pixels and not plan.accepted_unseen
     usual = all(each.method is Method.KEEP for each in kept) and all(each.method is Method.REMOVE for each in gone)
-    if plan.filtered or held_back or plan.known_text or not usual:
+    if plan.filtered or held_back or plan.known_text or plan.distrusted or not usual:
         return None
     return tuple(each.rule for each in (*kept, *gone) if not each.within)
 

@@ -113,7 +113,7 @@ def _count_things(found: Survey, instance: Instance) -> None:
         (Kind.SYNTAX, (instance.source_syntax,)),
         (Kind.DEVICE, tuple(_field(instance, name) for name in DEVICE)),
     }
-    device = devices.known(instance)
+    device = devices.known(instance).name
     if device or classes.text_is_likely(instance, classes.iod_of(instance)):
         things.add((Kind.BURNED_IN, (modality,)))
         found.known_devices += bool(device)

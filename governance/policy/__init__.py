@@ -21,7 +21,7 @@ explain     why, for a person
 from governance.policy.classes import iod_of
 from governance.policy.deciding import Decider
 from governance.policy.explain import Explanation, explain
-from governance.policy.loading import load, loads, profiles
+from governance.policy.loading import load, loads, named, profiles
 from governance.policy.plan import decide, plan
 from governance.policy.rules import Rules
 
@@ -34,6 +34,7 @@ __all__ = [
     "iod_of",
     "load",
     "loads",
+    "named",
     "plan",
     "profiles",
 ]

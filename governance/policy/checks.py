@@ -47,6 +47,8 @@ def check(policy: Policy, origin: Origin) -> None:
     for index, rule in enumerate(policy.rules):
         _check_rule(rule, index, origin)
     _check_filters(policy.filters, origin)
+    for index, distrusted in enumerate(policy.never_trust or ()):
+        check_when(distrusted.when, origin, ("never_trust", index, "when"))
     if policy.unseen_pixels is not None:
         _check_unseen(policy.unseen_pixels, chosen, origin)
 

@@ -131,6 +131,15 @@ def known_text(instance: Instance, rules: Rules) -> tuple[Region, ...]:
     return tuple(found)
 
 
+def is_distrusted(instance: Instance, rules: Rules) -> bool:
+    """Whether the policy wants a person to look at the instance's pixels, whatever a program sees in them."""
+    distrusted = rules.policy.never_trust
+    if distrusted is None or not any(map(instance.first, dicom.PIXELS)):
+        return False
+    facts = conditions.Facts(instance)
+    return any(conditions.holds(each.when, facts) for each in distrusted)
+
+
 def text_is_likely(instance: Instance, iod: str) -> bool:
     """Whether the class, the device's own words or the header make burned-in text likely.
 

@@ -80,6 +80,7 @@ def _over(base: Policy, layer: Layer, names: list[str]) -> Policy:
             "filters": filters,
             "unseen_pixels": policy.unseen_pixels or base.unseen_pixels,
             "known_text": (base.known_text or ()) + (policy.known_text or ()) or None,
+            "never_trust": (base.never_trust or ()) + (policy.never_trust or ()) or None,
             "burned_in_text": _text(base.burned_in_text, policy.burned_in_text),
         }
     )

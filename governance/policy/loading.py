@@ -22,11 +22,10 @@ def load(name_or_path: str) -> Rules:
     Raises:
         Misconfigured: there is no such policy, or it is wrong; the message says where.
     """
-    named = profiles().get(name_or_path)
-    path = Path(name_or_path) if named is None else named
+    path = named().get(name_or_path, Path(name_or_path))
     if not path.is_file():
-        known = ", ".join(sorted(profiles())) or "none found"
-        raise Misconfigured("there is no such policy", hint=f"profiles: {known}; or give a YAML file")
+        known = ", ".join(sorted(named())) or "none found"
+        raise Misconfigured("there is no such policy", hint=f"shipped ones: {known}; or give a YAML file")
     return Rules(_read(path, ()))
 
 
@@ -38,8 +37,17 @@ def loads(text: str, *, name: str = "policy.yaml") -> Rules:
 
 def profiles() -> Mapping[str, Path]:
     """The profiles that come with the project, by name."""
+    return _shipped("profiles")
+
+
+def named() -> Mapping[str, Path]:
+    """What a policy can be called by instead of by its file: the profiles, and the layers for devices over them."""
+    return {**_shipped("devices"), **profiles()}
+
+
+def _shipped(part: str) -> Mapping[str, Path]:
     package = Path(governance.__file__).parent
-    for folder in (package.parent / "policies" / "profiles", package / "_policies" / "profiles"):
+    for folder in (package.parent / "policies" / part, package / "_policies" / part):
         if folder.is_dir():
             return {path.stem: path for path in sorted(folder.glob("*.yaml")) if re.fullmatch(r"[a-z0-9-]+", path.stem)}
     return {}
@@ -66,9 +74,9 @@ def _with_bases(policy: Policy, origin: Origin, folder: Path | None, above: tupl
 
 def _base(name: str, wrong: Complaint, folder: Path | None, above: tuple[Path, ...]) -> list[Layer]:
     """The layers of what a policy extends: a profile, or a file beside it."""
-    path = profiles().get(name)
+    path = named().get(name)
     if path is None:
-        known = ", ".join(sorted(profiles()))
+        known = ", ".join(sorted(named()))
         if folder is None or Path(name).name != name:
             raise wrong("is neither a profile nor the name of a file beside this one", f"profiles: {known}")
         path = folder / name

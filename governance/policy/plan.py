@@ -6,7 +6,17 @@ PS3.15, E.1.1: nested items too, or the name survives in a sequence.
 from collections.abc import Sequence
 
 from governance import dicom
-from governance.datatypes import Action, Confidential, Decision, Element, Instance, Method, Plan, TextKind
+from governance.datatypes import (
+    Action,
+    Confidential,
+    Decision,
+    Element,
+    Instance,
+    KnownDevice,
+    Method,
+    Plan,
+    TextKind,
+)
 from governance.errors import Undecided
 from governance.policy import classes, concepts, private
 from governance.policy.deciding import Decider
@@ -17,18 +27,18 @@ from governance.policy.verdicts import Place, Verdict
 MAX_DEPTH = 64
 """Items in items; real objects stay below ten."""
 
+_UNKNOWN = KnownDevice()
 _UNREADABLE = Verdict(Action.REMOVE, Method.REMOVE, "unreadable-sequence")
 _STAYS = Verdict(Action.KEEP, Method.KEEP, "private-creator")
 _GOES = Verdict(Action.REMOVE, Method.REMOVE, "private-creator")
 _IS_NONE = Verdict(Action.REMOVE, Method.REMOVE, "not-a-creator")
 
 
-def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
+def plan(instance: Instance, rules: Rules, *, device: KnownDevice = _UNKNOWN) -> Plan:
     """Decide on every element of `instance`.
 
     An instance that a filter keeps out gets no decisions: nothing of it is written.
-    device: what the instance is known by as one with text burned in (a device, or a person who drew a box around it),
-        or empty.
+    device: what is known of the instance as one with text burned in, by its device, or by a person who drew a box.
 
     Raises:
         Undecided: the policy does not cover the instance, or its nesting has no end.
@@ -39,9 +49,9 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
     if not filtered:
         classes.refuse_uncovered(instance, iod, rules)
         decisions = tuple(decide(instance, rules, instance.elements, iod=iod, decider=rules.on(instance)))
-    known = classes.known_text(instance, rules)
-    likely = bool(device or known) or classes.text_is_likely(instance, iod)
     text = rules.burned_in_text
+    known = classes.known_text(instance, rules) + (device.text if text.known_regions == "mask" else ())
+    likely = bool(device.name or known) or classes.text_is_likely(instance, iod)
     engine, verify_engine = text.engines
     return Plan(
         policy=rules.name,
@@ -58,6 +68,7 @@ def plan(instance: Instance, rules: Rules, *, device: str = "") -> Plan:
         engine=engine,
         verify_engine=verify_engine,
         known_text=known,
+        distrusted=classes.is_distrusted(instance, rules),
     )
 
 

@@ -130,6 +130,9 @@ class Rules(Confidential):
         asked = [when for each in self.policy.filters for when in (each.keep_when, each.drop_when) if when is not None]
         if self.policy.known_text is not None:
             always |= dicom.tags("Manufacturer", "ManufacturerModelName", "SOPClassUID", "Rows", "Columns")
+        if self.burned_in_text.known_regions == "mask":
+            always |= dicom.tags("SequenceOfUltrasoundRegions", "Rows", "Columns")
+        asked += [each.when for each in self.policy.never_trust or ()]
         return always.union(*map(conditions.read_by, [*asked, *self._whens]))
 
     def on(self, instance: Instance) -> Decider:

@@ -200,12 +200,15 @@ class BurnedInText(Reasoned):
     frequent name; unsure: all other text. engine: what locates and reads it;
     verify_engine: another one, which looks for what is left in all that was looked at, once it is written;
     where: in images whose class, device or header make text likely, or in every image, where a screen that misses
-    some lines says which parts of the unlikely ones the engine sees.
+    some lines says which parts of the unlikely ones the engine sees;
+    known_regions: what a recipe of `deid` calls text of the device, and what is outside of an ultrasound image's
+    regions, is looked at like all else, or masked whatever it shows.
     """
 
     engine: TextEngine = TextEngine.RAPIDOCR
     verify_engine: TextEngine | Literal["none"] = "none"
     where: Literal["likely", "everywhere"] = "likely"
+    known_regions: Literal["look", "mask"] = "look"
     marker: Literal["keep", "mask", "quarantine"] = "keep"
     unsure: Literal["mask", "quarantine"] = "mask"
     identifier: Literal["mask", "quarantine"] = "mask"
@@ -236,6 +239,12 @@ class KnownText(Reasoned):
     boxes: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9]{1,5}(,[0-9]{1,5}){3}$")], ...] = Field(min_length=1)
 
 
+class NeverTrust(Reasoned):
+    """Images of devices that nobody trusts a program with: each is held back until a person has looked at it."""
+
+    when: When
+
+
 class Policy(Reasoned):
     """A whole policy, or a layer over the one that it extends."""
 
@@ -250,6 +259,7 @@ class Policy(Reasoned):
     unseen_pixels: UnseenPixels | None = None
     burned_in_text: BurnedInText | None = None
     known_text: tuple[KnownText, ...] | None = Field(default=None, min_length=1)
+    never_trust: tuple[NeverTrust, ...] | None = Field(default=None, min_length=1)
 
 
 EXCLUSIVE = ((Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES),)

@@ -8,15 +8,18 @@ import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom.dataset import Dataset
 
-from governance import cli, pipeline, policy, provenance
+from governance import cli, pipeline, policy, provenance, read
 from governance.database import receipts
-from governance.datatypes import Outcome
-from governance.detect import burned_in
+from governance.datatypes import Identifiers, Instance, Outcome
+from governance.detect import burned_in, devices
 from governance.errors import Misconfigured
+from governance.pipeline.pixels import scrub_pixels
 from tests.conftest import BUNDLED
 from tests.pipeline.test_rulings import NAME, curated, digest_of, run, scanned
 from tests.policy.build import CT, at, instance
+from tests.scrub.build import dataset, saved
 
 KNOWN = {"Manufacturer": "ACME", "ManufacturerModelName": "Scan 1", "SOPClassUID": CT, "Rows": "40", "Columns": "60"}
 OTHER = {
@@ -130,3 +133,72 @@ def test_a_file_to_which_no_rule_can_be_added_stays_as_it_is(
     assert "governance: hint: " in capsys.readouterr().err
     assert file.read_text() == text
     assert sorted(os.listdir(tmp_path)) == ["ours.yaml", "raw", "workspace"]
+
+
+def ultrasound(*, right: int = 99) -> Instance:
+    """An image of 120 columns and 40 rows whose image proper is columns 20 to `right`, rows 10 to 29."""
+    item = Dataset()
+    item.RegionSpatialFormat = 1
+    item.RegionLocationMinX0, item.RegionLocationMinY0 = 20, 10
+    item.RegionLocationMaxX1, item.RegionLocationMaxY1 = right, 29
+    pixels = (np.arange(40 * 120, dtype="<u2") % 4095 + 1).reshape(40, 120)
+    pixels[20, 50] = 0  # what is black
+    made = dataset(pixels, Modality="US", SequenceOfUltrasoundRegions=[item])
+    made.SOPClassUID = "1.2.840.10008.5.1.4.1.1.6.1"
+    made.Rows, made.Columns = pixels.shape
+    return saved(made)
+
+
+@pytest.mark.usefixtures("blind")
+@pytest.mark.parametrize(
+    ("name", "right", "masks"), [("ultrasound", 99, True), ("ultrasound", 120, False), ("research", 99, False)]
+)
+def test_what_is_beside_the_regions_goes_where_the_policy_says_so(name: str, right: int, masks: bool) -> None:
+    made = ultrasound(right=right)
+    plan = policy.plan(made, policy.load(name), device=devices.known(made))
+
+    pixels = scrub_pixels(made, plan, Identifiers())
+
+    (before,) = read.frames(made)
+    assert (pixels.data is not None) is masks
+    if pixels.data is not None:
+        after = np.frombuffer(pixels.data.value, "<u2").reshape(before.shape)
+        changed = np.ones(before.shape, bool)
+        changed[10:30, 20:100] = False
+        assert np.array_equal(after != before, changed)
+        assert [step.parameters["boxes"] for step in pixels.steps if step.name == "mask known text"] == [4]
+
+
+@pytest.mark.usefixtures("blind")
+def test_a_device_that_nobody_trusts_waits_for_a_person(context: pipeline.Context, tmp_path: Path) -> None:
+    source = scanned(tmp_path / "raw")
+    data = pydicom.dcmread(source)
+    data.Manufacturer = "Howtek, Inc."
+    data.save_as(source)
+    other = of_the_same_device(tmp_path / "raw")
+
+    held, passed = sorted(run(context, source.parent, "film-scanners"), key=lambda ended: ended.outcome, reverse=True)
+
+    assert (held.outcome, passed.outcome) == (Outcome.QUARANTINED, Outcome.PUBLISHED)
+    assert "never_trust" in held.reason
+    assert [entry.digest for entry in pipeline.review(context)] == [digest_of(context, source)]
+    words = [
+        "decide",
+        digest_of(context, source)[:8],
+        "-w",
+        str(context.workspace.root),
+        "--as",
+        "anna",
+        "--reason",
+        "t",
+    ]
+    assert cli.main([*words, "--approve"]) == 0
+    assert {ended.outcome for ended in run(context, source.parent, "film-scanners")} == {Outcome.PUBLISHED}
+    assert len(curated(context)) == 2
+    assert other.exists()
+
+
+def test_a_device_that_nobody_trusts_is_named_by_a_condition_that_can_be_asked() -> None:
+    text = "name: t\ndescription: t\nbecause: t\nextends: basic\nnever_trust: [{when: {modality: [XX]}, because: t}]\n"
+    with pytest.raises(Misconfigured, match=r"never_trust\[0\]\.when\.modality"):
+        policy.loads(text)

@@ -61,7 +61,7 @@ def test_the_readme_names_every_option() -> None:
 
 
 def test_profiles_are_data_only() -> None:
-    for path in policy.profiles().values():
+    for path in policy.named().values():
         assert isinstance(yaml.safe_load(path.read_text(encoding="utf-8")), dict)
         assert "!" not in path.read_text(encoding="utf-8")
 
