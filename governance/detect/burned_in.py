@@ -4,8 +4,9 @@ What the engine does not locate there counts all the same if it reads as letters
 Boxes that were not read, or not surely, count too: they are `unsure`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import blake2b
 
 import numpy as np
@@ -20,8 +21,8 @@ from governance.detect.rendering import Frame, Picture
 REMEMBERED = 4096
 """Frames whose text a process remembers: masked frames are looked at again, their neighbours are not."""
 
-READ, LETTERS = 0.85, 3
-"""What only the screen found counts if the engine reads it this surely as so many letters or digits."""
+SURE, READ, LETTERS = 0.6, 0.85, 3
+"""What only the screen found, this surely, counts if the engine reads it this surely as so many letters or digits."""
 HIGH, READ_HIGH, ROUND = 48, 0.6, frozenset("0OoQDCcUu°()")
 """A box higher than this, where text is not likely, counts if it is read this surely, as more than round letters."""
 CONFIRMED = 0.3
@@ -54,15 +55,18 @@ def look(
     found: Identifiers,
     *,
     engine: TextEngine = TextEngine.RAPIDOCR,
+    likely: bool = True,
 ) -> Looked:
     """Every text-like box of every frame; frames with the same content are looked at once by an engine.
 
     frames: stored values in the stored colour space, as the reader decodes them; found: of the study.
+    likely: whether the image is of a kind that is likely to show text: then less is enough for the screen to fire, and
+    all counts that the engine locates.
 
     Raises:
         Refused: a frame cannot be rendered, or the screen or the engine fails.
     """
-    return _looked(instance, frames, found, engine, _where_it_fires)
+    return _looked(instance, frames, found, engine, partial(_where_it_fires, likely=likely), [screen.step()])
 
 
 def look_everywhere(instance: Instance, frames: Iterable[Frame], found: Identifiers, *, engine: TextEngine) -> Looked:
@@ -71,17 +75,20 @@ def look_everywhere(instance: Instance, frames: Iterable[Frame], found: Identifi
     Raises:
         Refused: a frame cannot be rendered, or the engine fails.
     """
-    return _looked(instance, frames, found, engine, _everywhere)
+    return _looked(instance, frames, found, engine, partial(_everywhere), [])
 
 
-Read = Callable[[Instance, Frame, Engine], tuple[Reading, ...] | None]
-"""How one frame is read; None if only the screen looked at it."""
-
-
-def _looked(instance: Instance, frames: Iterable[Frame], found: Identifiers, engine: TextEngine, way: Read) -> Looked:
+def _looked(
+    instance: Instance,
+    frames: Iterable[Frame],
+    found: Identifiers,
+    engine: TextEngine,
+    way: "partial[tuple[Reading, ...] | None]",
+    ran: list[Step],
+) -> Looked:
+    """What is seen. way: how one frame is read, None if only the screen looked at it; ran: what runs for each frame."""
     texts: list[Text] = []
-    ran = [screen.step()] if way is _where_it_fires else []
-    context = f"{engine.value} {way.__name__}".encode() + rendering.context(instance)
+    context = f"{engine.value} {way.func.__name__} {way.keywords}".encode() + rendering.context(instance)
     for number, frame in enumerate(frames):
         digest = blake2b(context + repr((frame.shape, frame.dtype.str)).encode(), digest_size=16)
         digest.update(np.ascontiguousarray(frame).data)
@@ -101,16 +108,16 @@ def _looked(instance: Instance, frames: Iterable[Frame], found: Identifiers, eng
     return Looked(tuple(texts), tuple(ran))
 
 
-def _everywhere(instance: Instance, frame: Frame, engine: Engine) -> tuple[Reading, ...]:
+def _everywhere(instance: Instance, frame: Frame, engine: Engine) -> tuple[Reading, ...] | None:
     pictures = [rendering.as_colours(picture) for picture in rendering.render(instance, frame)]
     whole = (0, 0, frame.shape[1], frame.shape[0])
     boxes = locating.merged(box for picture in pictures for box in locating.boxes(picture, [whole], engine=engine))
     return tuple(_reading(pictures, box, engine) for box in boxes)
 
 
-def _where_it_fires(instance: Instance, frame: Frame, engine: Engine) -> tuple[Reading, ...] | None:
+def _where_it_fires(instance: Instance, frame: Frame, engine: Engine, *, likely: bool) -> tuple[Reading, ...] | None:
     shown = tuple(rendering.render(instance, frame))
-    fired = [screen.areas(picture) for picture in shown]
+    fired = [screen.areas(picture, likely=likely) for picture in shown]
     if not any(fired):
         return None
     pictures = [rendering.as_colours(picture) for picture in shown]
@@ -121,7 +128,8 @@ def _where_it_fires(instance: Instance, frame: Frame, engine: Engine) -> tuple[R
         for box in locating.boxes(picture, (area[:4] for area in areas), engine=engine)
     )
     readings = [_reading(pictures, box, engine) for box in located]
-    return (*filter(_may_be_text, readings), *_unconfirmed(pictures, fired, located, engine))
+    counts = readings if likely else filter(_may_be_text, readings)
+    return (*counts, *_unconfirmed(pictures, fired, located, engine))
 
 
 def _may_be_text(reading: Reading) -> bool:
@@ -138,8 +146,9 @@ def _unconfirmed(
 ) -> Iterator[Reading]:
     """What the screen found and the engine did not, and that counts."""
     for box in locating.merged(area for areas in fired for area in areas):
-        if locating.covered(box, located) < CONFIRMED:
-            reading = _reading(pictures, locating.padded(box, pictures[0]), engine)
+        if box[4] >= SURE and locating.covered(box, located) < CONFIRMED:
+            here = [picture for picture, areas in zip(pictures, fired, strict=True) if locating.covered(box, areas)]
+            reading = _reading(here, locating.padded(box, pictures[0]), engine)
             if reading.score >= READ and _letters(reading) >= LETTERS:
                 yield replace(_whole(pictures, reading, engine), finder=screen.NAME)
 

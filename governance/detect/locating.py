@@ -17,7 +17,7 @@ from governance.errors import Misconfigured, Refused
 PADDING = 4
 """Pixels around a box that are masked with it, at least: strokes end outside of what the network marks."""
 
-TILE = 1536
+TILE = 1024
 """Larger pictures are looked at in overlapping tiles of this side, so that small text stays readable."""
 OVERLAP = 256
 OVERVIEW = 1024

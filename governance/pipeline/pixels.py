@@ -136,15 +136,12 @@ def _look_and_mask(
 
 
 def look(instance: Instance, frames: Iterable[Frame], plan: Plan, found: Identifiers) -> Looked:
-    """What a run sees in frames: by the engine alone where text is likely, elsewhere where the screen fires.
-
-    The screen misses one line in twenty.
+    """What a run sees in frames.
 
     Raises:
         Refused: a frame cannot be rendered, or the screen or the engine fails.
     """
-    way = burned_in.look_everywhere if plan.likely_burned_in else burned_in.look
-    return way(instance, frames, found, engine=plan.engine)
+    return burned_in.look(instance, frames, found, engine=plan.engine, likely=plan.likely_burned_in)
 
 
 def without_text(instance: Instance, plan: Plan, found: Identifiers) -> Pixels | None:

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from governance import draw, ingest, read
 from governance.buffers import Data
 from governance.database import shards
-from governance.datatypes import Confidential, Identifiers, Instance, Region, RulingKind, Source, TextEngine
+from governance.datatypes import Confidential, Identifiers, Instance, Region, RulingKind, Source
 from governance.detect import burned_in, identifiers, rendering
 from governance.errors import Misconfigured, Refused, Unavailable
 from governance.pipeline.context import Context, where
@@ -207,7 +207,7 @@ def _pages(instance: Instance, drawn: Iterable[Region], found: list[draw.Box]) -
 
 
 def _seen(instance: Instance, frame: rendering.Frame, number: int, own: Identifiers) -> list[draw.Box]:
-    seen = burned_in.look_everywhere(instance, [frame], own, engine=TextEngine.RAPIDOCR).texts
+    seen = burned_in.look(instance, [frame], own).texts
     return [draw.Box(replace(text.region, frame=number), text.kind.value) for text in seen]
 
 

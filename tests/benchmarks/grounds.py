@@ -110,8 +110,9 @@ def load(path: Path, name: str, *, frame: int = 0, wanted: Wanted | None = None)
             if int(header.get("BitsAllocated", 1)) < 8 or (wanted is not None and not wanted.fits(header)):
                 return None
             pixels = next(islice(read.frames(read.parse(path.read_bytes())), frame, None), None)
-            for _ in header.iterall():  # values that stay as they were read would keep their byte order
-                pass
+            for element in header.iterall():  # values that stay as they were read would keep their byte order
+                if element.VR == "OW" and not header.original_encoding[1] and isinstance(element.value, bytes):
+                    element.value = np.frombuffer(element.value, ">u2").astype("<u2").tobytes()
     except (GovernanceError, ValueError, TypeError, AttributeError, KeyError, NotImplementedError):
         return None
     return None if pixels is None or pixels.dtype.kind not in "iu" else Ground(name, header, pixels)

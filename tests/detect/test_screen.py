@@ -48,7 +48,7 @@ def test_areas_lie_inside_the_picture() -> None:
     for left, top, right, bottom, peak in seen:
         assert 0 <= left < right <= 381
         assert 0 <= top < bottom <= 384
-        assert screen.PEAK <= peak <= 1
+        assert screen.LIKELY[1] <= peak <= 1
 
 
 def test_colours_of_little_luminance_are_seen() -> None:

@@ -78,7 +78,7 @@ def test_a_rule_that_cannot_be_meant_does_not_load(before: str, after: str, wher
 @pytest.fixture
 def blind(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that finds nothing: what is masked was known."""
-    monkeypatch.setattr(burned_in, "look_everywhere", lambda *_, **__: burned_in.Looked((), ()))
+    monkeypatch.setattr(burned_in, "look", lambda *_, **__: burned_in.Looked((), ()))
 
 
 def of_the_same_device(folder: Path) -> Path:

@@ -226,7 +226,7 @@ def test_what_is_left_of_a_masked_number_is_no_marker(monkeypatch: pytest.Monkey
     """The engine first marks less than all of a number, and then the rest, alone, reads as one at a scale."""
     number, rest = Region(20, 20, 120, 50, 0, "engine", 0.9), Region(122, 20, 142, 50, 0, "engine", 0.9)
     seen = iter([[burned_in.Text(number, TextKind.IDENTIFIER)], [burned_in.Text(rest, TextKind.MARKER)], []])
-    monkeypatch.setattr(burned_in, "look_everywhere", lambda *_, **__: burned_in.Looked(tuple(next(seen)), ()))
+    monkeypatch.setattr(burned_in, "look", lambda *_, **__: burned_in.Looked(tuple(next(seen)), ()))
     made = saved(radiograph())
     plan = policy.plan(made, policy.load("research"))
 

@@ -24,7 +24,7 @@ FOUND = Region(10, 4, 30, 12, 0, "engine", 0.9)
 def engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that finds one line in every frame, at once."""
     seen = burned_in.Looked((burned_in.Text(FOUND, TextKind.UNSURE),), ())
-    monkeypatch.setattr(burned_in, "look_everywhere", lambda *_, **__: seen)
+    monkeypatch.setattr(burned_in, "look", lambda *_, **__: seen)
 
 
 def mode(path: Path) -> int:

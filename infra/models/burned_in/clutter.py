@@ -1,4 +1,4 @@
-"""What is drawn into images and is no text: rulers, grids, calipers, scales, leads, screws, sectors, test charts."""
+"""What is in images and is no text: rulers, grids, calipers, scales, leads, screws, sectors, test charts, specks."""
 
 from random import Random
 
@@ -29,6 +29,8 @@ def draw(canvas: Canvas, rng: Random) -> None:
             _wave,
             _mosaic,
             _glyphless,
+            _specks,
+            _specks,
         )
     )(canvas, rng, shade)
 
@@ -217,3 +219,19 @@ def _glyphless(canvas: Canvas, rng: Random, shade: float) -> None:
             cv2.ellipse(canvas, (x, y), axes, rng.randint(0, 180), 0, 360, shade, rng.choice((1, -1)))
         else:
             cv2.line(canvas, (x, y), (x + rng.randint(-9, 9), y + rng.randint(-9, 9)), shade, rng.choice((1, 1, 2)))
+
+
+def _specks(canvas: Canvas, rng: Random, shade: float) -> None:
+    """Single pixels on even ground, fewer and fewer to one side: noise of which a picture shows only the ends."""
+    x, y = _anywhere(canvas, rng)
+    part = canvas[y : y + rng.randint(30, 256), x : x + rng.randint(30, 256)]
+    far = np.linspace(0, 1, part.shape[1], dtype=np.float32)[None] * np.ones((part.shape[0], 1), np.float32)
+    if rng.random() < 0.5:
+        far = np.linspace(0, 1, part.shape[0], dtype=np.float32)[:, None] * np.ones((1, part.shape[1]), np.float32)
+    share = rng.uniform(0.002, 0.25) * far ** rng.choice((0.0, 1.0, 2.0, 4.0))
+    specks = (np.random.default_rng(rng.getrandbits(32)).random(part.shape, np.float32) < share).astype(np.uint8)
+    if rng.random() < 0.4:
+        specks = np.asarray(cv2.dilate(specks, np.ones(rng.choice(((1, 2), (2, 1), (2, 2))), np.uint8)))
+    if rng.random() < 0.6:
+        part[:] = rng.choice((0.0, 128.0, 255.0))
+    part[specks > 0] = shade

@@ -163,7 +163,7 @@ class Maker:
             path, smooth = rng.choice(self.fonts.scalable[script]), rng.random() < 0.6
             font = load(path, max(6, round(height * rng.choice((1.36, 1.38, 1.0)))))
             maker = lambda words: _typed(words, font, bitmap=not smooth)  # noqa: E731
-        turn = rng.choice((1, 3)) if rng.random() < 0.1 else 2 if rng.random() < 0.02 else 0
+        turn = rng.choice((1, 3)) if rng.random() < 0.15 else 2 if rng.random() < 0.02 else 0
         return _Style(maker, script, height, turn, mirrored=rng.random() < 0.02)
 
     def _stamp(self, rng: Random, style: "_Style") -> NDArray[np.uint8] | None:
