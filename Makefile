@@ -11,10 +11,11 @@ export DO_NOT_TRACK := 1
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c infra/constraints.txt -e '.[dev]'
 	touch $@
 
-# An environment of its own: presidio-analyzer loads torch wherever it is installed, in every process
-.venv-easyocr/ready: pyproject.toml infra/constraints.txt
+# An environment of its own, over the first: presidio-analyzer loads torch wherever it is installed, in every process
+.venv-easyocr/ready: .venv/ready
 	$(PYTHON) -m venv .venv-easyocr
-	.venv-easyocr/bin/python -m pip install --quiet --disable-pip-version-check -c infra/constraints.txt -e '.[dev,easyocr]'
+	$(BIN)/python -c "import site; print(*site.getsitepackages())" > "$$(.venv-easyocr/bin/python -c "import site; print(*site.getsitepackages())")/first.pth"
+	.venv-easyocr/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c infra/constraints.txt -e '.[easyocr]'
 	touch $@
 
 test-easyocr: .venv-easyocr/ready ## the tests of the text engine EasyOCR, an extra that brings torch

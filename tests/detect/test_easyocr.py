@@ -72,7 +72,8 @@ def test_staged_weights_look_at_an_image_and_the_receipt_names_them(tmp_path: Pa
     assert done.receipt is not None, done.reason
     assert pixels is not None
     assert [changed(made, pixels, at) for at in (CORNER, OTHER_CORNER)] == [True, False]
-    (step,) = [each for each in done.receipt.steps if each.name == "burned-in text"]
+    screened, step = [each for each in done.receipt.steps if each.name == "burned-in text"]
+    assert screened.tool == "screen"
     assert (step.tool, step.parameters["sha256"]) == ("easyocr", module.WEIGHTS[module.DETECTOR])
     assert sorted(path.name for path in staged.iterdir()) == sorted(module.WEIGHTS)
     assert str(staged) not in sys.path
