@@ -4,6 +4,7 @@ A line is a marker only if all of this holds: the closed grammar parses it whole
 what it read, no picture of the frame shows more in its place, none of it is this study's own, and nothing
 that may identify stands beside it, since an engine cuts one line into several boxes ("R" of "R MILLER",
 "12" of "12 Main Street"). Words of the clinical vocabulary, surely read, may stand beside it; they are no markers.
+A number with its unit says the same in any company, and has to stand apart from identifiers alone.
 """
 
 import re
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from governance.datatypes import Confidential, Identifiers, TextKind
-from governance.detect import markers, text, vocabulary
+from governance.detect import locating, markers, text, vocabulary
 from governance.detect.engines import Line
 from governance.detect.locating import Box
 from governance.detect.markers import Marker
@@ -73,7 +74,18 @@ def judge(readings: Sequence[Reading], found: Identifiers) -> list[tuple[TextKin
     """
     parsed = [_marker(reading, found) for reading in readings]
     words = {number for number, reading in enumerate(readings) if _is_harmless(reading, found)}
-    apart = _apart([reading.box for reading in readings], parsed, words)
+    boxes = [reading.box for reading in readings]
+    apart = _apart(boxes, parsed, words)
+    named = [
+        reading.box
+        for reading, marker in zip(readings, parsed, strict=True)
+        if marker is None and _identifies(reading.text, found)
+    ]
+    apart |= {
+        number
+        for number, marker in enumerate(parsed)
+        if marker is not None and marker.is_measure and not any(_is_near(boxes[number], box) for box in named)
+    }
     judged: list[tuple[TextKind, Marker | None]] = []
     for number, (reading, marker) in enumerate(zip(readings, parsed, strict=True)):
         if marker is not None and number in apart:
@@ -152,6 +164,10 @@ def _apart(boxes: Sequence[Box], parsed: Sequence[Marker | None], harmless: Set[
         spreading += beside
         left -= beside
     return left - above
+
+
+def _is_near(one: Box, other: Box) -> bool:
+    return _is_line(one, other, within=BESIDE) or _is_column(one, other) or locating.covered(one, [other]) > 0
 
 
 def _is_line(one: Box, other: Box, *, within: float) -> bool:

@@ -57,8 +57,9 @@ _AXES = (frozenset("LR"), frozenset("AP"), frozenset("HFSI"))
 """Directions (PS3.3, C.7.6.1.1.1), of which a corner names one of each axis at most."""
 
 _NUMBER = r"-?\d{1,3}(?:[.,]\d{1,3})?"
-_UNIT = r"(?:kVp?|mAs?|μAs?|ms|s|sec|mm|cm|MHz|kHz|Hz|fps|dB|cm/s|m/s|°|deg|%|mGy|T|x)"
+_UNIT = r"(?:kVp?|mAs?|μAs?|ms|s|sec|mm|cm|MHz|kHz|Hz|fps|dB|cm/s|mm/s|m/s|°|deg|%|mGy|T|x)"
 _QUANTITY = re.compile(rf"{_NUMBER} ?{_UNIT}", re.IGNORECASE)
+_MEASURES = re.compile(rf"(?:{_NUMBER} ?(?:kVp|kV|mAs|mm|cm|MHz|kHz|Hz|fps|dB|cm/s|mm/s|m/s|mGy|%) ?)+", re.IGNORECASE)
 _SETTING = re.compile(
     rf"(?:TE|TR|TI|FA|FOV|WW|WL|W|C|MI|TIS|TIB|TIC|AO|GN|GAIN|DR|FR|PRF|ZOOM|SL|THK|KV|KVP|MA|MAS) ?[:=]? ?{_NUMBER}"
     rf"(?: ?{_UNIT})?",
@@ -74,11 +75,12 @@ _FOREIGN = re.compile(r"[^\x20-\x7e°μ]")
 class Marker:
     """What a line says of how the image was made, by the manifest's names; of technique and directions nothing.
 
-    is_number: it is a number at a scale.
+    is_number: it is a number at a scale. is_measure: it is nothing but numbers with units that no name or address has.
     """
 
     facts: Mapping[str, Fact]
     is_number: bool = False
+    is_measure: bool = False
 
 
 def together(lines: Iterable[Mapping[str, Fact]]) -> dict[str, bool | list[str]]:
@@ -115,7 +117,7 @@ def parse(line: str) -> Marker | None:
             return None  # both sides at once is no marker of a side
         facts |= said
         at += length
-    return Marker(facts)
+    return Marker(facts, is_measure=_MEASURES.fullmatch(" ".join(every)) is not None)
 
 
 def _said(phrase: str) -> dict[str, Fact] | None:

@@ -9,6 +9,7 @@ from governance.detect.judging import Reading, dispute, judge
 
 NOBODY = Identifiers()
 STUDY = Identifiers(names=frozenset({"Quillfeather", "Agnes"}), numbers=frozenset({"4471923", "12", "120"}))
+STUDY_WITHOUT_NUMBERS = Identifiers(names=STUDY.names)
 
 
 def at(left: int, top: int, words: str, *, score: float = 0.99, disputed: bool = False) -> Reading:
@@ -52,6 +53,21 @@ def test_one_line(reading: Reading, kind: TextKind) -> None:
 )
 def test_a_marker_stands_apart_from_what_is_none(left: int, top: int, kind: TextKind) -> None:
     assert kinds(at(10, 10, "R"), at(left, top, "Wexcombe"))[0] == kind
+
+
+@pytest.mark.parametrize(
+    ("words", "beside", "kind"),
+    [
+        pytest.param("15.0 cm", "S5-1", TextKind.MARKER, id="a measure in a column of settings"),
+        pytest.param("120 kVp  200 mAs", "3/2/0", TextKind.MARKER, id="two measures"),
+        pytest.param("15.0 cm", "QUILLFEATHER", TextKind.UNSURE, id="a measure below a name"),
+        pytest.param("15.0 cm", "1937-04-11", TextKind.UNSURE, id="a measure below a day"),
+        pytest.param("15", "S5-1", TextKind.UNSURE, id="a number may be somebody's"),
+        pytest.param("15 T", "S5-1", TextKind.UNSURE, id="a letter may be another unit"),
+    ],
+)
+def test_a_measure_stands_apart_from_identifiers_alone(words: str, beside: str, kind: TextKind) -> None:
+    assert kinds(at(10, 40, words), at(10, 15, beside), found=STUDY_WITHOUT_NUMBERS)[0] == kind
 
 
 @pytest.mark.parametrize("name", ["PORT", "Left", "AP", "Ap^Lateral"])
