@@ -21,7 +21,7 @@ from governance.detect.rendering import Frame, Picture
 REMEMBERED = 4096
 """Frames whose text a process remembers: masked frames are looked at again, their neighbours are not."""
 
-SURE, READ, LETTERS = 0.6, 0.85, 3
+SURE, READ, LETTERS = 0.9, 0.85, 3
 """What only the screen found, this surely, counts if the engine reads it this surely as so many letters or digits."""
 HIGH, READ_HIGH, ROUND = 48, 0.6, frozenset("0OoQDCcUu°()")
 """A box higher than this, where text is not likely, counts if it is read this surely, as more than round letters."""
@@ -121,12 +121,19 @@ def _where_it_fires(instance: Instance, frame: Frame, engine: Engine, *, likely:
     if not any(fired):
         return None
     pictures = [rendering.as_colours(picture) for picture in shown]
-    located = locating.merged(
+    boxes = [
         box
         for picture, areas in zip(pictures, fired, strict=True)
         if areas
         for box in locating.boxes(picture, (area[:4] for area in areas), engine=engine)
-    )
+    ]
+    if likely:
+        # With more around it, the engine may see what the screen is sure of.
+        whole = (0, 0, frame.shape[1], frame.shape[0])
+        for picture, areas in zip(pictures, fired, strict=True):
+            if any(area[4] >= SURE and locating.covered(area, boxes) < CONFIRMED for area in areas):
+                boxes += locating.boxes(picture, [whole], engine=engine)
+    located = locating.merged(boxes)
     readings = [_reading(pictures, box, engine) for box in located]
     counts = readings if likely else filter(_may_be_text, readings)
     return (*counts, *_unconfirmed(pictures, fired, located, engine))

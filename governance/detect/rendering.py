@@ -15,8 +15,8 @@ from governance import palette
 from governance.datatypes import Instance
 from governance.errors import Refused
 
-STRONG, FAINT, HIDDEN = 64, 8, 32
-"""Another picture is looked at if 32 steps of 64 grey levels are steps of less than 8 in all before it."""
+STRONG, FAINT, HIDDEN = 64, 16, 32
+"""Another picture is looked at if 32 steps of 64 grey levels are steps of less than 16 in all before it."""
 NEAR = 3
 """Stored values around the commonest one that are stretched over a whole picture."""
 MOST = 1 << 16

@@ -28,7 +28,7 @@ from governance.policy.schema import (
 )
 from governance.policy.verdicts import Place, Verdict
 
-LOGIC = 9
+LOGIC = 10
 """Raised whenever the same policy and tables lead to other outputs: digests differ, and objects are made again."""
 
 CODES = {

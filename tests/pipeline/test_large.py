@@ -163,11 +163,11 @@ def test_many_small_frames_take_no_more_memory(tmp_path: Path) -> None:
 
 
 MASKED = {
-    "native": (ExplicitVRLittleEndian, 1260),
-    "compressed again": (RLELossless, 1260),
-    "without an encoder": (JPEGBaseline8Bit, 420),  # in colours
+    "native": (ExplicitVRLittleEndian, 700),
+    "compressed again": (RLELossless, 700),
+    "without an encoder": (JPEGBaseline8Bit, 240),  # in colours
 }
-"""The frames take 315 MB when they are decoded."""
+"""The frames take 175 MB and more when they are decoded."""
 
 
 @pytest.mark.parametrize(("syntax", "most"), MASKED.values(), ids=MASKED.keys())

@@ -102,7 +102,7 @@ def test_a_receipt_names_the_engines_that_ran_and_no_other(tmp_path: Path) -> No
     looked, _ = processed(made, tmp_path)
     made.Modality, made.SOPClassUID = "CT", "1.2.840.10008.5.1.4.1.1.2"
     made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID
-    unlikely, _ = processed(made, tmp_path, VERIFIED)
+    unlikely, _ = processed(made, tmp_path, f"{VERIFIED}, where: likely")
 
     assert ran(alone) == [("burned-in text", "tesseract")]
     assert ran(looked) == [("burned-in text", "rapidocr")]

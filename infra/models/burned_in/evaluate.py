@@ -32,20 +32,24 @@ def main() -> None:
     options = parser.parse_args()
     grounds = real(options.backgrounds, held_out=True)
     maker = Maker(collect(held_out=True), Phrases(held_out=True), grounds, largest=LARGEST)
-    told: dict[str, float] = _lines(maker, range(options.seed, options.seed + options.pictures))
-    told |= _silence("real pictures without text", grounds)
+    seeds = range(options.seed, options.seed + options.pictures)
+    told: dict[str, float] = {}
+    for likely in (True, False):
+        thresholds = "lower" if likely else "higher"
+        found = _lines(maker, seeds, likely) | _silence("real pictures without text", grounds, likely)
+        told |= {f"{name}, {thresholds} thresholds": value for name, value in found.items()}
     if options.json:
         print(json.dumps(told, sort_keys=True))
     else:
         for name, value in told.items():
-            print(f"{name:44} {value:.4f}")
+            print(f"{name:64} {value:.4f}")
 
 
-def _lines(maker: Maker, seeds: range) -> dict[str, float]:
+def _lines(maker: Maker, seeds: range, likely: bool) -> dict[str, float]:
     found, all_lines, silent = Counter[str](), Counter[str](), []
     for seed in seeds:
         sample = maker.sample(seed, side=SIDE)
-        areas = screen.areas(sample.picture)
+        areas = screen.areas(sample.picture, likely=likely)
         if not sample.lines:
             silent.append(sample.picture)
         for line in sample.lines:
@@ -54,7 +58,7 @@ def _lines(maker: Maker, seeds: range) -> dict[str, float]:
                     all_lines[group] += 1
                     found[group] += locating.covered((*line.box, 1.0), areas) >= FOUND
     shares = {f"lines found, {group}": found[group] / all_lines[group] for group in sorted(all_lines)}
-    return shares | _silence("made pictures without text", silent)
+    return shares | _silence("made pictures without text", silent, likely)
 
 
 def _groups(line: Line) -> list[str]:
@@ -70,11 +74,11 @@ def _groups(line: Line) -> list[str]:
     return groups
 
 
-def _silence(name: str, pictures: list[np.ndarray]) -> dict[str, float]:
+def _silence(name: str, pictures: list[np.ndarray], likely: bool) -> dict[str, float]:
     fired, marked, total = 0, 0, 0
     for picture in pictures:
         mask = np.zeros(picture.shape, bool)
-        for left, top, right, bottom, _ in screen.areas(picture):
+        for left, top, right, bottom, _ in screen.areas(picture, likely=likely):
             mask[top:bottom, left:right] = True
         fired += bool(mask.any())
         marked += int(mask.sum())

@@ -1,5 +1,7 @@
 """Turn averaged weights into the file that the library ships: 8-bit integers, calibrated on made pictures.
 
+Its input are the grey levels themselves, in 8 bits: the pixels of each 4 x 4 as 16 channels.
+
 python -m infra.models.burned_in.export BACKGROUNDS.npz CHECKPOINT.pt OUT.onnx [--float]
 """
 
@@ -9,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnx.numpy_helper
 import torch
+from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
 from infra.models.burned_in.fonts import Phrases, collect
 from infra.models.burned_in.generate import Maker, real
-from infra.models.burned_in.network import Network
+from infra.models.burned_in.network import STEP, Network
 
 WEIGHTS = Path(__file__).with_name("weights.pt")
 """Where the weights go besides, in 16 bits: a later training can start with them."""
@@ -31,7 +36,7 @@ class _Pictures(CalibrationDataReader):  # type: ignore[misc]
 
     def get_next(self) -> dict[str, Any] | None:
         """One picture, until there is none left."""
-        return {"pictures": self.left.pop()[None, None].astype(np.float32)} if self.left else None
+        return {"blocks": _blocks(self.left.pop()).astype(np.float32) * STEP - 1} if self.left else None
 
 
 class _Joined(nn.Module):
@@ -45,8 +50,8 @@ class _Joined(nn.Module):
                 module[0] = nn.utils.fuse_conv_bn_eval(module[0], module[1])
                 module[1] = nn.Identity()
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self.network(pictures)  # type: ignore[no-any-return]
+    def forward(self, blocks: Tensor) -> Tensor:
+        return self.network.blocks(blocks)
 
 
 def main() -> None:
@@ -65,9 +70,9 @@ def main() -> None:
     joined = _Joined(network.eval())
     with tempfile.TemporaryDirectory() as folder:
         exact = options.out if options.float else Path(folder) / "exact.onnx"
-        any_size = {"pictures": {2: "rows", 3: "columns"}, "logits": {2: "cell_rows", 3: "cell_columns"}}
+        any_size = {"blocks": {2: "rows", 3: "columns"}, "logits": {2: "cell_rows", 3: "cell_columns"}}
         torch.onnx.export(
-            joined, torch.zeros(1, 1, 256, 256), str(exact), input_names=["pictures"], output_names=["logits"],
+            joined, torch.zeros(1, 16, 64, 64), str(exact), input_names=["blocks"], output_names=["logits"],
             dynamic_axes=any_size, opset_version=17, dynamo=False,
         )  # fmt: skip
         if not options.float:
@@ -76,8 +81,32 @@ def main() -> None:
             quantize_static(
                 str(ready), str(options.out), _Pictures(options.backgrounds), quant_format=QuantFormat.QDQ,
                 activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True,
-                op_types_to_quantize=["Conv", "Add", "Resize"],
+                op_types_to_quantize=["Conv", "Relu", "Add", "Resize"],
             )  # fmt: skip
+            _take_integers(options.out)
+
+
+def _take_integers(path: Path) -> None:
+    """Let the grey levels come in as they are: the first step of the file only made them integers again."""
+    model = onnx.load(str(path))
+    graph = model.graph
+    (first,) = [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] == "blocks"]
+    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    scale, zero = (float(stored[name]) for name in first.input[1:3])
+    assert abs(scale - STEP) < 1e-6, "the calibration did not see all grey levels"
+    assert zero * STEP == 1, "the calibration did not see all grey levels"
+    for node in graph.node:
+        node.input[:] = ["blocks" if name == first.output[0] else name for name in node.input]
+    graph.node.remove(first)
+    graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def _blocks(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(1, 16, rows / 4, columns / 4)."""
+    rows, columns = picture.shape
+    return picture.reshape(rows // 4, 4, columns // 4, 4).transpose(1, 3, 0, 2).reshape(1, 16, rows // 4, columns // 4)
 
 
 if __name__ == "__main__":

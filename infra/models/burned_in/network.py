@@ -8,10 +8,15 @@ from torch import Tensor, nn
 
 QUARTER, EIGHTH, SIXTEENTH, LAST = 24, 40, 80, 128
 """Channels at a quarter, an eighth, a sixteenth and a thirty-second of the resolution."""
+STEP = 1 / 64
+"""What the network sees of one grey level."""
 
 
 class Network(nn.Module):
-    """Input: (count, 1, rows, columns), 0 to 255, sides divisible by 32. Output: logits at a quarter of the size."""
+    """Input: (count, 1, rows, columns), 0 to 255, sides divisible by 32. Output: logits at a quarter of the size.
+
+    `blocks` takes what comes before the first convolution out of it, so that the shipped file need not do it in floats.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,7 +31,11 @@ class Network(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Logits, (count, 1, rows / 4, columns / 4)."""
-        quarter = self.quarter(nn.functional.pixel_unshuffle(pictures * (1 / 64) - 1, 4))
+        return self.blocks(nn.functional.pixel_unshuffle(pictures, 4) * STEP - 1)
+
+    def blocks(self, blocks: Tensor) -> Tensor:
+        """The same from (count, 16, rows / 4, columns / 4): the pixels of each 4 x 4, row by row, from -1 on."""
+        quarter = self.quarter(blocks)
         eighth = self.eighth(quarter)
         sixteenth = self.sixteenth(eighth)
         sixteenth = sixteenth + _twice(self.from_last(self.last(sixteenth)))
