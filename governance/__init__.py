@@ -25,4 +25,9 @@ the values of `datatypes`, and only `pipeline` knows their order.
     errors         what must happen next
 """
 
+import os
+
 __version__ = "0.1.0"
+
+# onnxruntime would tell its makers of this machine; it asks once, when it is first imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"

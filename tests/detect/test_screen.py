@@ -1,5 +1,10 @@
 """The screen fires wherever a person could read something, and an image that it could not look at does not pass."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -81,3 +86,14 @@ def test_a_network_that_fails_has_not_looked(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_step_names_the_weights() -> None:
     assert screen.step().tool == "screen"
     assert len(str(screen.step().parameters["sha256"])) == 64
+
+
+def test_nothing_is_noted_for_the_makers_of_the_runtime(tmp_path: Path) -> None:
+    """Its telemetry begins with a file in the home folder; it is silent by itself where CI is set."""
+    code = "import numpy; from governance.detect import screen; screen.areas(numpy.zeros((64, 64), 'uint8'))"
+    kept = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    homes = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_DATA_HOME": str(tmp_path / "data")}
+
+    subprocess.run([sys.executable, "-c", code], env=kept | homes, check=True, timeout=120)
+
+    assert list(tmp_path.rglob("*")) == []
