@@ -130,8 +130,9 @@ def _where_it_fires(instance: Instance, frame: Frame, engine: Engine, *, likely:
     if likely:
         # With more around it, the engine may see what the screen is sure of.
         whole = (0, 0, frame.shape[1], frame.shape[0])
+        seen = locating.merged(boxes)
         for picture, areas in zip(pictures, fired, strict=True):
-            if any(area[4] >= SURE and locating.covered(area, boxes) < CONFIRMED for area in areas):
+            if any(area[4] >= SURE and locating.covered(area, seen) < CONFIRMED for area in areas):
                 boxes += locating.boxes(picture, [whole], engine=engine)
     located = locating.merged(boxes)
     readings = [_reading(pictures, box, engine) for box in located]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from governance import dicom
@@ -27,7 +27,9 @@ _ROWS, _COLUMNS, _REGIONS = 0x00280010, 0x00280011, 0x00186011
 _EDGES = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)
 """RegionLocationMinX0, MinY0, MaxX1, MaxY1, of an item of SequenceOfUltrasoundRegions (PS3.3, C.8.5.5.1)."""
 _SPATIAL_FORMAT = 0x00186012
-"""RegionSpatialFormat: 0 is none, a region that is no image."""
+"""RegionSpatialFormat: 0 is none and 5 graphics, regions that are no image."""
+MOST_REGIONS = 64
+"""Real images have a few; a list of thousands is not believed."""
 
 Box = tuple[int, int, int, int]
 """left, top, right, bottom."""
@@ -45,7 +47,7 @@ class Recipe:
 
 
 def known(instance: Instance) -> KnownDevice:
-    """The label of the first recipe with coordinates that fits this instance, if any, and where its text is."""
+    """The label of the first recipe with coordinates that fits, if any, and where all that fit say that text is."""
     rows, columns = instance.number(_ROWS), instance.number(_COLUMNS)
     name, boxes = _fitting(_values(instance))
     inside = [(x0, y0, min(x1, columns), min(y1, rows)) for x0, y0, x1, y1 in boxes if x0 < columns and y0 < rows]
@@ -101,8 +103,10 @@ def _recipe(item: dict[str, Any], places: dict[str, int]) -> Recipe:
 
 @lru_cache(maxsize=4096)
 def _fitting(values: Values) -> tuple[str, tuple[Box, ...]]:
-    """The label of the first recipe that fits, and its boxes; remembered, because a series repeats its answer."""
-    return next(((recipe.label, recipe.boxes) for recipe in _recipes()[0] if _fits(recipe, values)), ("", ()))
+    """The label of the first recipe that fits, the boxes of all; remembered, because a series repeats its answer."""
+    fitting = [recipe for recipe in _recipes()[0] if _fits(recipe, values)]
+    boxes = dict.fromkeys(box for recipe in fitting for box in recipe.boxes)
+    return (fitting[0].label if fitting else ""), tuple(boxes)
 
 
 def _fits(recipe: Recipe, values: Values) -> bool:
@@ -145,11 +149,13 @@ def _holds(action: str, values: tuple[str, ...] | None, term: str) -> bool:
 def _beside_regions(instance: Instance, rows: int, columns: int) -> Iterator[Region]:
     """What lies outside of all image regions, in bands; nothing where none is named, or one lies outside of the image.
 
-    The latter are of an image of another size, which was scaled down since.
+    The latter are of an image of another size, which was scaled down since; one pixel beyond is a matter of counting.
     """
-    boxes = list(_image_regions(instance))
-    if not boxes or any(right > columns or bottom > rows for _, _, right, bottom in boxes):
+    found = list(islice(_image_regions(instance), MOST_REGIONS + 1))
+    beyond = any(right > columns + 1 or bottom > rows + 1 for _, _, right, bottom in found)
+    if not found or len(found) > MOST_REGIONS or beyond:
         return
+    boxes = [(left, top, min(right, columns), min(bottom, rows)) for left, top, right, bottom in found]
     for above, below in pairwise(sorted({0, rows}.union(*((top, bottom) for _, top, _, bottom in boxes)))):
         done = 0
         for left, right in [*sorted((x0, x1) for x0, y0, x1, y1 in boxes if y0 <= above < y1), (columns, columns)]:
@@ -163,7 +169,13 @@ def _image_regions(instance: Instance) -> Iterator[Box]:
     for item in () if sequence is None else sequence.items or ():
         found = {element.tag: element for element in item.elements}
         left, top, right, bottom, shows = (_number(instance, found.get(tag)) for tag in (*_EDGES, _SPATIAL_FORMAT))
-        if shows and left is not None and top is not None and right is not None and bottom is not None:
+        if (
+            shows not in (None, 0, 5)
+            and left is not None
+            and top is not None
+            and right is not None
+            and bottom is not None
+        ):
             yield left, top, right + 1, bottom + 1
 
 

@@ -18,7 +18,7 @@ from governance.datatypes import Step
 from governance.detect.rendering import Picture
 from governance.errors import Refused
 
-NAME, VERSION = "screen", "1"
+NAME, VERSION = "screen", "2"
 MODEL = "burned_in.onnx"
 STRIDE, MULTIPLE = 4, 32
 """Pixels of a picture to a cell of the network's map, and what the sides must be a multiple of."""

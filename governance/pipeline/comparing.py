@@ -82,7 +82,7 @@ class _Worker(Confidential):
         self._pseudonymiser = pseudonymiser
         self._found = identifiers.collect(instance)
         self._device = devices.known(instance)
-        self._pixels: dict[tuple[bool, bool, bool], Pixels] = {}
+        self._pixels: dict[tuple[bool, ...], Pixels] = {}
 
     def side(self, rules: policy.Rules) -> Side:
         """What `rules` make of the instance; the order and the reasons are those of a run."""
@@ -107,7 +107,12 @@ class _Worker(Confidential):
         """What a run does around the pixels, and refuses; where it would look for text, nobody looks here."""
         looked = plan.detect_pixels and instance.first(dicom.PIXEL_DATA) is not None
         likely, looks = plan.likely_burned_in and not looked, plan.detect_pixels and not looked
-        case = likely, looks, plan.accepted_unseen  # where one policy accepts pixels unseen, the other may refuse them
+        case = (
+            likely,
+            looks,
+            plan.distrusted,
+            plan.accepted_unseen,
+        )  # where one policy accepts pixels unseen, the other may refuse them
         if case not in self._pixels:
             self._pixels[case] = scrub_pixels(
                 instance, replace(plan, likely_burned_in=likely, detect_pixels=looks), found

@@ -55,12 +55,14 @@ Seen = dict[int, Sequence[Text]]
 class Pixels(Confidential):
     """What happened to the pixels of one instance.
 
-    data: the masked ones, None where none are; regions: what was masked, by frame; markers: what was read and stays;
+    data: the masked ones, None where none are; recut: whether compressed frames were cleaned;
+    regions: what was masked, by frame; markers: what was read and stays;
     looked: whether this program looked for text; facts: what the markers say, nothing if it did not, and what a
     person decided; looked_again: at what was written.
     """
 
     data: PixelData | None = None
+    recut: bool = False
     added: list[Added] = field(default_factory=list)
     edits: Edits = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
@@ -100,6 +102,7 @@ def scrub_pixels(instance: Instance, plan: Plan, found: Identifiers, *, ruling: 
     if cleaned is not None:
         pixels.added += cleaned.added
         pixels.steps += cleaned.steps
+        pixels.recut = bool(instance.fragments)
     _look_and_mask(instance, element, plan, found, pixels, ruling)
     if cleaned is not None and pixels.data is None:
         pixels.edits[element] = cleaned.value
@@ -270,13 +273,16 @@ def _covered(region: Region, masked: Iterable[Region]) -> bool:
 
 
 def refuse_text_left(written: Instance, plan: Plan, pixels: Pixels, found: Identifiers) -> None:
-    """Look again where something was masked and this program looked, and with the policy's other engine at all.
+    """Look again where something was masked or compressed frames were cleaned and this program looked.
+
+    What was cleaned may be cut into frames otherwise than it was when it was looked at. The policy's other engine
+    looks at all.
 
     Raises:
         Leak: there is text beside what was masked, and it is none of the markers that stay.
     """
     kept, masked = _by_frame(pixels.markers), _by_frame(pixels.regions)
-    if pixels.looked and pixels.regions:
+    if pixels.looked and (pixels.regions or pixels.recut):
         pixels.looked_again = True
         for text in look(written, read.frames(written), plan, found).texts:
             number = text.region.frame or 0

@@ -95,7 +95,9 @@ def _is_looked_at(instance: Instance, decided: Plan) -> bool:
 def _summary(decided: Plan, *, looked: bool) -> list[str]:
     if decided.filtered:
         return [f"filtered by {decided.filtered}: this file would not be published"]
-    if looked:
+    if decided.distrusted:
+        pixels = "never_trust holds images of this device back until a person decides: quarantine"
+    elif looked:
         pixels = f"burned-in text is looked for in every frame, by {decided.engine}"
         pixels += f" and what is left by {decided.verify_engine}" if decided.verify_engine else ""
         pixels += ", clinical markers stay" if TextKind.MARKER in decided.kept_text else ""

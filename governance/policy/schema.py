@@ -199,14 +199,14 @@ class BurnedInText(Reasoned):
     stands apart from what may identify; identifier: something of the study, of the form of an identifier, or a
     frequent name; unsure: all other text. engine: what locates and reads it;
     verify_engine: another one, which looks for what is left in all that was looked at, once it is written;
-    where: in every image, or only where class, device or header make text likely;
+    where: only where class, device or header make text likely, or in every image;
     known_regions: what a recipe of `deid` calls text of the device, and what is outside of an ultrasound image's
     regions, is looked at like all else, or masked whatever it shows.
     """
 
     engine: TextEngine = TextEngine.RAPIDOCR
     verify_engine: TextEngine | Literal["none"] = "none"
-    where: Literal["likely", "everywhere"] = "everywhere"
+    where: Literal["likely", "everywhere"] = "likely"
     known_regions: Literal["look", "mask"] = "look"
     marker: Literal["keep", "mask", "quarantine"] = "keep"
     unsure: Literal["mask", "quarantine"] = "mask"

@@ -156,7 +156,8 @@ def _decompressed(
 
     alone = {name: option for name, option in options.items() if name != "extended_offsets"} | {"number_of_frames": 1}
     expected = (options["rows"], options["columns"])
-    chosen, last = frozenset(wanted), max(wanted, default=-1)
+    chosen = wanted if isinstance(wanted, range) else frozenset(wanted)  # a range of any length takes no room
+    last = wanted[-1] if isinstance(wanted, range) and wanted else max(wanted, default=-1)
     found = generate_frames(
         _Readable(value), number_of_frames=options["number_of_frames"], extended_offsets=options.get("extended_offsets")
     )

@@ -118,6 +118,8 @@ def test_regions_that_are_no_image_or_of_another_image_are_not_believed():
     numpy.testing.assert_array_equal(beside(inner, frame), beside(inner))
     assert beside(inner).any()
     assert not beside(frame).any()
-    assert not beside(inner, region(10, 10, 60, 20)).any()  # one column too far
-    assert not beside(inner, region(30, 10, 20, 40)).any()
+    assert not beside(inner, region(10, 10, 61, 20)).any()  # two columns too far
+    assert not beside(*[inner] * 65).any()
+    numpy.testing.assert_array_equal(beside(region(10, 10, 60, 20)), beside(region(10, 10, 59, 20)))
+    numpy.testing.assert_array_equal(beside(inner, region(0, 5, 59, 39, shows=5)), beside(inner))
     assert not beside().any()

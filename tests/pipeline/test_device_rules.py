@@ -151,7 +151,7 @@ def ultrasound(*, right: int = 99) -> Instance:
 
 @pytest.mark.usefixtures("blind")
 @pytest.mark.parametrize(
-    ("name", "right", "masks"), [("ultrasound", 99, True), ("ultrasound", 120, False), ("research", 99, False)]
+    ("name", "right", "masks"), [("ultrasound", 99, True), ("ultrasound", 121, False), ("research", 99, False)]
 )
 def test_what_is_beside_the_regions_goes_where_the_policy_says_so(name: str, right: int, masks: bool) -> None:
     made = ultrasound(right=right)
