@@ -229,7 +229,8 @@ def _may_not_stay(
             may = _covered(text.region, marked) if again else not _covered(text.region, masked)
             if text.kind in kept and may:
                 stays.append(text)
-            elif not _covered(text.region, masked):
+            # Before anything is masked, what lies half in a box is a line that goes on outside of it.
+            elif not _covered(text.region, masked, share=COVERED if again else 1.0):
                 goes.append(text)
     pixels.markers = tuple(text.region for text in stays)
     pixels.facts |= {**markers.together(text.says for text in stays), "kept_markers": len(stays)}
@@ -261,13 +262,13 @@ def _by_frame(found: Iterable[Region]) -> dict[int, Sequence[Region]]:
     return dict(grouped)
 
 
-def _covered(region: Region, masked: Iterable[Region]) -> bool:
-    """Whether most of `region` lies in one black rectangle of its frame: the edges of that look like strokes."""
+def _covered(region: Region, masked: Iterable[Region], *, share: float = COVERED) -> bool:
+    """Whether this share of `region` lies in one black rectangle of its frame: the edges of that look like strokes."""
     area = (region.right - region.left) * (region.bottom - region.top)
     for other in masked:
         width = min(region.right, other.right) - max(region.left, other.left)
         height = min(region.bottom, other.bottom) - max(region.top, other.top)
-        if width > 0 and height > 0 and width * height >= COVERED * area:
+        if width > 0 and height > 0 and width * height >= share * area:
             return True
     return False
 

@@ -33,13 +33,16 @@ def picture(**drawn: object) -> np.ndarray:
     left=st.integers(0, 200),
     top=st.integers(0, 330),
     shade=st.sampled_from([255, 230, 200]),
+    likely=st.booleans(),
 )
-def test_lines_are_seen_wherever_they_stand(line: str, size: int, left: int, top: int, shade: int) -> None:
+def test_lines_are_seen_wherever_they_stand(
+    line: str, size: int, left: int, top: int, shade: int, likely: bool
+) -> None:
     before, after = picture(), picture(line=line, at=(left, top), size=size, shade=shade, ground=None)
     rows, columns = np.nonzero(before != after)
     box = (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1, 1.0)
 
-    assert locating.covered(box, screen.areas(after)) >= 0.5
+    assert locating.covered(box, screen.areas(after, likely=likely)) >= 0.5
 
 
 def test_a_picture_smaller_than_a_letter_is_looked_at() -> None:

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 
 from governance import cli, pipeline, policy, provenance, read
 from governance.database import receipts
-from governance.datatypes import Identifiers, Instance, Outcome
+from governance.datatypes import Identifiers, Instance, Outcome, Region, TextKind
 from governance.detect import burned_in, devices
 from governance.errors import Misconfigured
 from governance.pipeline.pixels import scrub_pixels
@@ -202,3 +202,21 @@ def test_a_device_that_nobody_trusts_is_named_by_a_condition_that_can_be_asked()
     text = "name: t\ndescription: t\nbecause: t\nextends: basic\nnever_trust: [{when: {modality: [XX]}, because: t}]\n"
     with pytest.raises(Misconfigured, match=r"never_trust\[0\]\.when\.modality"):
         policy.loads(text)
+
+
+@pytest.mark.parametrize(("bottom", "masked"), [(8, 8), (14, 14)], ids=["inside", "beyond"])
+def test_a_line_that_goes_on_outside_of_a_known_box_goes_whole(
+    bottom: int, masked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten rows are known to have text; the line that is seen begins in row 2."""
+    text = burned_in.Text(Region(30, 2, 90, bottom, 0, "test", 1.0), TextKind.UNSURE)
+    seen = [(text,)]
+    monkeypatch.setattr(burned_in, "look", lambda *_, **__: burned_in.Looked(seen.pop() if seen else (), ()))
+    made = ultrasound()
+
+    pixels = scrub_pixels(made, policy.plan(made, policy.load("ultrasound"), device=devices.known(made)), Identifiers())
+
+    assert pixels.data is not None
+    after = np.frombuffer(pixels.data.value, "<u2").reshape(40, 120)
+    assert not after[:masked, 30:90].any()
+    assert after[max(masked, 10) : 20, 30:90].all()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from struct import pack
 
 import numpy as np
 import pydicom
@@ -18,6 +19,7 @@ from pydicom.pixels import get_encoder, iter_pixels
 from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
 
 from governance import pipeline
+from governance.datatypes import Outcome
 from tests.phantoms import many
 
 FRAME = 512 * 512 * 2
@@ -122,6 +124,7 @@ def run(tmp_path: Path, source: Path, *, policy: str = "research-headers") -> in
 MEASURED = """
 import re, sys
 from pathlib import Path
+from struct import pack
 from governance import cli
 code = cli.main(sys.argv[1:])
 print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
@@ -205,3 +208,21 @@ def test_memory_does_not_grow_with_the_number_of_files_that_are_shown(tmp_path: 
     # Of three people, and of fifteen: what there is of each is held once.
     few = [str(path) for path in sorted((tmp_path / "raw").iterdir())[:3]]
     assert peak(*command, str(tmp_path / "raw")) < peak(*command, *few) + 20
+
+
+def test_a_frame_that_a_wrong_table_hides_is_looked_at_as_it_was_written(tmp_path: Path) -> None:
+    """Both entries of the table point to the first frame; the second one has a name in it."""
+    path = ultrasound(tmp_path / "2.dcm", 2, syntax=RLELossless)
+    ds = pydicom.dcmread(path)
+    first = next(generate_frames(ds.PixelData, number_of_frames=2))
+    ds.PixelData = encapsulate(list(generate_frames(ds.PixelData, number_of_frames=2)), has_bot=False)
+    ds["PixelData"].is_undefined_length = True
+    ds.ExtendedOffsetTable, ds.ExtendedOffsetTableLengths = pack("<2Q", 0, 0), pack("<2Q", len(first), len(first))
+    ds.save_as(path)
+    context = pipeline.create(tmp_path / "workspace", passphrase=None)
+
+    pipeline.run(context, [path], project="demo", policy_name="research", processes=0)
+
+    (ended,) = pipeline.outcomes(context)
+    assert (ended.outcome, ended.output) == (Outcome.QUARANTINED, None)
+    assert "burned-in text" in ended.reason
