@@ -4,7 +4,7 @@ What the engine does not locate there counts all the same if it reads as letters
 Boxes that were not read, or not surely, count too: they are `unsure`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
@@ -66,7 +66,8 @@ def look(
     Raises:
         Refused: a frame cannot be rendered, or the screen or the engine fails.
     """
-    return _looked(instance, frames, found, engine, partial(_where_it_fires, likely=likely), [screen.step()])
+    way, said = partial(_where_it_fires, likely=likely), "likely" if likely else "unlikely"
+    return _looked(instance, frames, found, engine, way, said, [screen.step()])
 
 
 def look_everywhere(instance: Instance, frames: Iterable[Frame], found: Identifiers, *, engine: TextEngine) -> Looked:
@@ -75,7 +76,7 @@ def look_everywhere(instance: Instance, frames: Iterable[Frame], found: Identifi
     Raises:
         Refused: a frame cannot be rendered, or the engine fails.
     """
-    return _looked(instance, frames, found, engine, partial(_everywhere), [])
+    return _looked(instance, frames, found, engine, _everywhere, "everywhere", [])
 
 
 def _looked(
@@ -83,12 +84,17 @@ def _looked(
     frames: Iterable[Frame],
     found: Identifiers,
     engine: TextEngine,
-    way: "partial[tuple[Reading, ...] | None]",
+    way: Callable[[Instance, Frame, Engine], tuple[Reading, ...] | None],
+    said: str,
     ran: list[Step],
 ) -> Looked:
-    """What is seen. way: how one frame is read, None if only the screen looked at it; ran: what runs for each frame."""
+    """What is seen.
+
+    way: how one frame is read, None if only the screen looked at it; said: by what name it is remembered;
+    ran: what runs for each frame.
+    """
     texts: list[Text] = []
-    context = f"{engine.value} {way.func.__name__} {way.keywords}".encode() + rendering.context(instance)
+    context = f"{engine.value} {said}".encode() + rendering.context(instance)
     for number, frame in enumerate(frames):
         digest = blake2b(context + repr((frame.shape, frame.dtype.str)).encode(), digest_size=16)
         digest.update(np.ascontiguousarray(frame).data)
