@@ -122,8 +122,9 @@ def _everywhere(instance: Instance, frame: Frame, engine: Engine) -> tuple[Readi
 
 
 def _where_it_fires(instance: Instance, frame: Frame, engine: Engine, *, likely: bool) -> tuple[Reading, ...] | None:
-    shown = tuple(rendering.render(instance, frame))
-    fired = [screen.areas(picture, likely=likely) for picture in shown]
+    glanced = screen.glance(rendering.views(instance, frame), likely=likely)
+    shown = tuple(rendering.render(instance, frame)) if glanced else ()
+    fired = [screen.areas(picture, glanced) for picture in shown]
     if not any(fired):
         return None
     pictures = [rendering.as_colours(picture) for picture in shown]

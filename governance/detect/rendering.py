@@ -17,6 +17,8 @@ from governance.errors import Refused
 
 STRONG, FAINT, HIDDEN = 64, 16, 32
 """Another picture is looked at if 32 steps of 64 grey levels are steps of less than 16 in all before it."""
+DOWN = 0.499
+"""Taken from a grey level before it is rounded, so that it is rounded down."""
 NEAR = 3
 """Stored values around the commonest one that are stretched over a whole picture."""
 MOST = 1 << 16
@@ -43,23 +45,52 @@ def render(instance: Instance, frame: Frame) -> Iterator[Picture]:
     Raises:
         Refused: a frame of these dimensions cannot be shown.
     """
-    import cv2
-
-    photometric = instance.text("PhotometricInterpretation")
-    if frame.size == 0 or frame.ndim not in (2, 3) or (frame.ndim == 3 and frame.shape[2] not in (3, 4)):
-        raise Refused("a frame with these dimensions cannot be looked at")
-    if frame.ndim == 3:
-        shown = [_colours(frame, photometric)]
-        levels = _levels(np.asarray(cv2.cvtColor(shown[0], cv2.COLOR_BGR2GRAY)))
-    else:
-        levels = _levels(frame)
-        shown = list(_shown(instance, frame, levels, photometric))
+    shown, levels = _first(instance, frame)
     yield from shown
     others = [*_stretched(levels), *(_windowed(instance, levels) if frame.ndim == 2 else ())]
     for other in others:
         if _hides(other, shown):
             shown.append(other)
             yield other
+
+
+def _first(instance: Instance, frame: Frame) -> tuple[list[Picture], _Levels]:
+    """The pictures of a frame that are always looked at, and its levels."""
+    import cv2
+
+    photometric = instance.text("PhotometricInterpretation")
+    if frame.size == 0 or frame.ndim not in (2, 3) or (frame.ndim == 3 and frame.shape[2] not in (3, 4)):
+        raise Refused("a frame with these dimensions cannot be looked at")
+    if frame.ndim == 3:
+        colours = _colours(frame, photometric)
+        return [colours], _levels(np.asarray(cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY)))
+    levels = _levels(frame)
+    return list(_shown(instance, frame, levels, photometric)), levels
+
+
+def views(instance: Instance, frame: Frame) -> NDArray[np.uint8]:
+    """Four grey pictures of one frame, (4, rows, columns): two that are shown, and both that are stretched.
+
+    Where there is no second one that is shown, the first stands for it.
+
+    Raises:
+        Refused: a frame of these dimensions cannot be shown.
+    """
+    shown, levels = _first(instance, frame)
+    if frame.ndim == 2 and len(shown) == 1:
+        shown += _windowed(instance, levels)
+    greys = [grey(picture) for picture in shown]
+    return np.stack([greys[0], greys[-1], *_stretched(levels)])
+
+
+def grey(picture: Picture) -> NDArray[np.uint8]:
+    """One value a pixel, in which saturated colours stay bright: blue letters on black have little luminance."""
+    import cv2
+
+    if picture.ndim == 2:
+        return picture
+    brightest = cv2.max(cv2.max(picture[:, :, 0], picture[:, :, 1]), picture[:, :, 2])
+    return np.asarray(cv2.addWeighted(brightest, 0.5, cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), 0.5, 0), np.uint8)
 
 
 def as_colours(picture: Picture) -> Picture:
@@ -128,14 +159,19 @@ def _steps(picture: Picture) -> NDArray[Any]:
 
 
 def _gray(levels: _Levels, low: float, high: float, *, inverted: bool) -> Picture:
-    ramp = (np.arange(len(levels.counts), dtype=np.float32) - low) / max(high - low, 1e-6)
-    return _looked_up(levels, ramp, inverted=inverted)
+    """The picture in which `low` is black and `high` white."""
+    import cv2
+
+    slope = 255 / max(high - low, 1e-6)
+    offset = -low * slope - DOWN
+    if inverted:
+        slope, offset = -slope, 255 - offset - 2 * DOWN
+    return np.asarray(cv2.addWeighted(levels.places, slope, levels.places, 0, offset, dtype=cv2.CV_8U), np.uint8)
 
 
-def _looked_up(levels: _Levels, shares: NDArray[Any], *, inverted: bool = False) -> Picture:
+def _looked_up(levels: _Levels, shares: NDArray[Any]) -> Picture:
     """The picture whose levels are these shares, 0 to 1, of white."""
-    greys = (np.clip(shares, 0, 1) * 255).astype(np.uint8)
-    return np.take(255 - greys if inverted else greys, levels.places)
+    return np.take((np.clip(shares, 0, 1) * 255).astype(np.uint8), levels.places)
 
 
 def _stretched(levels: _Levels) -> Iterator[Picture]:

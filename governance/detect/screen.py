@@ -1,11 +1,13 @@
-"""Whether there may be text in a picture, and where: a small network of our own, tuned to miss little.
+"""Whether there may be text in a frame, and where: two small networks of our own, tuned to miss little.
 
-How little is a matter of thresholds, and these of how likely text is in such images. It costs a fiftieth of the
-engine that locates and reads, which looks only where the screen fires. The weights and what they were made from and
-measured on are described in `infra/models/burned_in/`.
+The first sees four views of a frame at once. Where it fires, the second looks at every rendering. They cost a fiftieth
+of the engine that locates and reads, which looks only where both fire. How little is enough for the first is a matter
+of how likely text is in such images. The weights and what they were made from and measured on are described in
+`infra/models/burned_in/`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import file_digest
 from importlib.resources import files
@@ -15,88 +17,148 @@ import numpy as np
 from numpy.typing import NDArray
 
 from governance.datatypes import Step
+from governance.detect import rendering
 from governance.detect.rendering import Picture
 from governance.errors import Refused
 
-NAME, VERSION = "screen", "2"
-MODEL = "burned_in.onnx"
-STRIDE, MULTIPLE = 4, 32
-"""Pixels of a picture to a cell of the network's map, and what the sides must be a multiple of."""
-LIKELY, UNLIKELY = (0.1, 0.2), (0.5, 0.9)
-"""Cells above the first belong to an area of text; an area counts if one of them is above the second. The lower pair
-holds for images of a kind that is likely to show text."""
+NAME, VERSION = "screen", "3"
+BLOCK, MULTIPLE = 4, 32
+"""Pixels to a side of what a network sees as one, and what the sides of a picture must be a multiple of."""
 TILE, OVERLAP = 1024, 96
 """Larger pictures are looked at in overlapping tiles of this side."""
 SMALLER = 3
 """Letters too large for the network are found in a copy of the picture that is this many times smaller."""
 SMALLEST = 160
 """Pictures below this side are not looked at in a smaller copy: such letters would be a third of them."""
+AROUND = 16
+"""Pixels around what the first network found in which the second one may find something."""
 SAMPLE = "Sample 0123"
-"""What the network must see in a picture of its own before it is believed."""
+"""What the networks must see in a picture of their own before they are believed."""
 
 Area = tuple[int, int, int, int, float]
 """left, top, right, bottom, and the highest cell in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network by its file. stride: pixels to a cell of its map."""
+
+    model: str
+    stride: int
+
+
+GLANCE, SCREEN = Network("glance.onnx", 8), Network("screen.onnx", 4)
+LIKELY, UNLIKELY, CLOSER = (0.1, 0.2), (0.2, 0.8), (0.1, 0.2)
+"""Cells above the first belong to an area of text; an area counts if one of them is above the second. At a glance, in
+images of a kind that is likely to show text, and in others; and where the second network looks closer."""
+
+
 @lru_cache(maxsize=1)
 def step() -> Step:
-    """The screen as a processing step: its name, version, and the digest of its weights."""
-    with (files("governance.detect") / "models" / MODEL).open("rb") as file:
-        named = {"model": MODEL, "sha256": file_digest(file, "sha256").hexdigest()}  # type: ignore[arg-type]
+    """The screen as a processing step: its name, version, and the digests of its weights."""
+    named = {}
+    for network in (GLANCE, SCREEN):
+        with (files("governance.detect") / "models" / network.model).open("rb") as file:
+            named[network.model] = file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     return Step("burned-in text", NAME, VERSION, named)
 
 
-def areas(picture: Picture, *, likely: bool = True) -> list[Area]:
-    """Where a picture, grey (rows, columns) or BGR (rows, columns, 3), may show text; some areas more than once.
+def glance(views: NDArray[np.uint8], *, likely: bool = True) -> list[Area]:
+    """Where a frame may show text, of all its views, (4, rows, columns), together; some areas more than once.
 
     likely: whether the image is of a kind that is likely to show some.
 
     Raises:
         Refused: the network fails, or does not see its own sample.
     """
-    import cv2
-
     _prove()
-    values, counts = grey(picture), LIKELY if likely else UNLIKELY
-    found = list(_tiles(values, counts))
-    if min(values.shape) >= SMALLEST:
-        size = (max(1, values.shape[1] // SMALLER), max(1, values.shape[0] // SMALLER))
-        smaller = np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.uint8)
-        across, down = values.shape[1] / size[0], values.shape[0] / size[1]
-        for left, top, right, bottom, peak in _tiles(smaller, counts):
-            found.append((int(left * across), int(top * down), round(right * across), round(bottom * down), peak))
-    return found
+    return list(_all(GLANCE, views, LIKELY if likely else UNLIKELY))
 
 
-def grey(picture: Picture) -> NDArray[np.uint8]:
-    """One value a pixel, in which saturated colours stay bright: blue letters on black have little luminance."""
+def areas(picture: Picture, within: Iterable[Area]) -> list[Area]:
+    """Where a picture, grey (rows, columns) or BGR (rows, columns, 3), may show text; some areas more than once.
+
+    within: what a glance found; nothing else counts.
+
+    Raises:
+        Refused: the network fails, or does not see its own sample.
+    """
+    _prove()
+    values, left = rendering.grey(picture)[None], list(within)
+    return [area for area in _all(SCREEN, values, CLOSER, left) if any(_meet(area, other) for other in left)]
+
+
+def _all(
+    network: Network, views: NDArray[np.uint8], counts: tuple[float, float], within: list[Area] | None = None
+) -> Iterator[Area]:
+    """What a network finds in pictures as they are and in smaller copies."""
     import cv2
 
-    if picture.ndim == 2:
-        return picture
-    brightest = cv2.max(cv2.max(picture[:, :, 0], picture[:, :, 1]), picture[:, :, 2])
-    return np.asarray(cv2.addWeighted(brightest, 0.5, cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), 0.5, 0), np.uint8)
+    yield from _tiles(network, views, counts, within)
+    _, height, width = views.shape
+    if min(height, width) < SMALLEST:
+        return
+    # A remainder at the right and the bottom is too narrow for letters that are too large.
+    rows, columns = height // SMALLER, width // SMALLER
+    whole = views[:, : rows * SMALLER, : columns * SMALLER]
+    smaller = np.stack([cv2.resize(view, (columns, rows), interpolation=cv2.INTER_AREA) for view in whole])
+    inside = within and [(*_scaled(area, 1 / SMALLER), area[4]) for area in within]
+    for area in _tiles(network, smaller, counts, inside):
+        yield *_scaled(area, SMALLER), area[4]
 
 
-def _tiles(values: NDArray[np.uint8], counts: tuple[float, float]) -> Iterator[Area]:
-    height, width = values.shape
+def _scaled(area: Area, times: float) -> tuple[int, int, int, int]:
+    left, top, right, bottom, _ = area
+    return int(left * times), int(top * times), round(right * times), round(bottom * times)
+
+
+def _meet(one: Area, other: Area) -> bool:
+    return (
+        one[0] - AROUND < other[2]
+        and other[0] - AROUND < one[2]
+        and one[1] - AROUND < other[3]
+        and other[1] - AROUND < one[3]
+    )
+
+
+def _tiles(
+    network: Network, views: NDArray[np.uint8], counts: tuple[float, float], within: list[Area] | None
+) -> Iterator[Area]:
+    _, height, width = views.shape
     for top in _starts(height):
         for left in _starts(width):
-            tile = values[top : top + TILE, left : left + TILE]
-            for x0, y0, x1, y1, peak in _found(tile, counts):
-                if x0 < tile.shape[1] and y0 < tile.shape[0]:  # and not only behind its edge
-                    yield left + x0, top + y0, min(width, left + x1), min(height, top + y1), peak
+            tile = (left, top, min(width, left + TILE), min(height, top + TILE))
+            part = tile if within is None else _part(tile, within)
+            if part is None:
+                continue
+            x, y, right, bottom = part
+            for x0, y0, x1, y1, peak in _found(network, views[:, y:bottom, x:right], counts):
+                if x + x0 < right and y + y0 < bottom:  # and not only behind its edge
+                    yield x + x0, y + y0, min(right, x + x1), min(bottom, y + y1), peak
+
+
+def _part(tile: tuple[int, int, int, int], areas: Iterable[Area]) -> tuple[int, int, int, int] | None:
+    """The part of a tile in which areas are, with what is around them; None if there are none."""
+    left, top, right, bottom = tile
+    here = [area for area in areas if _meet((*tile, 1.0), area)]
+    if not here:
+        return None
+    around = (min(area[0] for area in here) - OVERLAP, min(area[1] for area in here) - OVERLAP)
+    ends = (max(area[2] for area in here) + OVERLAP, max(area[3] for area in here) + OVERLAP)
+    # in steps, so that cells lie where they lie in the whole tile
+    x, y = (max(start, at - (at - start) % MULTIPLE) for start, at in zip((left, top), around, strict=True))
+    return x, y, min(right, ends[0]), min(bottom, ends[1])
 
 
 def _starts(length: int) -> range:
     return range(0, max(1, length - OVERLAP), TILE - OVERLAP)
 
 
-def _found(tile: NDArray[np.uint8], counts: tuple[float, float]) -> Iterator[Area]:
+def _found(network: Network, tile: NDArray[np.uint8], counts: tuple[float, float]) -> Iterator[Area]:
     """Areas of one tile: connected cells above the first of `counts` with one above the second among them."""
     import cv2
 
-    cells, (low, high) = _cells(tile), counts
+    cells, (low, high) = _cells(network, tile), counts
     if float(cells.max()) < high:
         return
     count, labels, boxes, _ = cv2.connectedComponentsWithStats((cells >= low).astype(np.uint8), connectivity=8)
@@ -105,19 +167,19 @@ def _found(tile: NDArray[np.uint8], counts: tuple[float, float]) -> Iterator[Are
         inside = cells[top : top + height, left : left + width]
         peak = float(inside[labels[top : top + height, left : left + width] == label].max())
         if peak >= high:
-            ends = (STRIDE * left, STRIDE * top, STRIDE * (left + width), STRIDE * (top + height))
-            yield *ends, round(peak, 3)
+            ends = (left, top, left + width, top + height)
+            yield *(network.stride * end for end in ends), round(peak, 3)  # type: ignore[misc]
 
 
-def _cells(tile: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _cells(network: Network, tile: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The network's map of a tile, 0 to 1. Raises Refused if the network fails."""
-    below, beside = -tile.shape[0] % MULTIPLE, -tile.shape[1] % MULTIPLE
+    below, beside = -tile.shape[1] % MULTIPLE, -tile.shape[2] % MULTIPLE
     if below or beside:
         # Noise that is drawn out becomes bars and, mirrored, rings: both look like letters.
-        tile = np.pad(tile, ((0, below), (0, beside)))
+        tile = np.pad(tile, ((0, 0), (0, below), (0, beside)))
     failed = ""
     try:
-        (logits,) = _session().run(None, {"blocks": _blocks(tile)})
+        (logits,) = _session(network).run(None, {"blocks": _blocks(tile)})
     except Exception as error:  # whatever the runtime raises, an image that was not looked at does not pass
         failed = type(error).__name__
     if failed:
@@ -126,28 +188,31 @@ def _cells(tile: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _blocks(tile: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What the network takes: the pixels of each 4 x 4, row by row, as 16 channels."""
-    rows, columns = tile.shape[0] // STRIDE, tile.shape[1] // STRIDE
-    return tile.reshape(rows, STRIDE, columns, STRIDE).transpose(1, 3, 0, 2).reshape(1, STRIDE**2, rows, columns)
+    """What the network takes: of each view the pixels of each 4 x 4, row by row, as 16 channels."""
+    count, rows, columns = tile.shape[0], tile.shape[1] // BLOCK, tile.shape[2] // BLOCK
+    blocks = tile.reshape(count, rows, BLOCK, columns, BLOCK).transpose(0, 2, 4, 1, 3)
+    return blocks.reshape(1, count * BLOCK**2, rows, columns)
 
 
 @lru_cache(maxsize=1)
 def _prove() -> None:
-    """See the sample once a process. Raises Refused if the network does not: weights or runtime are broken."""
+    """See the sample once a process. Raises Refused if a network does not: weights or runtime are broken."""
     import cv2
 
     sample = np.zeros((64, 192), np.uint8)
     cv2.putText(sample, SAMPLE, (12, 40), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 255, 1, cv2.LINE_AA)
-    if not any(left < 96 < right and top < 36 < bottom for left, top, right, bottom, _ in _found(sample, UNLIKELY)):
-        raise Refused("the screen for burned-in text failed (it did not find its sample)")
+    for network, views in ((GLANCE, 4), (SCREEN, 1)):
+        found = _found(network, np.stack([sample] * views), UNLIKELY)
+        if not any(left < 96 < right and top < 36 < bottom for left, top, right, bottom, _ in found):
+            raise Refused("the screen for burned-in text failed (it did not find its sample)")
 
 
-@lru_cache(maxsize=1)
-def _session() -> Any:
-    """The network, once a process, on one core: images run in processes."""
+@lru_cache(maxsize=2)
+def _session(network: Network) -> Any:
+    """A network, once a process, on one core: images run in processes."""
     from onnxruntime import InferenceSession, SessionOptions
 
     options = SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    return InferenceSession((files("governance.detect") / "models" / MODEL).read_bytes(), options)
+    return InferenceSession((files("governance.detect") / "models" / network.model).read_bytes(), options)

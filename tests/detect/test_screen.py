@@ -10,20 +10,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance.detect import locating, screen
+from governance import read
+from governance.datatypes import Instance
+from governance.detect import locating, rendering, screen
+from governance.detect.rendering import Frame
+from governance.detect.screen import Area
 from governance.errors import Refused
-from tests.detect.test_burned_in import body, image
+from tests.detect.test_burned_in import body, image, saved
 from tests.phantoms.bundled import draw
 
 LINES = ("QUILLFEATHER", "4471923", "12/04/1961", "WREN, Ada", "Ward 7B")
 
 
-def picture(**drawn: object) -> np.ndarray:
+def frame(**drawn: object) -> tuple[Instance, Frame]:
     """A grey picture of a body, with a line drawn on it."""
     ds = image(body(384, dtype="uint8", top=180))
     if drawn:
         draw(ds, str(drawn.pop("line")), **drawn)  # type: ignore[arg-type]
-    return np.frombuffer(ds.PixelData, "uint8").reshape(ds.Rows, ds.Columns)
+    instance = saved(ds)
+    return instance, next(read.frames(instance))
+
+
+def seen(instance: Instance, frame: Frame, *, likely: bool = True) -> tuple[list[Area], list[Area]]:
+    """What both networks find."""
+    glanced = screen.glance(rendering.views(instance, frame), likely=likely)
+    return glanced, [area for shown in rendering.render(instance, frame) for area in screen.areas(shown, glanced)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -38,62 +49,91 @@ def picture(**drawn: object) -> np.ndarray:
 def test_lines_are_seen_wherever_they_stand(
     line: str, size: int, left: int, top: int, shade: int, likely: bool
 ) -> None:
-    before, after = picture(), picture(line=line, at=(left, top), size=size, shade=shade, ground=None)
+    (_, before), (instance, after) = frame(), frame(line=line, at=(left, top), size=size, shade=shade, ground=None)
     rows, columns = np.nonzero(before != after)
     box = (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1, 1.0)
 
-    assert locating.covered(box, screen.areas(after, likely=likely)) >= 0.5
+    for found in seen(instance, after, likely=likely):
+        assert locating.covered(box, found) >= 0.5
 
 
-def test_a_picture_smaller_than_a_letter_is_looked_at() -> None:
-    assert screen.areas(np.zeros((3, 2), np.uint8)) == []
+@pytest.mark.parametrize("shape", [(3, 2), (160, 7), (1, 1)])
+def test_a_picture_smaller_than_a_letter_is_looked_at(shape: tuple[int, int]) -> None:
+    black = np.zeros(shape, np.uint8)
+
+    assert screen.glance(np.stack([black] * 4)) == []
+    assert screen.areas(black, [(0, 0, 8, 8, 1.0)]) == []
 
 
 def test_areas_lie_inside_the_picture() -> None:
-    seen = screen.areas(picture(line=LINES[0], at=(2, 370), size=24, ground=None)[:, :-3])
+    instance, after = frame(line=LINES[0], at=(2, 370), size=24, ground=None)
 
-    assert seen
-    for left, top, right, bottom, peak in seen:
-        assert 0 <= left < right <= 381
-        assert 0 <= top < bottom <= 384
-        assert screen.LIKELY[1] <= peak <= 1
+    for found in seen(instance, after[:, :-3]):
+        assert found
+        for left, top, right, bottom, peak in found:
+            assert 0 <= left < right <= 381
+            assert 0 <= top < bottom <= 384
+            assert screen.CLOSER[1] <= peak <= 1
+
+
+def test_the_second_network_finds_nothing_where_the_first_did_not() -> None:
+    """In a large frame it does not even look at the other tiles."""
+    large = np.zeros((2500, 400), np.uint8)
+    (_, before), (_, after) = frame(), frame(line=LINES[0], at=(20, 20), size=24, ground=None)
+    for top in (0, 2100):
+        large[top : top + 384, :384] = after
+    large[1000:1384, :384] = before
+
+    found = screen.areas(large, [(0, 0, 384, 100, 1.0)])
+
+    assert found
+    assert all(bottom < 200 for _, _, _, bottom, _ in found)
 
 
 def test_colours_of_little_luminance_are_seen() -> None:
-    colours = np.zeros((200, 400, 3), np.uint8)
-    colours[:, :, 0] = (
-        255
-        * (picture(line=LINES[0], at=(20, 20), size=24, ground=0, shade=255)[:200, :] == 255).repeat(2, axis=1)[:, :400]
-    )
+    _, letters = frame(line=LINES[0], at=(20, 20), size=24, ground=0, shade=255)
+    colours = np.zeros((200, 384, 3), np.uint8)
+    colours[:, :, 2] = 255 * (letters[:200] == 255)
+    coloured = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0}
+    instance = saved(image(colours, **coloured))
 
-    assert screen.areas(colours)
+    for found in seen(instance, colours):
+        assert found
 
 
-def test_a_network_that_does_not_see_its_sample_has_not_looked(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("network", [screen.GLANCE, screen.SCREEN], ids=lambda network: network.model)
+def test_a_network_that_does_not_see_its_sample_has_not_looked(
+    network: screen.Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The guard against weights that say "nothing" to everything."""
+    right = screen._cells
     screen._prove.cache_clear()
-    monkeypatch.setattr(screen, "_cells", lambda tile: np.zeros((tile.shape[0] // 4, tile.shape[1] // 4), np.float32))
+    monkeypatch.setattr(screen, "_cells", lambda used, tile: right(used, tile) * (used is not network))
 
     with pytest.raises(Refused, match="did not find its sample"):
-        screen.areas(picture())
+        seen(*frame())
 
 
-def test_a_network_that_fails_has_not_looked(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen.areas(picture())
-    monkeypatch.setattr(screen, "_session", lambda: None)
+@pytest.mark.parametrize("network", [screen.GLANCE, screen.SCREEN], ids=lambda network: network.model)
+def test_a_network_that_fails_has_not_looked(network: screen.Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = frame(line=LINES[0], at=(20, 20), size=24, ground=None)
+    seen(*words)
+    right = screen._session
+    monkeypatch.setattr(screen, "_session", lambda used: None if used is network else right(used))
 
     with pytest.raises(Refused, match="failed"):
-        screen.areas(picture())
+        seen(*words)
 
 
 def test_the_step_names_the_weights() -> None:
     assert screen.step().tool == "screen"
-    assert len(str(screen.step().parameters["sha256"])) == 64
+    assert set(screen.step().parameters) == {"glance.onnx", "screen.onnx"}
+    assert all(len(str(digest)) == 64 for digest in screen.step().parameters.values())
 
 
 def test_nothing_is_noted_for_the_makers_of_the_runtime(tmp_path: Path) -> None:
     """Its telemetry begins with a file in the home folder; it is silent by itself where CI is set."""
-    code = "import numpy; from governance.detect import screen; screen.areas(numpy.zeros((64, 64), 'uint8'))"
+    code = "import numpy; from governance.detect import screen; screen.glance(numpy.zeros((4, 64, 64), 'uint8'))"
     kept = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
     homes = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_DATA_HOME": str(tmp_path / "data")}
 

@@ -1,8 +1,8 @@
-"""Turn averaged weights into the file that the library ships: 8-bit integers, calibrated on made pictures.
+"""Turn averaged weights into the files that the library ships: 8-bit integers, calibrated on made pictures.
 
-Its input are the grey levels themselves, in 8 bits: the pixels of each 4 x 4 as 16 channels.
+Their input are the grey levels themselves, in 8 bits: of each view the pixels of each 4 x 4 as 16 channels.
 
-python -m infra.models.burned_in.export BACKGROUNDS.npz CHECKPOINT.pt OUT.onnx [--float]
+    python -m infra.models.burned_in.export BACKGROUNDS.npz WEIGHTS.pt FOLDER [--networks glance screen] [--float]
 """
 
 import argparse
@@ -14,14 +14,14 @@ import numpy as np
 import onnx
 import onnx.numpy_helper
 import torch
-from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
+from infra.models.burned_in import views
 from infra.models.burned_in.fonts import Phrases, collect
-from infra.models.burned_in.generate import Maker, real
-from infra.models.burned_in.network import STEP, Network
+from infra.models.burned_in.generate import FINE, Maker, real
+from infra.models.burned_in.network import NETWORKS, STEP, Looking
 
 WEIGHTS = Path(__file__).with_name("weights.pt")
 """Where the weights go besides, in 16 bits: a later training can start with them."""
@@ -30,19 +30,23 @@ CALIBRATED, CALIBRATION = 200, 5 * 10**9
 
 
 class _Pictures(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, backgrounds: Path) -> None:
+    def __init__(self, backgrounds: Path, network: Looking) -> None:
         maker = Maker(collect(held_out=False), Phrases(held_out=False), real(backgrounds, held_out=False))
-        self.left = [maker.sample(CALIBRATION + number).picture for number in range(CALIBRATED)]
+        made = [maker.sample(CALIBRATION + number) for number in range(CALIBRATED)]
+        fine = torch.from_numpy(np.stack([sample.fine for sample in made])).float() / FINE
+        one = network.views == 1
+        seen = fine.round()[:, None] if one else views.made(fine, torch.Generator().manual_seed(CALIBRATION))
+        self.left = list(nn.functional.pixel_unshuffle(seen, 4) * STEP - 1)
 
     def get_next(self) -> dict[str, Any] | None:
         """One picture, until there is none left."""
-        return {"blocks": _blocks(self.left.pop()).astype(np.float32) * STEP - 1} if self.left else None
+        return {"blocks": self.left.pop()[None].numpy().astype(np.float32)} if self.left else None
 
 
 class _Joined(nn.Module):
     """The network with every normalisation inside the convolution before it."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Looking) -> None:
         super().__init__()
         self.network = network
         for module in network.modules():
@@ -56,34 +60,43 @@ class _Joined(nn.Module):
 
 def main() -> None:
     """Export, and quantise unless asked not to."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("backgrounds", type=Path)
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("out", type=Path)
+    parser.add_argument("weights", type=Path, help="a checkpoint, or weights.pt")
+    parser.add_argument("out", type=Path, help="folder for NETWORK.onnx")
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--float", action="store_true", help="32-bit weights, to see what the integers cost")
     options = parser.parse_args()
-    network = Network()
-    averaged = torch.load(options.checkpoint, weights_only=True)["averaged"]
-    network.load_state_dict(averaged)
-    halves = {name: value.half() if value.is_floating_point() else value for name, value in averaged.items()}
+    stored = torch.load(options.weights, map_location="cpu", weights_only=True)
+    held = {name: stored[name].get("averaged", stored[name]) for name in NETWORKS}
+    halves = {
+        name: {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
+        for name, weights in held.items()
+    }
     torch.save(halves, WEIGHTS)
-    joined = _Joined(network.eval())
+    for name in options.networks:
+        network = NETWORKS[name]()
+        network.load_state_dict({key: value.float() for key, value in held[name].items()})
+        _export(network.eval(), options.out / f"{name}.onnx", options)
+
+
+def _export(network: Looking, out: Path, options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        exact = options.out if options.float else Path(folder) / "exact.onnx"
+        exact = out if options.float else Path(folder) / "exact.onnx"
         any_size = {"blocks": {2: "rows", 3: "columns"}, "logits": {2: "cell_rows", 3: "cell_columns"}}
         torch.onnx.export(
-            joined, torch.zeros(1, 16, 64, 64), str(exact), input_names=["blocks"], output_names=["logits"],
-            dynamic_axes=any_size, opset_version=17, dynamo=False,
+            _Joined(network), torch.zeros(1, 16 * network.views, 64, 64), str(exact), input_names=["blocks"],
+            output_names=["logits"], dynamic_axes=any_size, opset_version=17, dynamo=False,
         )  # fmt: skip
         if not options.float:
             ready = Path(folder) / "ready.onnx"
             quant_pre_process(str(exact), str(ready), skip_symbolic_shape=True)
             quantize_static(
-                str(ready), str(options.out), _Pictures(options.backgrounds), quant_format=QuantFormat.QDQ,
+                str(ready), str(out), _Pictures(options.backgrounds, network), quant_format=QuantFormat.QDQ,
                 activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True,
                 op_types_to_quantize=["Conv", "Relu", "Add", "Resize"],
             )  # fmt: skip
-            _take_integers(options.out)
+            _take_integers(out)
 
 
 def _take_integers(path: Path) -> None:
@@ -101,12 +114,6 @@ def _take_integers(path: Path) -> None:
     graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
-
-
-def _blocks(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(1, 16, rows / 4, columns / 4)."""
-    rows, columns = picture.shape
-    return picture.reshape(rows // 4, 4, columns // 4, 4).transpose(1, 3, 0, 2).reshape(1, 16, rows // 4, columns // 4)
 
 
 if __name__ == "__main__":

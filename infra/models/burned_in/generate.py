@@ -22,6 +22,8 @@ from infra.models.burned_in.fonts import Fonts, Phrases, is_held_out, load
 STRIDE = 4
 """Pixels of the picture to one of the network's map."""
 SIDE = 256
+FINE = 128
+"""Steps to a grey level: what a scanner measures is finer than what a screen shows."""
 TEXTLESS = 0.4
 """The share of pictures without any text."""
 SEEN_STEP, SEEN_NOISE = 5.0, 0.45
@@ -50,14 +52,19 @@ class Line:
 
 @dataclass(slots=True)
 class Sample:
-    """A grey picture and its lines."""
+    """A grey picture, in `FINE` steps to a grey level, and its lines."""
 
-    picture: NDArray[np.uint8]
+    fine: NDArray[np.int16]
     lines: list[Line] = field(default_factory=list)
+
+    @property
+    def picture(self) -> NDArray[np.uint8]:
+        """In 8 bits."""
+        return ((self.fine + FINE // 2) // FINE).astype(np.uint8)
 
     def maps(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Per cell of the network's map: 1 where there is text, and how much the cell counts (times 16)."""
-        height, width = self.picture.shape
+        height, width = self.fine.shape
         inside, unseen = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
         weight = np.zeros((height // STRIDE, width // STRIDE), np.float32)
         for line in self.lines:
@@ -80,8 +87,11 @@ class Sample:
         return text.astype(np.uint8), np.minimum(counts * 16, 255).astype(np.uint8)
 
 
-def real(path: Path, *, held_out: bool) -> list[NDArray[np.uint8]]:
-    """Backgrounds that are, or are not, held out: series by series, by what their files' names have in common."""
+def real(path: Path, *, held_out: bool) -> list[NDArray[Any]]:
+    """Backgrounds, 8-bit pictures and 16-bit levels, that are, or are not, held out: series by series.
+
+    Series are told apart by what the names of their files have in common.
+    """
     with np.load(path) as stored:
         return [stored[name] for name in stored.files if is_held_out(_SERIES.sub("", name)) is held_out]
 
@@ -89,9 +99,7 @@ def real(path: Path, *, held_out: bool) -> list[NDArray[np.uint8]]:
 class Maker:
     """Makes samples; real: grey pictures without text to draw on."""
 
-    def __init__(
-        self, fonts: Fonts, phrases: Phrases, real: list[NDArray[np.uint8]], *, largest: int = LARGEST
-    ) -> None:
+    def __init__(self, fonts: Fonts, phrases: Phrases, real: list[NDArray[Any]], *, largest: int = LARGEST) -> None:
         self.fonts, self.phrases, self.real, self.largest = fonts, phrases, real, largest
 
     def sample(self, seed: int, *, side: int = SIDE) -> Sample:
@@ -274,13 +282,15 @@ def _meet(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> b
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def _cut(picture: NDArray[np.uint8], rng: Random, side: int) -> Canvas:
+def _cut(picture: NDArray[Any], rng: Random, side: int) -> Canvas:
     """A piece of a real picture, turned, mirrored, scaled and stretched."""
     scale = rng.choice((1.0, 1.0, 1.0, rng.uniform(0.35, 1), rng.uniform(1, 2.2)))
     need = max(16, round(side / scale))
     height, width = picture.shape
     y, x = rng.randint(0, max(0, height - need)), rng.randint(0, max(0, width - need))
     piece = picture[y : y + need, x : x + need].astype(np.float32)
+    if picture.dtype == np.uint16:
+        piece = _windowed(piece, rng)
     if scale != 1.0:
         size = (max(1, round(piece.shape[1] * scale)), max(1, round(piece.shape[0] * scale)))
         piece = cv2.resize(piece, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
@@ -297,6 +307,12 @@ def _cut(picture: NDArray[np.uint8], rng: Random, side: int) -> Canvas:
     if rng.random() < 0.2:
         ground = 255 * (np.clip(ground, 0, 255) / 255) ** rng.uniform(0.4, 2.2)
     return np.clip(ground, 0, 255)
+
+
+def _windowed(levels: Canvas, rng: Random) -> Canvas:
+    """Levels in a window that shows something of them."""
+    low, high = np.percentile(levels, (rng.uniform(0, 40), rng.uniform(60, 100)))
+    return np.clip((levels - low) * np.float32(255 / max(float(high - low), 64.0)), 0, 255)
 
 
 def _gradient(rng: Random, side: int) -> Canvas:
@@ -316,14 +332,15 @@ def _texture(rng: Random, noise: np.random.Generator, side: int) -> Canvas:
     return np.clip(ground, 0, 255)
 
 
-def _finished(canvas: Canvas, rng: Random, noise: np.random.Generator) -> NDArray[np.uint8]:
+def _finished(canvas: Canvas, rng: Random, noise: np.random.Generator) -> NDArray[np.int16]:
     """What happens to a picture after it was written on: noise, blur, lossy compression, inversion."""
     if rng.random() < 0.12:
         canvas = cv2.GaussianBlur(canvas, (3, 3), rng.uniform(0.3, 0.8))
     if rng.random() < 0.12:
         canvas = canvas + noise.normal(0, rng.uniform(1, 8), canvas.shape).astype(np.float32)
-    picture = np.clip(canvas, 0, 255).round().astype(np.uint8)
+    canvas = np.clip(canvas, 0, 255)
     if rng.random() < 0.25:
-        done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(45, 95)])
-        picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if done else picture
-    return 255 - picture if rng.random() < 0.1 else picture
+        quality = [cv2.IMWRITE_JPEG_QUALITY, rng.randint(45, 95)]
+        done, data = cv2.imencode(".jpg", canvas.round().astype(np.uint8), quality)
+        canvas = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE).astype(np.float32) if done else canvas
+    return ((255 - canvas if rng.random() < 0.1 else canvas) * FINE).round().astype(np.int16)
