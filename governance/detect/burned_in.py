@@ -25,8 +25,15 @@ SURE, READ, LETTERS = 0.9, 0.85, 3
 """What only the screen found, this surely, counts if the engine reads it this surely as so many letters or digits."""
 HIGH, READ_HIGH, ROUND = 48, 0.6, frozenset("0OoQDCcUu°()")
 """A box higher than this, where text is not likely, counts if it is read this surely, as more than round letters."""
+SAME = 0.95
+"""The share of the ink of a line that other boxes must cover for it to be theirs."""
+SIDES = frozenset("LR")
+"""Letters of lead on films, which stand alone and are worn."""
 CONFIRMED = 0.3
 """The share of what the screen found that boxes of the engine must cover to confirm it."""
+
+ROOM = 12
+"""Pixels of a side that three of the smallest letters need: a frame without room for them tells nobody's name."""
 
 _seen: dict[bytes, tuple[Reading, ...] | None] = {}
 """By frame: what was read, or None where the screen saw nothing and the engine did not run."""
@@ -108,8 +115,11 @@ def _looked(
             continue
         reader = engines.load(engine).step()
         ran += [reader] if reader not in ran else []
-        for reading, (kind, marker) in zip(readings, judge(readings, found), strict=True):
-            region = Region(*reading.box[:4], number, reading.finder, reading.box[4])
+        judged = judge(readings, found)
+        kept = [one.box for one, (kind, _) in zip(readings, judged, strict=True) if kind is TextKind.MARKER]
+        for reading, (kind, marker) in zip(readings, judged, strict=True):
+            box = locating.apart(reading.box, kept) if kind is TextKind.UNSURE else reading.box
+            region = Region(*box[:4], number, reading.finder, box[4])
             texts.append(Text(region, kind, {} if marker is None else marker.facts))
     return Looked(tuple(texts), tuple(ran))
 
@@ -118,12 +128,13 @@ def _everywhere(instance: Instance, frame: Frame, engine: Engine) -> tuple[Readi
     pictures = [rendering.as_colours(picture) for picture in rendering.render(instance, frame)]
     whole = (0, 0, frame.shape[1], frame.shape[0])
     boxes = locating.merged(box for picture in pictures for box in locating.boxes(picture, [whole], engine=engine))
-    return tuple(_reading(pictures, box, engine) for box in boxes)
+    return tuple(_readings(pictures, boxes, engine))
 
 
 def _where_it_fires(instance: Instance, frame: Frame, engine: Engine, *, likely: bool) -> tuple[Reading, ...] | None:
     glanced = screen.glance(rendering.views(instance, frame), likely=likely)
-    shown = tuple(rendering.render(instance, frame)) if glanced else ()
+    has_room = max(frame.shape[:2]) >= ROOM
+    shown = tuple(rendering.render(instance, frame)) if glanced and has_room else ()
     fired = [screen.areas(picture, glanced) for picture in shown]
     if not any(fired):
         return None
@@ -142,7 +153,7 @@ def _where_it_fires(instance: Instance, frame: Frame, engine: Engine, *, likely:
             if any(area[4] >= SURE and locating.covered(area, seen) < CONFIRMED for area in areas):
                 boxes += locating.boxes(picture, [whole], engine=engine)
     located = locating.merged(boxes)
-    readings = [_reading(pictures, box, engine) for box in located]
+    readings = _readings(pictures, located, engine)
     counts = readings if likely else filter(_may_be_text, readings)
     return (*counts, *_unconfirmed(pictures, fired, located, engine))
 
@@ -185,6 +196,33 @@ def _letters(reading: Reading) -> int:
     return sum(map(str.isalnum, reading.text))
 
 
+def _agree(pictures: Iterable[Picture], box: Box, line: Line, engine: Engine) -> bool:
+    return any(locating.agrees(picture, box, line[0], engine=engine) for picture in pictures)
+
+
+def _readings(pictures: Sequence[Picture], boxes: Sequence[Box], engine: Engine) -> list[Reading]:
+    """The reading of each box, or, if it is not read surely and its lines are, theirs."""
+    found: list[Reading] = []
+    for box in boxes:
+        whole = _reading(pictures, box, engine)
+        others = [other for other in boxes if other != box]
+        found += (whole.score < CONFIDENT and _lines(pictures, box, others, engine)) or [whole]
+    return found
+
+
+def _lines(pictures: Sequence[Picture], box: Box, others: Sequence[Box], engine: Engine) -> list[Reading]:
+    """The readings of the lines of a box, if there are several and most are surely read.
+
+    A line whose ink lies in another box is the edge of that one's.
+    """
+    for picture in pictures:
+        rows = [line for line, ink in locating.rows(picture, box) if locating.covered(ink, others) < SAME]
+        lines = [_reading(pictures, row, engine) for row in rows]
+        if sum(line.score >= CONFIDENT for line in lines) > len(lines) / 2:
+            return lines
+    return []
+
+
 def _reading(pictures: Iterable[Picture], box: Box, engine: Engine) -> Reading:
     """What stands in a box by the picture that reads it best; what may be a marker is read in all of them.
 
@@ -197,4 +235,6 @@ def _reading(pictures: Iterable[Picture], box: Box, engine: Engine) -> Reading:
         best = max(lines, key=lambda line: line[1])
         if best[1] >= CONFIDENT and not may_be_marker(best):
             break
+    if best[0] in SIDES and best[1] < CONFIDENT and _agree(pictures, box, best, engine):
+        best = (best[0], CONFIDENT)
     return Reading(box, *best, engine.name.value, disputed=dispute(best, lines))

@@ -9,7 +9,7 @@ A number with its unit says the same in any company, and has to stand apart from
 
 import re
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from governance.datatypes import Confidential, Identifiers, TextKind
@@ -24,7 +24,7 @@ DOUBTFUL, MORE = 0.5, 2
 """A reading this sure, of this many characters more, says that another picture shows more than a marker."""
 UNLIKE, ALIKE, LEAST_ALIKE = 0.5, 0.8, 5
 """Readings of one place that share less than half say different things; of five letters four make a name."""
-BESIDE, BELOW = 2.5, 1.0
+BESIDE, BELOW, DIRECTLY_BELOW = 2.5, 1.0, 0.3
 """Boxes this many heights apart on one line, and one below the other, belong together."""
 NUMBERS_BESIDE = 1.0
 """Bare numbers this many heights apart on one line are one: a day, a telephone number; scales have more room."""
@@ -72,10 +72,13 @@ def judge(readings: Sequence[Reading], found: Identifiers) -> list[tuple[TextKin
 
     found: of the study to which the frame belongs.
     """
+    # An id that is a clinical word, as devices make them of a protocol's name, is nobody's.
+    words = {number for number in found.numbers if number.isalpha() and vocabulary.is_clinical(number)}
+    found = replace(found, numbers=found.numbers - words)
     parsed = [_marker(reading, found) for reading in readings]
-    words = {number for number, reading in enumerate(readings) if _is_harmless(reading, found)}
+    harmless = {number for number, reading in enumerate(readings) if _is_harmless(reading, found)}
     boxes = [reading.box for reading in readings]
-    apart = _apart(boxes, parsed, words)
+    apart = _apart(boxes, parsed, harmless)
     named = [
         reading.box
         for reading, marker in zip(readings, parsed, strict=True)
@@ -167,7 +170,9 @@ def _apart(boxes: Sequence[Box], parsed: Sequence[Marker | None], harmless: Set[
 
 
 def _is_near(one: Box, other: Box) -> bool:
-    return _is_line(one, other, within=BESIDE) or _is_column(one, other) or locating.covered(one, [other]) > 0
+    """Whether what has a number with a unit in one box may go on in the other."""
+    below = _is_column(one, other, within=DIRECTLY_BELOW)
+    return _is_line(one, other, within=BESIDE) or below or locating.covered(one, [other]) > 0
 
 
 def _is_line(one: Box, other: Box, *, within: float) -> bool:
@@ -177,11 +182,11 @@ def _is_line(one: Box, other: Box, *, within: float) -> bool:
     return _shared(one[1], one[3], other[1], other[3]) and across <= within * height
 
 
-def _is_column(one: Box, other: Box) -> bool:
-    """Whether two boxes are lines of one block."""
+def _is_column(one: Box, other: Box, *, within: float = BELOW) -> bool:
+    """Whether two boxes are lines of one block; within: how many heights may be between them."""
     height = max(one[3] - one[1], other[3] - other[1])
     down = _gap(one[1], one[3], other[1], other[3])
-    return _shared(one[0], one[2], other[0], other[2]) and down <= BELOW * height
+    return _shared(one[0], one[2], other[0], other[2]) and down <= within * height
 
 
 def _gap(start: int, stop: int, other_start: int, other_stop: int) -> int:

@@ -7,8 +7,11 @@ text is: without any text in sight it takes anatomy for letters, and with a body
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from governance.detect.engines import Engine, Line, Located
 from governance.detect.rendering import Picture
@@ -16,6 +19,10 @@ from governance.errors import Misconfigured, Refused
 
 PADDING = 4
 """Pixels around a box that are masked with it, at least: strokes end outside of what the network marks."""
+
+SPARED, MOST_SPARED = 0.25, 8
+"""The share of a box's thickness, in pixels at most, around the ink at each side: what is added, and engines mark more
+than strokes."""
 
 TILE = 1024
 """Larger pictures are looked at in overlapping tiles of this side, so that small text stays readable."""
@@ -28,12 +35,17 @@ EDGE, GROWTHS = PADDING + 2, 4
 """A box this near to the edge of a part may go on behind it: the part is looked at again, larger, this often."""
 ENLARGED, LARGEST_FACTOR = 736, 4.0
 """The shorter side up to which small pictures are enlarged: below 7 pixels the network misses letters."""
-LARGE, LARGE_SHARE, LARGE_SCORE = 40, 0.25, 0.6
+LARGE, LARGE_SHARE, LARGE_SCORE = 40, 0.25, 0.8
 """A box thicker than 40 pixels and a quarter of the picture counts only if it reads as letters, this surely."""
 UPRIGHT, UPRIGHT_LETTER = 1.5, 2.2
 """Boxes this much higher than wide hold a line that runs upwards or downwards; up to the second, perhaps one letter."""
 SAMPLE, SAMPLE_STEP, SAMPLE_GAP, SAMPLE_SIZE = "Sample 0123", 200, 20, 20
 """The words below each picture: every 200 pixels, 20 pixels of black around them, letters of 20 pixels."""
+CUTS, AGREED, ONCE = (0.0, 0.06, 0.12, 0.18), 0.75, 0.5
+"""What is cut off at each side, how many of these must read the same large letter, and how surely one of them."""
+LEAST_INK, LEAST_ROWS, WIDE = 0.12, 5, 2.0
+"""Rows that change less than this share of those that change most lie between lines, which are at least so high, and
+one of them is this much wider than high: letters below each other are no lines."""
 MERGED = 0.5
 """Boxes that share this part of the smaller one become one."""
 
@@ -146,12 +158,60 @@ def merged(boxes: Iterable[Box]) -> tuple[Box, ...]:
     return tuple(sorted(kept, key=lambda box: (box[1], box[0], box)))
 
 
+def apart(box: Box, others: Iterable[Box]) -> Box:
+    """The box without some of what is masked around it where that reaches into other boxes."""
+    left, top, right, bottom, score = box
+    less = min(MOST_SPARED, int(SPARED * min(right - left, bottom - top)))
+    for other in others:
+        across = min(right, other[2]) - max(left, other[0])
+        down = min(bottom, other[3]) - max(top, other[1])
+        if across <= 0 or down <= 0:
+            continue
+        if down <= across and other[1] + other[3] > top + bottom:
+            bottom = max(box[3] - less, min(bottom, other[1] + PADDING))
+        elif down <= across:
+            top = min(box[1] + less, max(top, other[3] - PADDING))
+        elif other[0] + other[2] > left + right:
+            right = max(box[2] - less, min(right, other[0] + PADDING))
+        else:
+            left = min(box[0] + less, max(left, other[2] - PADDING))
+    return left, top, right, bottom, score
+
+
 def padded(box: Box, picture: Picture) -> Box:
     """The box with what is masked around it, inside the picture."""
     left, top, right, bottom, score = box
     more = max(PADDING, min(right - left, bottom - top) // 8)
     height, width = picture.shape[:2]
     return max(0, left - more), max(0, top - more), min(width, right + more), min(height, bottom + more), score
+
+
+def rows(picture: Picture, box: Box) -> list[tuple[Box, Box]]:
+    """The lines of a box that holds several, one below the other, each with the box of its ink; else none.
+
+    Between two lines hardly anything changes from one pixel to the next in its row.
+    """
+    import cv2
+
+    left, top, right, bottom, score = box
+    grey = cv2.cvtColor(picture[top:bottom, left:right], cv2.COLOR_BGR2GRAY).astype(np.int16)
+    steps = np.abs(np.diff(grey, axis=1))
+    bands = [(first, last) for first, last in _inked(steps.sum(axis=1)) if last - first >= LEAST_ROWS]
+    if len(bands) < 2:
+        return []
+    lines = []
+    middles = [(last + first) // 2 for (_, last), (first, _) in pairwise(bands)]
+    for (start, stop), (first, last) in zip(pairwise([0, *middles, bottom - top]), bands, strict=True):
+        columns = _inked(steps[first:last].max(axis=0))
+        ink = (left + columns[0][0], top + first, left + columns[-1][1] + 1, top + last, score)
+        lines.append(((left, top + start, right, top + stop, score), ink))
+    return lines if any(ink[2] - ink[0] >= WIDE * (ink[3] - ink[1]) for _, ink in lines) else []
+
+
+def _inked(ink: NDArray[Any]) -> list[tuple[int, int]]:
+    """First and last of each run of rows, or columns, in which much changes."""
+    edges = np.flatnonzero(np.diff(np.pad(ink > LEAST_INK * ink.max(initial=0), 1).astype(np.int8)))
+    return [(int(first), int(last)) for first, last in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def covered(box: Box, others: Iterable[Box]) -> float:
@@ -225,6 +285,28 @@ def read(picture: Picture, box: Box, *, engine: Engine) -> Line:
         turns.insert(0, 0)
     lines = [_recognised(np.ascontiguousarray(np.rot90(part, turn)), engine) for turn in turns]
     return max(lines, key=lambda line: line[1])
+
+
+def agrees(picture: Picture, box: Box, letter: str, *, engine: Engine) -> bool:
+    """Whether one large letter that was not surely read is read again and again, however it is cut out and scaled.
+
+    Raises:
+        Refused: the engine fails.
+    """
+    import cv2
+
+    left, top, right, bottom = box[:4]
+    sides = right - left, bottom - top
+    if min(sides) < LARGE or max(sides) > UPRIGHT * min(sides):
+        return False
+    lines = []
+    for share in CUTS:
+        less = round(share * min(sides))
+        part = picture[top + less : bottom - less, left + less : right - less]
+        for smaller in (part, cv2.resize(part, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)):
+            lines.append(_recognised(np.ascontiguousarray(smaller, np.uint8), engine))
+    same = [score for text, score in lines if text == letter]
+    return len(same) >= AGREED * len(lines) and max(same) >= ONCE
 
 
 def _recognised(part: Picture, engine: Engine) -> Line:

@@ -59,7 +59,14 @@ _AXES = (frozenset("LR"), frozenset("AP"), frozenset("HFSI"))
 _NUMBER = r"-?\d{1,3}(?:[.,]\d{1,3})?"
 _UNIT = r"(?:kVp?|mAs?|μAs?|ms|s|sec|mm|cm|MHz|kHz|Hz|fps|dB|cm/s|mm/s|m/s|°|deg|%|mGy|T|x)"
 _QUANTITY = re.compile(rf"{_NUMBER} ?{_UNIT}", re.IGNORECASE)
-_MEASURES = re.compile(rf"(?:{_NUMBER} ?(?:kVp|kV|mAs|mm|cm|MHz|kHz|Hz|fps|dB|cm/s|mm/s|m/s|mGy|%) ?)+", re.IGNORECASE)
+_PLAIN_UNIT = r"(?:kVp|kV|mAs|mm|cm|MHz|kHz|Hz|fps|dB|cm/s|mm/s|m/s|mGy|%)"
+_MEASURE = re.compile(
+    rf"{_NUMBER} ?{_PLAIN_UNIT}|{_NUMBER}s|(?:GN|GAIN|C) ?{_NUMBER}|F ?[:=] ?{_NUMBER} ?{_PLAIN_UNIT}"
+    rf"|(?:TE|TR|FA|FOV|WW|WL|MI|TIS|TIB|TIC|FR|PRF|THK) ?"
+    rf"(?:[:=] ?{_NUMBER}(?: ?{_PLAIN_UNIT})?|{_NUMBER} ?{_PLAIN_UNIT}|-?\d{{1,3}}[.,]\d{{1,3}})",
+    re.IGNORECASE,
+)
+"""Numbers with units, and settings with a sign, a unit or a fraction: no name, address or day is written like that."""
 _SETTING = re.compile(
     rf"(?:TE|TR|TI|FA|FOV|WW|WL|W|C|MI|TIS|TIB|TIC|AO|GN|GAIN|DR|FR|PRF|ZOOM|SL|THK|KV|KVP|MA|MAS) ?[:=]? ?{_NUMBER}"
     rf"(?: ?{_UNIT})?",
@@ -67,6 +74,11 @@ _SETTING = re.compile(
 )
 _TICK = re.compile(r"-?(?:\d{1,2}(?:[.,]\d)?|[.,]\d{1,2})")
 """A number at a scale: two digits, since those of a patient have more."""
+_PER_SECOND = re.compile(r"\s*/\s*s\b")
+_END_OF_SCALE = re.compile(r"(?<=[a-z%])\s*[-_]$", re.IGNORECASE)
+"""The tick of a scale beside the number of its length: "4.0cm-"."""
+_SYMBOLS = frozenset("+▲△▼▽◆◇●○•←→↑↓")
+"""What devices draw at a focus, at a probe's side, and between two ends of a distance."""
 _FOREIGN = re.compile(r"[^\x20-\x7e°μ]")
 """The engine reads many scripts; no marker has letters or digits of another one that look like ours."""
 
@@ -92,23 +104,27 @@ def together(lines: Iterable[Mapping[str, Fact]]) -> dict[str, bool | list[str]]
 
 def words(line: str) -> list[str]:
     """The words of a line, of one width, also those that were read without a blank between them."""
-    line = unicodedata.normalize("NFKC", line)
+    line = _PER_SECOND.sub("/s", unicodedata.normalize("NFKC", line))
     return _LONG.sub(r" \1 ", line.replace("|", " ").replace(";", " ")).split()
 
 
 def parse(line: str) -> Marker | None:
     """What a line says, None if any of its words says anything else."""
     every = words(line)
+    if every and _MEASURE.fullmatch(cut := _END_OF_SCALE.sub("", " ".join(every))):
+        every = cut.split()
+    if every and _SYMBOLS.issuperset("".join(every)):
+        return Marker({})
     if not every or any(map(_FOREIGN.search, every)):
         return None
     if len(every) == 1 and _TICK.fullmatch(every[0]):
         return Marker({}, is_number=True)  # alone: numbers side by side are a day, "63 F" is a patient
     facts: dict[str, Fact] = {}
-    at = 0
+    at, is_measure = 0, True
     while at < len(every):
         for length in (3, 2, 1):  # the longest first: "120 kVp" before "120"
-            some = every[at : at + length]
-            said = _said(" ".join(some)) if len(some) == length else None
+            phrase = " ".join(every[at : at + length])
+            said = _said(phrase) if at + length <= len(every) else None
             if said is not None:
                 break
         else:
@@ -117,7 +133,8 @@ def parse(line: str) -> Marker | None:
             return None  # both sides at once is no marker of a side
         facts |= said
         at += length
-    return Marker(facts, is_measure=_MEASURES.fullmatch(" ".join(every)) is not None)
+        is_measure = is_measure and _MEASURE.fullmatch(phrase) is not None
+    return Marker(facts, is_measure=is_measure)
 
 
 def _said(phrase: str) -> dict[str, Fact] | None:
@@ -134,7 +151,8 @@ def _said(phrase: str) -> dict[str, Fact] | None:
     breast = _BREAST.fullmatch(upper)
     if breast is not None:
         return {"laterality_marker": breast[1], "view_marker": breast[2]}
-    return {} if _is_direction(phrase) or _QUANTITY.fullmatch(phrase) or _SETTING.fullmatch(phrase) else None
+    harmless = any(form.fullmatch(phrase) for form in (_QUANTITY, _SETTING, _MEASURE))
+    return {} if harmless or _is_direction(phrase) else None
 
 
 def _is_direction(word: str) -> bool:

@@ -175,6 +175,13 @@ def test_an_engine_that_misses_its_sample_has_not_looked(monkeypatch: pytest.Mon
         found(words)
 
 
+def test_a_frame_without_room_for_letters_is_left_as_it_is() -> None:
+    """Of noise in 10 x 10 pixels an engine reads "SS"."""
+    pixels = np.random.default_rng(7).integers(0, 2, (10, 10), "uint8") * 255
+
+    assert found(image(pixels)) == ()
+
+
 def test_a_frame_that_cannot_be_shown_is_refused() -> None:
     instance = saved(image(body(64)))
 

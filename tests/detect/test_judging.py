@@ -70,6 +70,21 @@ def test_a_measure_stands_apart_from_identifiers_alone(words: str, beside: str, 
     assert kinds(at(10, 40, words), at(10, 15, beside), found=STUDY_WITHOUT_NUMBERS)[0] == kind
 
 
+@pytest.mark.parametrize(
+    ("number", "kinds_of_both"),
+    [
+        pytest.param("Thyroid", [TextKind.UNSURE, TextKind.MARKER], id="a word of every other report"),
+        pytest.param("Wexcombe", [TextKind.IDENTIFIER, TextKind.UNSURE], id="a word that nobody knows"),
+        pytest.param("Thyroid 12", [TextKind.IDENTIFIER, TextKind.UNSURE], id="with a number"),
+    ],
+)
+def test_an_id_that_is_a_clinical_word_is_nobodys(number: str, kinds_of_both: list[TextKind]) -> None:
+    """Devices make ids of studies of the names of protocols."""
+    found = Identifiers(numbers=frozenset({number}))
+
+    assert kinds(at(10, 10, number), at(10, 35, "15.0 cm"), found=found) == kinds_of_both
+
+
 @pytest.mark.parametrize("name", ["PORT", "Left", "AP", "Ap^Lateral"])
 def test_a_name_of_marker_words_is_the_patients(name: str) -> None:
     found = Identifiers(names=frozenset({name}))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.detect.markers import parse, together
+from governance.detect.markers import Marker, parse, together
 from tests.phantoms.archive import PEOPLE
 from tests.phantoms.bundled import Person
 
@@ -66,6 +66,34 @@ def test_a_number_alone_is_one_at_a_scale(line: str, is_number: bool) -> None:
 
     assert marker is not None
     assert marker.is_number is is_number
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["15.0 cm", "FR: 31,3 FPS", "MI 0.8", "TIS=0.5", "Gn 50", "C 50", "5s", "f: 18,0 MHz", "4.0cm-", "50 mm /s", "60%"],
+)
+def test_numbers_with_units_and_settings_are_measures(line: str) -> None:
+    marker = parse(line)
+
+    assert marker is not None
+    assert marker.is_measure
+
+
+@pytest.mark.parametrize("line", ["15", "MA 70", "W 12", "TE 12", "R", "63 s", "R 15 cm"])
+def test_what_a_name_or_an_address_may_have_is_no_measure(line: str) -> None:
+    marker = parse(line)
+
+    assert marker is None or not marker.is_measure
+
+
+@pytest.mark.parametrize("line", ["+", "▲", "+ +"])
+def test_symbols_that_devices_draw_are_markers(line: str) -> None:
+    assert parse(line) == Marker({})
+
+
+@pytest.mark.parametrize("line", ["", "▲ MILLER", "+49 171", "R▲7"])
+def test_symbols_beside_anything_else_are_none(line: str) -> None:
+    assert parse(line) is None
 
 
 def test_the_lines_of_an_image_say_their_facts_together() -> None:

@@ -65,6 +65,19 @@ def test_a_picture_smaller_than_a_letter_is_looked_at(shape: tuple[int, int]) ->
     assert screen.areas(black, [(0, 0, 8, 8, 1.0)]) == []
 
 
+@settings(max_examples=20, deadline=None)
+@given(line=st.sampled_from(LINES), alone=st.integers(0, 3), others=st.sampled_from([0, 90, 128, 255]))
+def test_a_line_that_one_view_alone_shows_is_seen(line: str, alone: int, others: int) -> None:
+    """others: what the other views are full of."""
+    instance, after = frame(line=line, at=(20, 20), size=20, ground=None)
+    views = np.full((4, *after.shape), others, np.uint8)
+    views[alone] = rendering.views(instance, after)[0]
+
+    found = screen.glance(views, likely=False)
+
+    assert any(area[0] < 60 < area[2] and area[1] < 40 for area in found)
+
+
 def test_areas_lie_inside_the_picture() -> None:
     instance, after = frame(line=LINES[0], at=(2, 370), size=24, ground=None)
 

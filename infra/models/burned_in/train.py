@@ -31,7 +31,7 @@ CHUNK, WAITING = 16, 4
 """Pictures made at a time, and chunks that wait for their turn in each process that makes them."""
 RATE, DECAY, AVERAGED, WARM = 3e-3, 1e-4, 0.998, 300
 """The highest rate, the decay of weights, the share that averaged weights keep in a step, and steps until that rate."""
-SAVED = 60
+SAVED = 30
 """Seconds between two checkpoints."""
 
 Stack = tuple[NDArray[np.int16], NDArray[np.uint8], NDArray[np.uint8]]

@@ -9,6 +9,8 @@ from torch import Tensor
 
 LEVELS = 4096
 """Levels that are told apart; sixteen to a grey level."""
+ALONE = 0.3
+"""The share of pictures of which only one view shows what is there."""
 NEAR = 3
 """Steps around the commonest level that are stretched over a whole picture."""
 
@@ -35,7 +37,17 @@ def made(pictures: Tensor, generator: torch.Generator) -> Tensor:
     second = torch.where(kind < 0.2, window, torch.where(kind < 0.75, values, first))
     turned = drawn() < 0.15
     first, second = (torch.where(turned, 255 - view, view) for view in (first, second))
-    return torch.stack([first, second, *_stretched(values, unit)], 1).clamp(0, 255).floor()
+    ranked, near = _stretched(values, unit)
+    shown = [first, second, ranked, torch.where(drawn() < 0.3, (values - drawn(0, 255)) * drawn(1, 8) + 128, near)]
+    # Of some, one view alone shows anything: squeezed or cut off in the others, and lost in their noise.
+    alone, which = drawn() < ALONE, (drawn() * 4).floor()
+    lost = _stretched((values + 60 * torch.randn(values.shape, generator=generator, device=values.device)), unit)
+    squeezed = values * 0.02 + 250 * drawn()
+    hidden = [squeezed, torch.where(drawn() < 0.5, squeezed, values * 20 - 5100 * drawn(-0.2, 1)), *lost]
+    clear = [values, values, ranked, (values - drawn(100, 155)) * drawn(0.7, 1.3) + 128]
+    for number in range(4):
+        shown[number] = torch.where(alone, torch.where(which == number, clear[number], hidden[number]), shown[number])
+    return torch.stack(shown, 1).clamp(0, 255).floor()
 
 
 def _stretched(values: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
