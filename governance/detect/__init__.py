@@ -11,7 +11,7 @@ burned_in.py     frames -> lines of text, each with what it is
 judging.py       what a line of burned-in text is
 markers.py       the grammar of clinical markers
 rendering.py     a frame -> pictures of it that differ
-screen.py        a picture -> where it may show text: a small network of our own, on everything
+screen.py        a frame -> where it may show text: two small networks of our own, on everything
 locating.py      a part of a picture -> boxes with text in it: an engine, where the screen fired
 engines/         the programs that locate and read text
 devices.py       what is known of a device's images

@@ -1,4 +1,4 @@
-"""Measure the shipped screen on fonts, phrases and backgrounds that it was not trained with.
+"""Measure the shipped networks on fonts, phrases and backgrounds that they were not trained with.
 
     python -m infra.models.burned_in.evaluate BACKGROUNDS.npz [--pictures 400] [--json]
 
@@ -11,10 +11,13 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from governance.detect import locating, screen
+from governance.detect.screen import Area
+from infra.models.burned_in import views
 from infra.models.burned_in.fonts import Phrases, collect
-from infra.models.burned_in.generate import Line, Maker, real
+from infra.models.burned_in.generate import FINE, Line, Maker, Sample, real
 
 SIDE, LARGEST = 512, 120
 FOUND = 0.5
@@ -32,11 +35,12 @@ def main() -> None:
     options = parser.parse_args()
     grounds = real(options.backgrounds, held_out=True)
     maker = Maker(collect(held_out=True), Phrases(held_out=True), grounds, largest=LARGEST)
-    seeds = range(options.seed, options.seed + options.pictures)
+    made = [maker.sample(seed, side=SIDE) for seed in range(options.seed, options.seed + options.pictures)]
+    silent = [Sample(ground.astype(np.int16) * FINE) for ground in grounds if ground.dtype == np.uint8]
     told: dict[str, float] = {}
     for likely in (True, False):
         thresholds = "lower" if likely else "higher"
-        found = _lines(maker, seeds, likely) | _silence("real pictures without text", grounds, likely)
+        found = _lines(made, likely) | _silence("real pictures without text", silent, likely)
         told |= {f"{name}, {thresholds} thresholds": value for name, value in found.items()}
     if options.json:
         print(json.dumps(told, sort_keys=True))
@@ -45,20 +49,28 @@ def main() -> None:
             print(f"{name:64} {value:.4f}")
 
 
-def _lines(maker: Maker, seeds: range, likely: bool) -> dict[str, float]:
-    found, all_lines, silent = Counter[str](), Counter[str](), []
-    for seed in seeds:
-        sample = maker.sample(seed, side=SIDE)
-        areas = screen.areas(sample.picture, likely=likely)
-        if not sample.lines:
-            silent.append(sample.picture)
+def _looked(sample: Sample, likely: bool) -> tuple[list[Area], list[Area]]:
+    """What the first network finds in views of a picture, and where the second agrees in the picture itself."""
+    generator = torch.Generator().manual_seed(int(sample.fine[0, 0]) + sample.fine.size)
+    fine = torch.from_numpy(sample.fine).float()[None] / FINE
+    glanced = screen.glance(views.made(fine, generator)[0].numpy().astype(np.uint8), likely=likely)
+    return glanced, screen.areas(sample.picture, glanced)
+
+
+def _lines(made: list[Sample], likely: bool) -> dict[str, float]:
+    found, all_lines = Counter[str](), Counter[str]()
+    for sample in made:
+        first, both = _looked(sample, likely)
         for line in sample.lines:
             if line.seen:
+                box = (*line.box, 1.0)
+                all_lines["at a glance"] += 1
+                found["at a glance"] += locating.covered(box, first) >= FOUND
                 for group in _groups(line):
                     all_lines[group] += 1
-                    found[group] += locating.covered((*line.box, 1.0), areas) >= FOUND
+                    found[group] += locating.covered(box, both) >= FOUND
     shares = {f"lines found, {group}": found[group] / all_lines[group] for group in sorted(all_lines)}
-    return shares | _silence("made pictures without text", silent, likely)
+    return shares | _silence("made pictures without text", [each for each in made if not each.lines], likely)
 
 
 def _groups(line: Line) -> list[str]:
@@ -74,16 +86,23 @@ def _groups(line: Line) -> list[str]:
     return groups
 
 
-def _silence(name: str, pictures: list[np.ndarray], likely: bool) -> dict[str, float]:
-    fired, marked, total = 0, 0, 0
-    for picture in pictures:
-        mask = np.zeros(picture.shape, bool)
-        for left, top, right, bottom, _ in screen.areas(picture, likely=likely):
+def _silence(name: str, samples: list[Sample], likely: bool) -> dict[str, float]:
+    first, fired, marked, total = 0, 0, 0, 0
+    for sample in samples:
+        mask = np.zeros(sample.fine.shape, bool)
+        glanced, both = _looked(sample, likely)
+        for left, top, right, bottom, _ in both:
             mask[top:bottom, left:right] = True
-        fired += bool(mask.any())
+        first += bool(glanced)
+        fired += bool(both)
         marked += int(mask.sum())
         total += mask.size
-    return {f"{name}: fired": fired / max(1, len(pictures)), f"{name}: marked": marked / max(1, total)}
+    of = max(1, len(samples))
+    return {
+        f"{name}: fired at a glance": first / of,
+        f"{name}: fired": fired / of,
+        f"{name}: marked": marked / max(1, total),
+    }
 
 
 if __name__ == "__main__":

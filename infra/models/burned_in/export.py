@@ -68,12 +68,11 @@ def main() -> None:
     parser.add_argument("--float", action="store_true", help="32-bit weights, to see what the integers cost")
     options = parser.parse_args()
     stored = torch.load(options.weights, map_location="cpu", weights_only=True)
-    held = {name: stored[name].get("averaged", stored[name]) for name in NETWORKS}
-    halves = {
-        name: {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
-        for name, weights in held.items()
-    }
-    torch.save(halves, WEIGHTS)
+    held = {name: stored[name].get("averaged", stored[name]) for name in options.networks}
+    kept = torch.load(WEIGHTS, weights_only=True) if WEIGHTS.exists() else {}
+    for name, weights in held.items():
+        kept[name] = {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
+    torch.save(kept, WEIGHTS)
     for name in options.networks:
         network = NETWORKS[name]()
         network.load_state_dict({key: value.float() for key, value in held[name].items()})
