@@ -32,6 +32,8 @@ SIDES = frozenset("LR")
 CONFIRMED = 0.3
 """The share of what the screen found that boxes of the engine must cover to confirm it."""
 
+WIDER = 256
+"""Pixels around what the screen is sure of and the engine did not see there that are looked at as well."""
 ROOM = 12
 """Pixels of a side that three of the smallest letters need: a frame without room for them tells nobody's name."""
 
@@ -147,15 +149,20 @@ def _where_it_fires(instance: Instance, frame: Frame, engine: Engine, *, likely:
     ]
     if likely:
         # With more around it, the engine may see what the screen is sure of.
-        whole = (0, 0, frame.shape[1], frame.shape[0])
         seen = locating.merged(boxes)
         for picture, areas in zip(pictures, fired, strict=True):
-            if any(area[4] >= SURE and locating.covered(area, seen) < CONFIRMED for area in areas):
-                boxes += locating.boxes(picture, [whole], engine=engine)
+            unseen = [area for area in areas if area[4] >= SURE and locating.covered(area, seen) < CONFIRMED]
+            boxes += locating.boxes(picture, [_wider(area, picture) for area in unseen], engine=engine)
     located = locating.merged(boxes)
     readings = _readings(pictures, located, engine)
     counts = readings if likely else filter(_may_be_text, readings)
     return (*counts, *_unconfirmed(pictures, fired, located, engine))
+
+
+def _wider(area: Box, picture: Picture) -> tuple[int, int, int, int]:
+    left, top, right, bottom, _ = area
+    height, width = picture.shape[:2]
+    return max(0, left - WIDER), max(0, top - WIDER), min(width, right + WIDER), min(height, bottom + WIDER)
 
 
 def _may_be_text(reading: Reading) -> bool:

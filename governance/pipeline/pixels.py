@@ -171,12 +171,14 @@ def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels, ru
     masks = _by_frame(_drawn(drawn, count, rows, columns))
     held_back = plan.held_back_text if ruling is None else frozenset()
     seen: Seen = {}
+    stays: list[Text] = []
     numbers: Sequence[int] = range(count)
     for again in range(ROUNDS + 1):
         new: Masks = {}
         if pixels.looked:
             seen |= _see(instance, numbers, masks if again else {}, plan, found, pixels)
-            new = _by_frame(_may_not_stay(seen, plan.kept_text, held_back, pixels, masks, again=again))
+            goes = _may_not_stay(seen, plan.kept_text, held_back, stays, masks, again=again)
+            new = _by_frame(text.region for text in goes)
         for number, boxes in new.items():
             masks[number] = [*masks.get(number, ()), *boxes]
         numbers = sorted(new if again else masks)
@@ -185,6 +187,10 @@ def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels, ru
     else:
         raise Leak("still there after masking: burned-in text")
     pixels.regions = tuple(chain.from_iterable(masks[number] for number in sorted(masks)))
+    if pixels.looked:
+        stays = [text for text in stays if not _covered(text.region, masks.get(text.region.frame or 0, ()))]
+        pixels.markers = tuple(text.region for text in stays)
+        pixels.facts |= {**markers.together(text.says for text in stays), "kept_markers": len(stays)}
     if masks:
         repainted = encode.repaint(instance, partial(read.frames, instance), masks)
         pixels.data, pixels.transfer_syntax = repainted.data, repainted.transfer_syntax
@@ -212,32 +218,32 @@ def _see(
 
 
 def _may_not_stay(
-    seen: Seen, kept: Set[TextKind], held_back: Set[TextKind], pixels: Pixels, masks: Masks, *, again: int
-) -> list[Region]:
-    """Of the text that is seen in this round, what has to be masked; what stays is noted in `pixels`.
+    seen: Seen, kept: Set[TextKind], held_back: Set[TextKind], stays: list[Text], masks: Masks, *, again: int
+) -> list[Text]:
+    """Of the text that is seen in this round, what has to be masked.
+
+    stays: what stays; it is told before anything is masked. What reads as a marker only afterwards is what was left of
+    something, the 5 of a longer number; and what read as one before still does, though the engine is less sure of it.
 
     Raises:
         Refused: some of it is of a kind that is held back.
     """
-    markers_before = _by_frame(pixels.markers)
-    stays: list[Text] = []
+    marked = _by_frame(text.region for text in stays) if again else {}
     goes: list[Text] = []
     for number in sorted(seen):
-        masked, marked = masks.get(number, ()), markers_before.get(number, ())
+        masked = masks.get(number, ())
         for text in seen[number]:
-            # What reads as a marker only once something was masked is what was left of that: the 5 of a longer number.
-            may = _covered(text.region, marked) if again else not _covered(text.region, masked)
-            if text.kind in kept and may:
+            if not again and text.kind in kept and not _covered(text.region, masked):
                 stays.append(text)
+            elif text.kind is not TextKind.IDENTIFIER and _covered(text.region, marked.get(number, ())):
+                continue
             # Before anything is masked, what lies half in a box is a line that goes on outside of it.
             elif not _covered(text.region, masked, share=COVERED if again else 1.0):
                 goes.append(text)
-    pixels.markers = tuple(text.region for text in stays)
-    pixels.facts |= {**markers.together(text.says for text in stays), "kept_markers": len(stays)}
     held = sorted({text.kind for text in goes} & held_back)
     if held:
         raise Refused(f"burned-in text that this policy holds back: {', '.join(held)}", hint="see burned_in_text")
-    return [text.region for text in goes]
+    return goes
 
 
 def _drawn(boxes: Iterable[Region], count: int, rows: int, columns: int) -> Iterator[Region]:
