@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
+import numpy as np
+
 import governance
 from governance import dicom, read
 from governance.datatypes import (
@@ -235,7 +237,7 @@ def _may_not_stay(
         for text in seen[number]:
             if not again and text.kind in kept and not _covered(text.region, masked):
                 stays.append(text)
-            elif text.kind is not TextKind.IDENTIFIER and _covered(text.region, marked.get(number, ())):
+            elif text.kind is not TextKind.IDENTIFIER and _is_of(text.region, marked.get(number, ())):
                 continue
             # Before anything is masked, what lies half in a box is a line that goes on outside of it.
             elif not _covered(text.region, masked, share=COVERED if again else 1.0):
@@ -279,6 +281,15 @@ def _covered(region: Region, masked: Iterable[Region], *, share: float = COVERED
     return False
 
 
+def _is_of(region: Region, markers: Iterable[Region]) -> bool:
+    """Whether most of `region` lies in markers: several lines of them may be found as one."""
+    inside = np.zeros((region.bottom - region.top, region.right - region.left), bool)
+    for marker in markers:
+        rows = slice(max(0, marker.top - region.top), max(0, marker.bottom - region.top))
+        inside[rows, max(0, marker.left - region.left) : max(0, marker.right - region.left)] = True
+    return bool(inside.mean() >= COVERED)
+
+
 def refuse_text_left(written: Instance, plan: Plan, pixels: Pixels, found: Identifiers) -> None:
     """Look again where something was masked or compressed frames were cleaned and this program looked.
 
@@ -294,7 +305,7 @@ def refuse_text_left(written: Instance, plan: Plan, pixels: Pixels, found: Ident
         for text in look(written, read.frames(written), plan, found).texts:
             number = text.region.frame or 0
             # A lossy codec moves pixels a little, and with them the engine's certainty of a marker.
-            is_marker = text.kind is not TextKind.IDENTIFIER and _covered(text.region, kept.get(number, ()))
+            is_marker = text.kind is not TextKind.IDENTIFIER and _is_of(text.region, kept.get(number, ()))
             if not is_marker and not _covered(text.region, masked.get(number, ())):
                 raise Leak("still there after masking: burned-in text")
     if pixels.looked and plan.verify_engine is not None:
