@@ -26,7 +26,7 @@ SURE, READ, LETTERS = 0.9, 0.85, 3
 HIGH, READ_HIGH, ROUND = 48, 0.6, frozenset("0OoQDCcUu°()")
 """A box higher than this, where text is not likely, counts if it is read this surely, as more than round letters."""
 SAME = 0.95
-"""The share of the ink of a line that other boxes must cover for it to be theirs."""
+"""The share of the ink of a line that another box must cover for it to be that one's."""
 SIDES = frozenset("LR")
 """Letters of lead on films, which stand alone and are worn."""
 CONFIRMED = 0.3
@@ -34,11 +34,11 @@ CONFIRMED = 0.3
 
 WIDER = 256
 """Pixels around what the screen is sure of and the engine did not see there that are looked at as well."""
-ROOM = 12
-"""Pixels of a side that three of the smallest letters need: a frame without room for them tells nobody's name."""
+ROOM = 11
+"""Pixels of a side that three of the smallest letters need: a frame without room for them is screened and not read."""
 
 _seen: dict[bytes, tuple[Reading, ...] | None] = {}
-"""By frame: what was read, or None where the screen saw nothing and the engine did not run."""
+"""By frame: what was read, or None where the engine did not run."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,6 +48,10 @@ class Text(Confidential):
     region: Region
     kind: TextKind
     says: Mapping[str, str | bool] = field(default_factory=dict)
+    letters: int = 0
+    """And digits that were read in it."""
+    disputed: bool = False
+    """Another picture of the frame shows something else there, or more."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -122,7 +126,8 @@ def _looked(
         for reading, (kind, marker) in zip(readings, judged, strict=True):
             box = locating.apart(reading.box, kept) if kind is TextKind.UNSURE else reading.box
             region = Region(*box[:4], number, reading.finder, box[4])
-            texts.append(Text(region, kind, {} if marker is None else marker.facts))
+            facts = {} if marker is None else marker.facts
+            texts.append(Text(region, kind, facts, _letters(reading), reading.disputed))
     return Looked(tuple(texts), tuple(ran))
 
 
@@ -160,8 +165,11 @@ def _where_it_fires(instance: Instance, frame: Frame, engine: Engine, *, likely:
 
 
 def _wider(area: Box, picture: Picture) -> tuple[int, int, int, int]:
+    """What is around an area; of a picture that the engine sees in one piece, everything."""
     left, top, right, bottom, _ = area
     height, width = picture.shape[:2]
+    if max(height, width) <= locating.TILE:
+        return 0, 0, width, height
     return max(0, left - WIDER), max(0, top - WIDER), min(width, right + WIDER), min(height, bottom + WIDER)
 
 
@@ -209,21 +217,25 @@ def _agree(pictures: Iterable[Picture], box: Box, line: Line, engine: Engine) ->
 
 def _readings(pictures: Sequence[Picture], boxes: Sequence[Box], engine: Engine) -> list[Reading]:
     """The reading of each box, or, if it is not read surely and its lines are, theirs."""
+    wholes = [_reading(pictures, box, engine) for box in boxes]
+    sure = [whole.box for whole in wholes if whole.score >= CONFIDENT and _may_be_text(whole)]
     found: list[Reading] = []
-    for box in boxes:
-        whole = _reading(pictures, box, engine)
-        others = [other for other in boxes if other != box]
-        found += (whole.score < CONFIDENT and _lines(pictures, box, others, engine)) or [whole]
+    for whole in wholes:
+        found += (whole.score < CONFIDENT and _lines(pictures, whole.box, sure, engine)) or [whole]
     return found
 
 
-def _lines(pictures: Sequence[Picture], box: Box, others: Sequence[Box], engine: Engine) -> list[Reading]:
+def _lines(pictures: Sequence[Picture], box: Box, sure: Sequence[Box], engine: Engine) -> list[Reading]:
     """The readings of the lines of a box, if there are several and most are surely read.
 
-    A line whose ink lies in another box is the edge of that one's.
+    sure: boxes that were surely read, and count. A line whose ink lies in one of them is the edge of that one's.
     """
     for picture in pictures:
-        rows = [line for line, ink in locating.rows(picture, box) if locating.covered(ink, others) < SAME]
+        rows = [
+            line
+            for line, ink in locating.rows(picture, box)
+            if max((locating.covered(ink, [other]) for other in sure), default=0.0) < SAME
+        ]
         lines = [_reading(pictures, row, engine) for row in rows]
         if sum(line.score >= CONFIDENT for line in lines) > len(lines) / 2:
             return lines

@@ -72,9 +72,7 @@ def judge(readings: Sequence[Reading], found: Identifiers) -> list[tuple[TextKin
 
     found: of the study to which the frame belongs.
     """
-    # An id that is a clinical word, as devices make them of a protocol's name, is nobody's.
-    words = {number for number in found.numbers if number.isalpha() and vocabulary.is_clinical(number)}
-    found = replace(found, numbers=found.numbers - words)
+    found = replace(found, numbers=frozenset(number for number in found.numbers if not _is_word(number)))
     parsed = [_marker(reading, found) for reading in readings]
     harmless = {number for number, reading in enumerate(readings) if _is_harmless(reading, found)}
     boxes = [reading.box for reading in readings]
@@ -98,6 +96,12 @@ def judge(readings: Sequence[Reading], found: Identifiers) -> list[tuple[TextKin
         else:
             judged.append((TextKind.UNSURE, None))
     return judged
+
+
+def _is_word(number: str) -> bool:
+    """Whether an id is a clinical word, as devices make them of a protocol's name, and no marker: it is nobody's."""
+    is_long = number.isalpha() and len(number) >= LEAST_TELLING
+    return is_long and vocabulary.is_clinical(number) and markers.parse(number) is None
 
 
 def _marker(reading: Reading, found: Identifiers) -> Marker | None:

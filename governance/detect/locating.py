@@ -35,8 +35,9 @@ EDGE, GROWTHS = PADDING + 2, 4
 """A box this near to the edge of a part may go on behind it: the part is looked at again, larger, this often."""
 ENLARGED, LARGEST_FACTOR = 736, 4.0
 """The shorter side up to which small pictures are enlarged: below 7 pixels the network misses letters."""
-LARGE, LARGE_SHARE, LARGE_SCORE = 40, 0.25, 0.8
-"""A box thicker than 40 pixels and a quarter of the picture counts only if it reads as letters, this surely."""
+LARGE, LARGE_SHARE, LARGE_SCORE, LARGE_WORD, LARGE_PAIR = 40, 0.25, 0.6, 3, 0.8
+"""A box thicker than 40 pixels and a quarter of the picture counts only if it reads as letters, this surely, and two
+letters alone more surely."""
 UPRIGHT, UPRIGHT_LETTER = 1.5, 2.2
 """Boxes this much higher than wide hold a line that runs upwards or downwards; up to the second, perhaps one letter."""
 SAMPLE, SAMPLE_STEP, SAMPLE_GAP, SAMPLE_SIZE = "Sample 0123", 200, 20, 20
@@ -305,6 +306,8 @@ def agrees(picture: Picture, box: Box, letter: str, *, engine: Engine) -> bool:
         part = picture[top + less : bottom - less, left + less : right - less]
         for smaller in (part, cv2.resize(part, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)):
             lines.append(_recognised(np.ascontiguousarray(smaller, np.uint8), engine))
+    if any(len(text) > 1 for text, _ in lines) or {text for text, _ in lines[:2]} != {letter}:
+        return False  # there is more beside it, that the cuts cut off
     same = [score for text, score in lines if text == letter]
     return len(same) >= AGREED * len(lines) and max(same) >= ONCE
 
@@ -327,4 +330,4 @@ def _reads(picture: Picture, box: tuple[float, float, float, float], engine: Eng
     """Whether a large box holds letters: the recogniser must agree, since masking it would cost the image."""
     left, top, right, bottom = (max(0, int(edge)) for edge in box)
     text, score = _recognised(np.ascontiguousarray(picture[top : bottom + 1, left : right + 1]), engine)
-    return bool(len(text) >= 2 and score >= LARGE_SCORE)
+    return score >= (LARGE_SCORE if len(text) >= LARGE_WORD else LARGE_PAIR) and len(text) >= 2

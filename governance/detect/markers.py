@@ -61,12 +61,12 @@ _UNIT = r"(?:kVp?|mAs?|μAs?|ms|s|sec|mm|cm|MHz|kHz|Hz|fps|dB|cm/s|mm/s|m/s|°|d
 _QUANTITY = re.compile(rf"{_NUMBER} ?{_UNIT}", re.IGNORECASE)
 _PLAIN_UNIT = r"(?:kVp|kV|mAs|mm|cm|MHz|kHz|Hz|fps|dB|cm/s|mm/s|m/s|mGy|%)"
 _MEASURE = re.compile(
-    rf"{_NUMBER} ?{_PLAIN_UNIT}|{_NUMBER}s|(?:GN|GAIN|C) ?{_NUMBER}|F ?[:=] ?{_NUMBER} ?{_PLAIN_UNIT}"
-    rf"|(?:TE|TR|FA|FOV|WW|WL|MI|TIS|TIB|TIC|FR|PRF|THK) ?"
-    rf"(?:[:=] ?{_NUMBER}(?: ?{_PLAIN_UNIT})?|{_NUMBER} ?{_PLAIN_UNIT}|-?\d{{1,3}}[.,]\d{{1,3}})",
+    rf"{_NUMBER} ?{_PLAIN_UNIT}|{_NUMBER}s|(?:GN|GAIN) ?{_NUMBER}|(?:F|FR) ?[:=]? ?{_NUMBER} ?{_PLAIN_UNIT}"
+    rf"|(?:TE|TR|FA|FOV|WW|WL|PRF|THK) ?(?:[:=] ?{_NUMBER}(?: ?{_PLAIN_UNIT})?|{_NUMBER} ?{_PLAIN_UNIT})"
+    r"|(?:MI|TIS|TIB|TIC) ?[:=]? ?\d[.,]\d{1,2}",
     re.IGNORECASE,
 )
-"""Numbers with units, and settings with a sign, a unit or a fraction: no name, address or day is written like that."""
+"""Numbers with units, and settings with a sign, a unit or a fraction, or of a gain. `Mi 12.04` is a day."""
 _SETTING = re.compile(
     rf"(?:TE|TR|TI|FA|FOV|WW|WL|W|C|MI|TIS|TIB|TIC|AO|GN|GAIN|DR|FR|PRF|ZOOM|SL|THK|KV|KVP|MA|MAS) ?[:=]? ?{_NUMBER}"
     rf"(?: ?{_UNIT})?",

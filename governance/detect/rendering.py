@@ -6,6 +6,7 @@ these do not show, also stretched, and through its default window.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -71,16 +72,18 @@ def _first(instance: Instance, frame: Frame) -> tuple[list[Picture], _Levels]:
 def views(instance: Instance, frame: Frame) -> NDArray[np.uint8]:
     """Four grey pictures of one frame, (4, rows, columns): two that are shown, and both that are stretched.
 
-    Where there is no second one that is shown, the first stands for it.
+    Where there is no second one that is shown, the first stands for it. A palette's frame with a default window has
+    three that are shown, and four views of each two of them.
 
     Raises:
         Refused: a frame of these dimensions cannot be shown.
     """
     shown, levels = _first(instance, frame)
-    if frame.ndim == 2 and len(shown) == 1:
+    if frame.ndim == 2:
         shown += _windowed(instance, levels)
-    greys = [grey(picture) for picture in shown]
-    return np.stack([greys[0], greys[-1], *_stretched(levels)])
+    greys, stretched = [grey(picture) for picture in shown], list(_stretched(levels))
+    pairs = list(pairwise(greys)) or [(greys[0], greys[0])]
+    return np.stack([view for pair in pairs for view in (*pair, *stretched)])
 
 
 def grey(picture: Picture) -> NDArray[np.uint8]:

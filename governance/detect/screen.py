@@ -1,9 +1,9 @@
 """Whether there may be text in a frame, and where: two small networks of our own, tuned to miss little.
 
-The first sees four views of a frame at once. Where it fires, the second looks at every rendering. They cost a fiftieth
-of the engine that locates and reads, which looks only where both fire. How little is enough for the first is a matter
-of how likely text is in such images. The weights and what they were made from and measured on are described in
-`infra/models/burned_in/`.
+The first sees four views of a frame at once. Where it fires, the second looks at every rendering. They cost a small
+part of the engine that locates and reads, which looks only around where both fire. How little is enough for the first
+is a matter of how likely text is in such images. The weights and what they were made from and measured on are described
+in `infra/models/burned_in/`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -47,6 +47,8 @@ class Network:
     stride: int
 
 
+VIEWS = 4
+"""Of a frame, that the first network sees together."""
 GLANCE, SCREEN = Network("glance.onnx", 8), Network("screen.onnx", 4)
 LIKELY, UNLIKELY, CLOSER = (0.1, 0.2), (0.2, 0.8), (0.1, 0.2)
 """Cells above the first belong to an area of text; an area counts if one of them is above the second. At a glance, in
@@ -64,15 +66,19 @@ def step() -> Step:
 
 
 def glance(views: NDArray[np.uint8], *, likely: bool = True) -> list[Area]:
-    """Where a frame may show text, of all its views, (4, rows, columns), together; some areas more than once.
+    """Where a frame may show text, of each four of its views together; some areas more than once.
 
+    views: (4 n, rows, columns), as `rendering.views` makes them.
     likely: whether the image is of a kind that is likely to show some.
 
     Raises:
         Refused: the network fails, or does not see its own sample.
     """
     _prove()
-    return list(_all(GLANCE, views, LIKELY if likely else UNLIKELY))
+    counts = LIKELY if likely else UNLIKELY
+    return [
+        area for first in range(0, len(views), VIEWS) for area in _all(GLANCE, views[first : first + VIEWS], counts)
+    ]
 
 
 def areas(picture: Picture, within: Iterable[Area]) -> list[Area]:
@@ -201,7 +207,7 @@ def _prove() -> None:
 
     sample = np.zeros((64, 192), np.uint8)
     cv2.putText(sample, SAMPLE, (12, 40), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 255, 1, cv2.LINE_AA)
-    for network, views in ((GLANCE, 4), (SCREEN, 1)):
+    for network, views in ((GLANCE, VIEWS), (SCREEN, 1)):
         found = _found(network, np.stack([sample] * views), UNLIKELY)
         if not any(left < 96 < right and top < 36 < bottom for left, top, right, bottom, _ in found):
             raise Refused("the screen for burned-in text failed (it did not find its sample)")

@@ -58,7 +58,7 @@ class Pixels(Confidential):
     """What happened to the pixels of one instance.
 
     data: the masked ones, None where none are; recut: whether compressed frames were cleaned;
-    regions: what was masked, by frame; markers: what was read and stays;
+    regions: what was masked, by frame; stays: text that was read and stays;
     looked: whether this program looked for text; facts: what the markers say, nothing if it did not, and what a
     person decided; looked_again: at what was written.
     """
@@ -70,10 +70,15 @@ class Pixels(Confidential):
     steps: list[Step] = field(default_factory=list)
     transfer_syntax: str | None = None
     regions: tuple[Region, ...] = ()
-    markers: tuple[Region, ...] = ()
+    stays: tuple[Text, ...] = ()
     looked: bool = False
     looked_again: bool = False
     facts: dict[str, bool | int | str | list[str]] = field(default_factory=dict)
+
+    @property
+    def markers(self) -> tuple[Region, ...]:
+        """Where the text is that stays."""
+        return tuple(text.region for text in self.stays)
 
     def codes(self, plan: Plan) -> tuple[str, ...]:
         """What an instance may claim whose header is treated as planned (CID 7050)."""
@@ -190,9 +195,10 @@ def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels, ru
         raise Leak("still there after masking: burned-in text")
     pixels.regions = tuple(chain.from_iterable(masks[number] for number in sorted(masks)))
     if pixels.looked:
-        stays = [text for text in stays if not _covered(text.region, masks.get(text.region.frame or 0, ()))]
-        pixels.markers = tuple(text.region for text in stays)
-        pixels.facts |= {**markers.together(text.says for text in stays), "kept_markers": len(stays)}
+        left = (text for text in stays if _inside(text.region, masks.get(text.region.frame or 0, ())) < COVERED)
+        pixels.stays = tuple(left)
+        said = markers.together(text.says for text in pixels.stays)
+        pixels.facts |= {**said, "kept_markers": len(pixels.stays)}
     if masks:
         repainted = encode.repaint(instance, partial(read.frames, instance), masks)
         pixels.data, pixels.transfer_syntax = repainted.data, repainted.transfer_syntax
@@ -230,14 +236,14 @@ def _may_not_stay(
     Raises:
         Refused: some of it is of a kind that is held back.
     """
-    marked = _by_frame(text.region for text in stays) if again else {}
+    before = list(stays) if again else []
     goes: list[Text] = []
     for number in sorted(seen):
         masked = masks.get(number, ())
         for text in seen[number]:
             if not again and text.kind in kept and not _covered(text.region, masked):
                 stays.append(text)
-            elif text.kind is not TextKind.IDENTIFIER and _is_of(text.region, marked.get(number, ())):
+            elif _is_of(text, before):
                 continue
             # Before anything is masked, what lies half in a box is a line that goes on outside of it.
             elif not _covered(text.region, masked, share=COVERED if again else 1.0):
@@ -281,13 +287,24 @@ def _covered(region: Region, masked: Iterable[Region], *, share: float = COVERED
     return False
 
 
-def _is_of(region: Region, markers: Iterable[Region]) -> bool:
-    """Whether most of `region` lies in markers: several lines of them may be found as one."""
+def _is_of(text: Text, stays: Iterable[Text]) -> bool:
+    """Whether text is what stays, seen again: most of it lies there, and no more is read in it than was.
+
+    Several lines may be found as one.
+    """
+    there = [one for one in stays if one.region.frame == text.region.frame and _inside(one.region, [text.region])]
+    same = not text.disputed and text.letters <= sum(one.letters for one in there)
+    may_be = text.kind is TextKind.MARKER or (text.kind is not TextKind.IDENTIFIER and same)
+    return may_be and _inside(text.region, (one.region for one in there)) >= COVERED
+
+
+def _inside(region: Region, others: Iterable[Region]) -> float:
+    """The share of a region that lies in others, together."""
     inside = np.zeros((region.bottom - region.top, region.right - region.left), bool)
-    for marker in markers:
-        rows = slice(max(0, marker.top - region.top), max(0, marker.bottom - region.top))
-        inside[rows, max(0, marker.left - region.left) : max(0, marker.right - region.left)] = True
-    return bool(inside.mean() >= COVERED)
+    for other in others:
+        rows = slice(max(0, other.top - region.top), max(0, other.bottom - region.top))
+        inside[rows, max(0, other.left - region.left) : max(0, other.right - region.left)] = True
+    return float(inside.mean())
 
 
 def refuse_text_left(written: Instance, plan: Plan, pixels: Pixels, found: Identifiers) -> None:
@@ -305,8 +322,7 @@ def refuse_text_left(written: Instance, plan: Plan, pixels: Pixels, found: Ident
         for text in look(written, read.frames(written), plan, found).texts:
             number = text.region.frame or 0
             # A lossy codec moves pixels a little, and with them the engine's certainty of a marker.
-            is_marker = text.kind is not TextKind.IDENTIFIER and _is_of(text.region, kept.get(number, ()))
-            if not is_marker and not _covered(text.region, masked.get(number, ())):
+            if not _is_of(text, pixels.stays) and not _covered(text.region, masked.get(number, ())):
                 raise Leak("still there after masking: burned-in text")
     if pixels.looked and plan.verify_engine is not None:
         pixels.looked_again = True

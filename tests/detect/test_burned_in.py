@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 
+import cv2
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
 from governance import read
 from governance.datatypes import Identifiers, Instance, Region, TextEngine
-from governance.detect import burned_in, locating
+from governance.detect import burned_in, engines, locating
 from governance.errors import Refused
 from tests.conftest import BUNDLED
 from tests.phantoms.archive import PEOPLE
@@ -180,6 +181,26 @@ def test_a_frame_without_room_for_letters_is_left_as_it_is() -> None:
     pixels = np.random.default_rng(7).integers(0, 2, (10, 10), "uint8") * 255
 
     assert found(image(pixels)) == ()
+
+
+def test_a_line_in_two_boxes_that_are_split_is_read_once_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither box may leave it to the other: only a box that was surely read as a whole answers for it."""
+    picture = np.zeros((120, 200, 3), np.uint8)
+    lines = ["TIS:0.5", "TIB:0.5", "QUILLFEATHER", "MI:1.4", "FR:31"]
+    for number, line in enumerate(lines):
+        cv2.putText(picture, line, (8, 20 + 20 * number), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1)
+    boxes = [(2, 4, 160, 66, 0.8), (2, 46, 160, 108, 0.8)]
+    monkeypatch.setattr(
+        burned_in.locating,
+        "read",
+        lambda picture, box, *, engine: ("merged", 0.5) if box[3] - box[1] > 40 else ("LINE", 0.99),
+    )
+
+    readings = burned_in._readings([picture], boxes, engines.load(TextEngine.RAPIDOCR))
+
+    name = (8, 50, 120, 62, 1.0)
+    assert len(readings) == 6
+    assert locating.covered(name, [max((r.box for r in readings), key=lambda box: locating.covered(name, [box]))]) > 0.8
 
 
 def test_a_frame_that_cannot_be_shown_is_refused() -> None:

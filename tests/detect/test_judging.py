@@ -75,6 +75,8 @@ def test_a_measure_stands_apart_from_identifiers_alone(words: str, beside: str, 
     [
         pytest.param("Thyroid", [TextKind.UNSURE, TextKind.MARKER], id="a word of every other report"),
         pytest.param("Wexcombe", [TextKind.IDENTIFIER, TextKind.UNSURE], id="a word that nobody knows"),
+        pytest.param("LA", [TextKind.IDENTIFIER, TextKind.UNSURE], id="initials"),
+        pytest.param("SUPINE", [TextKind.IDENTIFIER, TextKind.UNSURE], id="a marker"),
         pytest.param("Thyroid 12", [TextKind.IDENTIFIER, TextKind.UNSURE], id="with a number"),
     ],
 )

@@ -86,6 +86,8 @@ class Reader(Engine):
         pytest.param([("R", 0.4)] * 7 + [("R", 0.6)], (0, 0, 80, 90, 0.9), True, id="again and again"),
         pytest.param([("R", 0.4)] * 8, (0, 0, 80, 90, 0.9), False, id="never surely"),
         pytest.param([("R", 0.6)] * 5 + [("89", 0.6)] * 3, (0, 0, 80, 90, 0.9), False, id="and something else"),
+        pytest.param([("", 0.0)] * 2 + [("R", 0.6)] * 6, (0, 0, 80, 90, 0.9), False, id="not as it is"),
+        pytest.param([("R", 0.6)] * 7 + [("RJ", 0.6)], (0, 0, 80, 90, 0.9), False, id="and once more"),
         pytest.param([("R", 0.6)] * 8, (0, 0, 30, 30, 0.9), False, id="a small one"),
         pytest.param([("R", 0.6)] * 8, (0, 0, 160, 60, 0.9), False, id="in a box for a word"),
     ],

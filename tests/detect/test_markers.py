@@ -70,7 +70,7 @@ def test_a_number_alone_is_one_at_a_scale(line: str, is_number: bool) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["15.0 cm", "FR: 31,3 FPS", "MI 0.8", "TIS=0.5", "Gn 50", "C 50", "5s", "f: 18,0 MHz", "4.0cm-", "50 mm /s", "60%"],
+    ["15.0 cm", "FR: 31,3 FPS", "MI 0.8", "TIS=0.5", "Gn 50", "5s", "f: 18,0 MHz", "4.0cm-", "50 mm /s", "60%"],
 )
 def test_numbers_with_units_and_settings_are_measures(line: str) -> None:
     marker = parse(line)
@@ -79,7 +79,9 @@ def test_numbers_with_units_and_settings_are_measures(line: str) -> None:
     assert marker.is_measure
 
 
-@pytest.mark.parametrize("line", ["15", "MA 70", "W 12", "TE 12", "R", "63 s", "R 15 cm"])
+@pytest.mark.parametrize(
+    "line", ["15", "MA 70", "W 12", "TE 12", "R", "63 s", "R 15 cm", "C 12", "C4,12", "Fr 12.04", "Mi: 12.04"]
+)
 def test_what_a_name_or_an_address_may_have_is_no_measure(line: str) -> None:
     marker = parse(line)
 

@@ -10,8 +10,10 @@ import pytest
 from PIL import ImageCms
 
 from governance import policy
-from governance.datatypes import Identifiers
+from governance.datatypes import Identifiers, Region, TextKind
+from governance.detect.burned_in import Text
 from governance.errors import Refused
+from governance.pipeline import pixels
 from governance.pipeline.pixels import scrub_pixels
 from tests.conftest import BUNDLED
 from tests.pipeline.objects import with_options
@@ -51,3 +53,30 @@ def test_a_rule_about_an_icc_profile_is_carried_out(action: str, tmp_path: Path)
     for _ in range(2):  # made, and remembered
         written = pydicom.dcmread(BytesIO(process(by, (tmp_path / "ct.dcm").read_bytes()).data))
         assert not any(written.get("ICCProfile") or b"")
+
+
+def text(left: int, right: int, kind: TextKind, letters: int = 4, *, top: int = 10, disputed: bool = False) -> Text:
+    return Text(Region(left, top, right, top + 20, 0, "engine", 0.9), kind, letters=letters, disputed=disputed)
+
+
+KEPT = frozenset({TextKind.MARKER})
+STAYS = [text(0, 100, TextKind.MARKER), text(110, 200, TextKind.MARKER)]
+
+
+@pytest.mark.parametrize(
+    ("seen", "goes"),
+    [
+        pytest.param(text(2, 98, TextKind.MARKER), False, id="the marker again"),
+        pytest.param(text(2, 98, TextKind.UNSURE), False, id="the marker again, less surely"),
+        pytest.param(text(0, 200, TextKind.UNSURE, 8), False, id="two markers as one"),
+        pytest.param(text(0, 200, TextKind.UNSURE, 20), True, id="two markers and something between them"),
+        pytest.param(text(2, 98, TextKind.UNSURE, 12), True, id="more than the marker said"),
+        pytest.param(text(2, 98, TextKind.UNSURE, disputed=True), True, id="something else in another picture"),
+        pytest.param(text(2, 98, TextKind.IDENTIFIER), True, id="an identifier in its place"),
+        pytest.param(text(2, 98, TextKind.MARKER, top=60), True, id="a marker that was none before"),
+    ],
+)
+def test_of_what_is_seen_after_masking_only_the_markers_from_before_stay(seen: Text, goes: bool) -> None:
+    found = pixels._may_not_stay({0: [seen]}, KEPT, frozenset(), list(STAYS), {}, again=1)
+
+    assert found == ([seen] if goes else [])
