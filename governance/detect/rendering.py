@@ -70,10 +70,10 @@ def _first(instance: Instance, frame: Frame) -> tuple[list[Picture], _Levels]:
 
 
 def views(instance: Instance, frame: Frame) -> NDArray[np.uint8]:
-    """Four grey pictures of one frame, (4, rows, columns): two that are shown, and both that are stretched.
+    """Grey pictures of one frame, (4 n, rows, columns): of each four, two that are shown and both that are stretched.
 
     Where there is no second one that is shown, the first stands for it. A palette's frame with a default window has
-    three that are shown, and four views of each two of them.
+    three that are shown, and four views of each two neighbours of these; all other frames have four.
 
     Raises:
         Refused: a frame of these dimensions cannot be shown.
