@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from governance.datatypes import Confidential, Identifiers, TextKind
-from governance.detect import locating, markers, text, vocabulary
+from governance.detect import markers, rectangles, text, vocabulary
 from governance.detect.engines import Line
 from governance.detect.locating import Box
 from governance.detect.markers import Marker
@@ -176,7 +176,7 @@ def _apart(boxes: Sequence[Box], parsed: Sequence[Marker | None], harmless: Set[
 def _is_near(one: Box, other: Box) -> bool:
     """Whether what has a number with a unit in one box may go on in the other."""
     below = _is_column(one, other, within=DIRECTLY_BELOW)
-    return _is_line(one, other, within=BESIDE) or below or locating.covered(one, [other]) > 0
+    return _is_line(one, other, within=BESIDE) or below or rectangles.covered(one, [other]) > 0
 
 
 def _is_line(one: Box, other: Box, *, within: float) -> bool:

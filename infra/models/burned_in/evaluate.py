@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from governance.detect import locating, screen
+from governance.detect import rectangles, screen
 from governance.detect.screen import Area
 from infra.models.burned_in import views
 from infra.models.burned_in.fonts import Phrases, collect
@@ -65,10 +65,10 @@ def _lines(made: list[Sample], likely: bool) -> dict[str, float]:
             if line.seen:
                 box = (*line.box, 1.0)
                 all_lines["at a glance"] += 1
-                found["at a glance"] += locating.covered(box, first) >= FOUND
+                found["at a glance"] += rectangles.covered(box, first) >= FOUND
                 for group in _groups(line):
                     all_lines[group] += 1
-                    found[group] += locating.covered(box, both) >= FOUND
+                    found[group] += rectangles.covered(box, both) >= FOUND
     shares = {f"lines found, {group}": found[group] / all_lines[group] for group in sorted(all_lines)}
     return shares | _silence("made pictures without text", [each for each in made if not each.lines], likely)
 
