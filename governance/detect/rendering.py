@@ -6,6 +6,7 @@ these do not show, also stretched, and through its default window.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -32,10 +33,14 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class _Levels:
-    """A grey frame as levels: the level of each pixel, how many pixels each has, and the value that it stands for."""
+    """A grey frame as levels: the level of each pixel, unsigned, and the value that level 0 stands for.
+
+    counts: how many pixels have each level from the lowest one that is used to the highest.
+    """
 
     places: NDArray[Any]
     counts: NDArray[Any]
+    lowest: int
     first: float
     step: float = 1.0
 
@@ -104,8 +109,6 @@ def as_colours(picture: Picture) -> Picture:
 
 
 def _levels(frame: Frame) -> _Levels:
-    import cv2
-
     frame = np.ascontiguousarray(frame)
     if frame.dtype.kind in "iu" and frame.itemsize <= 2:
         # Signed values with their highest bit turned over are unsigned ones in the same order.
@@ -113,22 +116,29 @@ def _levels(frame: Frame) -> _Levels:
         places = frame.view(unsigned)
         if frame.dtype.kind == "i":
             places = places ^ unsigned.type(1 << (8 * frame.itemsize - 1))
-        top = 1 << (8 * frame.itemsize)
-        counts = cv2.calcHist([places], [0], None, [top], [0, top]).ravel().astype(np.int64)
-        return _Levels(places, counts, float(np.iinfo(frame.dtype).min))
+        return _Levels(places, *_counted(places), float(np.iinfo(frame.dtype).min))
     values = frame.astype(np.float64)
     low, high = float(values.min()), float(values.max())
     if not np.isfinite([low, high]).all():
         raise Refused("a frame with values that are no numbers cannot be looked at")
     step = max((high - low) / (MOST - 1), 1.0 if frame.dtype.kind in "iub" else 1e-12)
     places = ((values - low) / step).round().astype(np.uint16)
-    return _Levels(places, np.bincount(places.ravel(), minlength=MOST), low, step)
+    return _Levels(places, *_counted(places), low, step)
+
+
+def _counted(places: NDArray[Any]) -> tuple[NDArray[Any], int]:
+    """How many pixels have each level from the lowest to the highest, and the lowest."""
+    import cv2
+
+    low, high = (int(end) for end in cv2.minMaxLoc(places)[:2])
+    counts = cv2.calcHist([places], [0], None, [high - low + 1], [low, high + 1])
+    return counts.ravel().astype(np.int64), low
 
 
 def _shown(instance: Instance, frame: Frame, levels: _Levels, photometric: str) -> Iterator[Picture]:
     """The whole range, and the colours of a palette."""
-    used = np.flatnonzero(levels.counts)
-    yield _gray(levels, float(used[0]), float(used[-1]), inverted=photometric == "MONOCHROME1")
+    highest = levels.lowest + len(levels.counts) - 1
+    yield _gray(levels, levels.lowest, highest, inverted=photometric == "MONOCHROME1")
     if photometric == "PALETTE COLOR":
         yield _palette(instance, frame)
 
@@ -169,23 +179,35 @@ def _gray(levels: _Levels, low: float, high: float, *, inverted: bool) -> Pictur
     offset = -low * slope - DOWN
     if inverted:
         slope, offset = -slope, 255 - offset - 2 * DOWN
-    return np.asarray(cv2.addWeighted(levels.places, slope, levels.places, 0, offset, dtype=cv2.CV_8U), np.uint8)
+    ramp = _ramp(levels.places.dtype)
+    tones = cv2.addWeighted(ramp, slope, ramp, 0, offset, dtype=cv2.CV_8U)
+    return np.asarray(cv2.LUT(levels.places, tones.ravel()), np.uint8)
+
+
+@lru_cache(maxsize=2)
+def _ramp(dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Every level, of 8 or of 16 bits."""
+    return np.arange(np.iinfo(dtype).max + 1, dtype=dtype)
 
 
 def _looked_up(levels: _Levels, shares: NDArray[Any]) -> Picture:
-    """The picture whose levels are these shares, 0 to 1, of white."""
-    return np.take((np.clip(shares, 0, 1) * 255).astype(np.uint8), levels.places)
+    """The picture whose used levels are these shares, 0 to 1, of white."""
+    import cv2
+
+    tones = np.zeros(np.iinfo(levels.places.dtype).max + 1, np.uint8)
+    tones[levels.lowest : levels.lowest + len(shares)] = np.clip(shares, 0, 1) * 255
+    return np.asarray(cv2.LUT(levels.places, tones), np.uint8)
 
 
 def _stretched(levels: _Levels) -> Iterator[Picture]:
     """Pictures of differences that no window of a screen shows."""
-    commonest = int(np.argmax(levels.counts))
+    most = int(np.argmax(levels.counts))
     # Spread by rank any two values differ that many pixels have; the commonest takes no room.
     room = levels.counts.copy()
-    room[commonest] = 0
+    room[most] = 0
     yield _looked_up(levels, (np.cumsum(room) - room / 2) / max(int(room.sum()), 1))
     # Around the commonest value, which is what empty ground has, a single step counts.
-    near = max(1.0, min(NEAR, NEAR / levels.step))
+    commonest, near = levels.lowest + most, max(1.0, min(NEAR, NEAR / levels.step))
     yield _gray(levels, commonest - near, commonest + near, inverted=False)
 
 

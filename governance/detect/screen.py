@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from governance.datatypes import Step
-from governance.detect import rendering
+from governance.detect import rectangles, rendering
 from governance.detect.rendering import Picture
 from governance.errors import Refused
 
 NAME, VERSION = "screen", "3"
 BLOCK, MULTIPLE = 4, 32
 """Pixels to a side of what a network sees as one, and what the sides of a picture must be a multiple of."""
-TILE, OVERLAP = 1024, 96
-"""Larger pictures are looked at in overlapping tiles of this side."""
+TILE, OVERLAP = 1152, 96
+"""Larger pictures are looked at in overlapping tiles of at most this side, all of one size."""
 SMALLER = 3
 """Letters too large for the network are found in a copy of the picture that is this many times smaller."""
 SMALLEST = 160
@@ -91,7 +91,11 @@ def areas(picture: Picture, within: Iterable[Area]) -> list[Area]:
     """
     _prove()
     values, left = rendering.grey(picture)[None], list(within)
-    return [area for area in _all(SCREEN, values, CLOSER, left) if any(_meet(area, other) for other in left)]
+    return [
+        area
+        for area in _all(SCREEN, values, CLOSER, left)
+        if any(rectangles.meet(area, other, within=AROUND) for other in left)
+    ]
 
 
 def _all(
@@ -118,46 +122,41 @@ def _scaled(area: Area, times: float) -> tuple[int, int, int, int]:
     return int(left * times), int(top * times), round(right * times), round(bottom * times)
 
 
-def _meet(one: Area, other: Area) -> bool:
-    return (
-        one[0] - AROUND < other[2]
-        and other[0] - AROUND < one[2]
-        and one[1] - AROUND < other[3]
-        and other[1] - AROUND < one[3]
-    )
-
-
 def _tiles(
     network: Network, views: NDArray[np.uint8], counts: tuple[float, float], within: list[Area] | None
 ) -> Iterator[Area]:
     _, height, width = views.shape
-    for top in _starts(height):
-        for left in _starts(width):
-            tile = (left, top, min(width, left + TILE), min(height, top + TILE))
-            part = tile if within is None else _part(tile, within)
-            if part is None:
-                continue
-            x, y, right, bottom = part
-            for x0, y0, x1, y1, peak in _found(network, views[:, y:bottom, x:right], counts):
-                if x + x0 < right and y + y0 < bottom:  # and not only behind its edge
-                    yield x + x0, y + y0, min(right, x + x1), min(bottom, y + y1), peak
+    for top, below in _ends(height):
+        for left, beside in _ends(width):
+            tile = (left, top, beside, below)
+            for x, y, right, bottom in [tile] if within is None else _parts(tile, within):
+                for x0, y0, x1, y1, peak in _found(network, views[:, y:bottom, x:right], counts):
+                    if x + x0 < right and y + y0 < bottom:  # and not only behind its edge
+                        yield x + x0, y + y0, min(right, x + x1), min(bottom, y + y1), peak
 
 
-def _part(tile: tuple[int, int, int, int], areas: Iterable[Area]) -> tuple[int, int, int, int] | None:
-    """The part of a tile in which areas are, with what is around them; None if there are none."""
-    left, top, right, bottom = tile
-    here = [area for area in areas if _meet((*tile, 1.0), area)]
-    if not here:
-        return None
-    around = (min(area[0] for area in here) - OVERLAP, min(area[1] for area in here) - OVERLAP)
-    ends = (max(area[2] for area in here) + OVERLAP, max(area[3] for area in here) + OVERLAP)
-    # in steps, so that cells lie where they lie in the whole tile
-    x, y = (max(start, at - (at - start) % MULTIPLE) for start, at in zip((left, top), around, strict=True))
-    return x, y, min(right, ends[0]), min(bottom, ends[1])
+def _parts(tile: rectangles.Area, areas: Iterable[Area]) -> list[rectangles.Area]:
+    """The parts of a tile in which areas are, with what is around them."""
+    parts = []
+    for area in areas:
+        if rectangles.meet(tile, area, within=AROUND):
+            # in steps, so that cells lie where they lie in the whole tile
+            x, y = (
+                max(start, edge - OVERLAP - (edge - OVERLAP - start) % MULTIPLE)
+                for start, edge in zip(tile[:2], area[:2], strict=True)
+            )
+            parts.append((x, y, min(tile[2], area[2] + OVERLAP), min(tile[3], area[3] + OVERLAP)))
+    return rectangles.together(parts)
 
 
-def _starts(length: int) -> range:
-    return range(0, max(1, length - OVERLAP), TILE - OVERLAP)
+def _ends(length: int) -> Iterator[tuple[int, int]]:
+    """Where tiles begin and end along a side."""
+    count = max(1, -(-(length - OVERLAP) // (TILE - OVERLAP)))
+    step = max(1, -(-(length - OVERLAP) // (count * MULTIPLE))) * MULTIPLE
+    start = 0
+    while start == 0 or start + OVERLAP < length:
+        yield start, min(length, start + step + OVERLAP)
+        start += step
 
 
 def _found(network: Network, tile: NDArray[np.uint8], counts: tuple[float, float]) -> Iterator[Area]:
@@ -195,8 +194,13 @@ def _cells(network: Network, tile: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _blocks(tile: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """What the network takes: of each view the pixels of each 4 x 4, row by row, as 16 channels."""
+    import cv2
+
     count, rows, columns = tile.shape[0], tile.shape[1] // BLOCK, tile.shape[2] // BLOCK
-    blocks = tile.reshape(count, rows, BLOCK, columns, BLOCK).transpose(0, 2, 4, 1, 3)
+    blocks = np.empty((count, BLOCK, BLOCK, rows, columns), np.uint8)
+    for view, channels in zip(tile, blocks, strict=True):
+        for row, four in enumerate(channels):
+            cv2.split(np.ascontiguousarray(view[row::BLOCK]).reshape(rows, columns, BLOCK), list(four))
     return blocks.reshape(1, count * BLOCK**2, rows, columns)
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from governance import read
 from governance.datatypes import Instance
-from governance.detect import locating, rendering, screen
+from governance.detect import rectangles, rendering, screen
 from governance.detect.rendering import Frame
 from governance.detect.screen import Area
 from governance.errors import Refused
@@ -54,7 +55,7 @@ def test_lines_are_seen_wherever_they_stand(
     box = (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1, 1.0)
 
     for found in seen(instance, after, likely=likely):
-        assert locating.covered(box, found) >= 0.5
+        assert rectangles.covered(box, found) >= 0.5
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (160, 7), (1, 1)])
@@ -89,18 +90,57 @@ def test_areas_lie_inside_the_picture() -> None:
             assert screen.CLOSER[1] <= peak <= 1
 
 
-def test_the_second_network_finds_nothing_where_the_first_did_not() -> None:
+def test_the_second_network_finds_nothing_where_the_first_did_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a large frame it does not even look at the other tiles."""
     large = np.zeros((2500, 400), np.uint8)
     (_, before), (_, after) = frame(), frame(line=LINES[0], at=(20, 20), size=24, ground=None)
     for top in (0, 2100):
         large[top : top + 384, :384] = after
     large[1000:1384, :384] = before
+    right, looked = screen._cells, 0
+
+    def counting(network: screen.Network, tile: np.ndarray) -> np.ndarray:
+        nonlocal looked
+        looked += tile.size
+        return right(network, tile)
+
+    monkeypatch.setattr(screen, "_cells", counting)
 
     found = screen.areas(large, [(0, 0, 384, 100, 1.0)])
 
     assert found
     assert all(bottom < 200 for _, _, _, bottom, _ in found)
+    assert 0 < looked < large.size / 4
+
+
+@given(length=st.integers(1, 20_000))
+def test_tiles_of_a_side_hold_all_of_it_and_overlap(length: int) -> None:
+    ends = list(screen._ends(length))
+
+    assert (ends[0][0], ends[-1][1]) == (0, length)
+    assert all(1 <= end - start <= screen.TILE and start % screen.MULTIPLE == 0 for start, end in ends)
+    assert all(end - start == screen.OVERLAP for (_, end), (start, _) in pairwise(ends))
+    assert len(ends) <= 1 + length / (screen.TILE - screen.OVERLAP)
+
+
+@given(
+    areas=st.lists(
+        st.tuples(st.integers(0, 900), st.integers(0, 900), st.integers(1, 99), st.integers(1, 99)), max_size=6
+    )
+)
+def test_parts_hold_what_is_near_each_area_and_nothing_twice(areas: list[tuple[int, int, int, int]]) -> None:
+    tile, found = (96, 0, 1000, 900), [(x, y, x + wide, y + high, 1.0) for x, y, wide, high in areas]
+
+    parts = screen._parts(tile, found)
+
+    near = [area for area in found if rectangles.meet(tile, area, within=screen.AROUND)]
+    for left, top, right, bottom, _ in near:
+        around = left - screen.OVERLAP, top - screen.OVERLAP, right + screen.OVERLAP, bottom + screen.OVERLAP
+        cut = (max(96, around[0]), max(0, around[1]), min(1000, around[2]), min(900, around[3]))
+        assert any(x <= cut[0] and y <= cut[1] and x1 >= cut[2] and y1 >= cut[3] for x, y, x1, y1 in parts)
+    assert not any(rectangles.meet(one, other) for one, other in combinations(parts, 2))
+    assert all((x - 96) % screen.MULTIPLE == y % screen.MULTIPLE == 0 for x, y, _, _ in parts)
+    assert len(parts) <= len(near)
 
 
 def test_colours_of_little_luminance_are_seen() -> None:
