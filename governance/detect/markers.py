@@ -63,10 +63,17 @@ _PLAIN_UNIT = r"(?:kVp|kV|mAs|mm|cm|MHz|kHz|Hz|fps|dB|cm/s|mm/s|m/s|mGy|%)"
 _MEASURE = re.compile(
     rf"{_NUMBER} ?{_PLAIN_UNIT}|{_NUMBER}s|(?:GN|GAIN) ?{_NUMBER}|(?:F|FR) ?[:=]? ?{_NUMBER} ?{_PLAIN_UNIT}"
     rf"|(?:TE|TR|FA|FOV|WW|WL|PRF|THK) ?(?:[:=] ?{_NUMBER}(?: ?{_PLAIN_UNIT})?|{_NUMBER} ?{_PLAIN_UNIT})"
-    r"|(?:MI|TIS|TIB|TIC) ?[:=]? ?\d[.,]\d{1,2}",
+    r"|(?:MI|TIS|TIB|TIC) ?[:=]? ?[\dO][.,]\d{1,2}",
     re.IGNORECASE,
 )
-"""Numbers with units, and settings with a sign, a unit or a fraction, or of a gain. `Mi 12.04` is a day."""
+"""Numbers with units, and settings with a sign, a unit or a fraction, or of a gain. `Mi 12.04` is a day, and `C 50` may
+be of an address. Engines read the first digit of "TIS0.0" as a letter."""
+_TRANSDUCERS = re.compile(
+    r"C(?:[568]-[12]|8-5|9-[245]|10-3v|10-4ec)|L(?:8-4|9-3|12-[345]|15-7io|1[78]-5)|S(?:[345]-[12]|7-3t|8-3|12-4)"
+    r"|[VX][2-9]-[12]t?|3D9-3v|ML6-15|IC5-9",
+    re.IGNORECASE,
+)
+"""Names of ultrasound transducers, with the ends of their band in MHz."""
 _SETTING = re.compile(
     rf"(?:TE|TR|TI|FA|FOV|WW|WL|W|C|MI|TIS|TIB|TIC|AO|GN|GAIN|DR|FR|PRF|ZOOM|SL|THK|KV|KVP|MA|MAS) ?[:=]? ?{_NUMBER}"
     rf"(?: ?{_UNIT})?",
@@ -133,7 +140,7 @@ def parse(line: str) -> Marker | None:
             return None  # both sides at once is no marker of a side
         facts |= said
         at += length
-        is_measure = is_measure and _MEASURE.fullmatch(phrase) is not None
+        is_measure = is_measure and any(form.fullmatch(phrase) for form in (_MEASURE, _TRANSDUCERS))
     return Marker(facts, is_measure=is_measure)
 
 
@@ -151,7 +158,7 @@ def _said(phrase: str) -> dict[str, Fact] | None:
     breast = _BREAST.fullmatch(upper)
     if breast is not None:
         return {"laterality_marker": breast[1], "view_marker": breast[2]}
-    harmless = any(form.fullmatch(phrase) for form in (_QUANTITY, _SETTING, _MEASURE))
+    harmless = any(form.fullmatch(phrase) for form in (_QUANTITY, _SETTING, _MEASURE, _TRANSDUCERS))
     return {} if harmless or _is_direction(phrase) else None
 
 

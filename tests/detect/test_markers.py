@@ -26,6 +26,12 @@ ALWAYS = st.sampled_from(["PORTABLE", "SUPINE", "120 kVp", "200mA", "TE 90", "MI
         pytest.param("Semi-Erect", {"position_marker": "SEMIERECT"}, id="hyphen"),
         pytest.param("120 kVp 200 mA 5mm", {}, id="technique"),
         pytest.param("TIS 0.4 MI 1.2", {}, id="output of ultrasound"),
+        pytest.param("TISO.0 MI O.6", {}, id="a zero that was read as a letter"),
+        pytest.param("SO.0", None, id="no output of ultrasound"),
+        pytest.param("L12-5", {}, id="a transducer"),
+        pytest.param("L15-7io", {}, id="a transducer in small letters"),
+        pytest.param("S12-5", None, id="a number of a specimen"),
+        pytest.param("L12-51", None, id="more than a transducer"),
         pytest.param("AFR", {}, id="directions"),
         pytest.param("15", {}, id="a number at a scale"),
         pytest.param("-.62", {}, id="a number at a colour scale"),
@@ -70,7 +76,20 @@ def test_a_number_alone_is_one_at_a_scale(line: str, is_number: bool) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["15.0 cm", "FR: 31,3 FPS", "MI 0.8", "TIS=0.5", "Gn 50", "5s", "f: 18,0 MHz", "4.0cm-", "50 mm /s", "60%"],
+    [
+        "15.0 cm",
+        "FR: 31,3 FPS",
+        "MI 0.8",
+        "TIS=0.5",
+        "Gn 50",
+        "5s",
+        "f: 18,0 MHz",
+        "4.0cm-",
+        "50 mm /s",
+        "60%",
+        "TISO.0",
+        "S5-1",
+    ],
 )
 def test_numbers_with_units_and_settings_are_measures(line: str) -> None:
     marker = parse(line)
