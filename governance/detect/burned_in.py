@@ -7,12 +7,12 @@ Boxes that were not read, or not surely, count too: they are `unsure`.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from hashlib import blake2b
 
 import numpy as np
+from blake3 import blake3
 
 from governance.datatypes import Confidential, Identifiers, Instance, Region, Step, TextEngine, TextKind
-from governance.detect import engines, locating, rendering, screen
+from governance.detect import engines, locating, rectangles, rendering, screen
 from governance.detect.engines import Engine, Line
 from governance.detect.judging import CONFIDENT, Reading, dispute, judge, may_be_marker
 from governance.detect.locating import Box
@@ -109,9 +109,8 @@ def _looked(
     texts: list[Text] = []
     context = f"{engine.value} {said}".encode() + rendering.context(instance)
     for number, frame in enumerate(frames):
-        digest = blake2b(context + repr((frame.shape, frame.dtype.str)).encode(), digest_size=16)
-        digest.update(np.ascontiguousarray(frame).data)
-        key = digest.digest()
+        digest = blake3(context + repr((frame.shape, frame.dtype.str)).encode())
+        key = digest.update(np.ascontiguousarray(frame).view(np.uint8).data).digest()
         if key not in _seen:
             while len(_seen) >= REMEMBERED:
                 del _seen[next(iter(_seen))]
@@ -156,12 +155,12 @@ def _where_it_fires(instance: Instance, frame: Frame, engine: Engine, *, likely:
         # With more around it, the engine may see what the screen is sure of.
         seen = locating.merged(boxes)
         for picture, areas in zip(pictures, fired, strict=True):
-            unseen = [area for area in areas if area[4] >= SURE and locating.covered(area, seen) < CONFIRMED]
+            unseen = [area for area in areas if area[4] >= SURE and rectangles.covered(area, seen) < CONFIRMED]
             boxes += locating.boxes(picture, [_wider(area, picture) for area in unseen], engine=engine)
     located = locating.merged(boxes)
     readings = _readings(pictures, located, engine)
-    counts = readings if likely else filter(_may_be_text, readings)
-    return (*counts, *_unconfirmed(pictures, fired, located, engine))
+    counts = readings if likely else list(filter(_may_be_text, readings))
+    return (*counts, *_unconfirmed(pictures, fired, located, counts, engine))
 
 
 def _wider(area: Box, picture: Picture) -> tuple[int, int, int, int]:
@@ -183,15 +182,26 @@ def _may_be_text(reading: Reading) -> bool:
 
 
 def _unconfirmed(
-    pictures: Sequence[Picture], fired: Sequence[Sequence[Box]], located: Sequence[Box], engine: Engine
+    pictures: Sequence[Picture],
+    fired: Sequence[Sequence[Box]],
+    located: Sequence[Box],
+    counts: Sequence[Reading],
+    engine: Engine,
 ) -> Iterator[Reading]:
-    """What the screen found and the engine did not, and that counts."""
-    for box in locating.merged(area for areas in fired for area in areas):
-        if box[4] >= SURE and locating.covered(box, located) < CONFIRMED:
-            here = [picture for picture, areas in zip(pictures, fired, strict=True) if locating.covered(box, areas)]
-            reading = _reading(here, locating.padded(box, pictures[0]), engine)
+    """What the screen found and the engine did not, and that counts.
+
+    What counts already is painted over, or it would be read once more, with or without its first letter.
+    """
+    boxes = locating.merged(area for areas in fired for area in areas)
+    unseen = [box for box in boxes if box[4] >= SURE and rectangles.covered(box, located) < CONFIRMED]
+    known = [one.box for one in counts]
+    rest = [locating.without(picture, known) for picture in pictures] if unseen else []
+    for box in unseen:
+        here = [picture for picture, areas in zip(rest, fired, strict=True) if rectangles.covered(box, areas)]
+        for part in locating.remaining(locating.padded(box, pictures[0]), known):
+            reading = _reading(here, part, engine)
             if reading.score >= READ and _letters(reading) >= LETTERS:
-                yield replace(_whole(pictures, reading, engine), finder=screen.NAME)
+                yield replace(_whole(rest, reading, engine), finder=screen.NAME)
 
 
 def _whole(pictures: Sequence[Picture], reading: Reading, engine: Engine) -> Reading:
@@ -234,7 +244,7 @@ def _lines(pictures: Sequence[Picture], box: Box, sure: Sequence[Box], engine: E
         rows = [
             line
             for line, ink in locating.rows(picture, box)
-            if max((locating.covered(ink, [other]) for other in sure), default=0.0) < SAME
+            if max((rectangles.covered(ink, [other]) for other in sure), default=0.0) < SAME
         ]
         lines = [_reading(pictures, row, engine) for row in rows]
         if sum(line.score >= CONFIDENT for line in lines) > len(lines) / 2:

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from governance.detect import rectangles
 from governance.detect.engines import Engine, Line, Located
+from governance.detect.rectangles import Area
 from governance.detect.rendering import Picture
 from governance.errors import Misconfigured, Refused
 
@@ -47,10 +49,10 @@ CUTS, AGREED, ONCE = (0.0, 0.06, 0.12, 0.18), 0.75, 0.5
 LEAST_INK, LEAST_ROWS, WIDE = 0.12, 5, 2.0
 """Rows that change less than this share of those that change most lie between lines, which are at least so high, and
 one of them is this much wider than high: letters below each other are no lines."""
-MERGED = 0.5
-"""Boxes that share this part of the smaller one become one."""
+MERGED, HALF = 0.5, 0.5
+"""Boxes that share the first part of the smaller one become one; of a line that shares the second with others, nothing
+is left there."""
 
-Area = tuple[int, int, int, int]
 Box = tuple[int, int, int, int, float]
 """left, top, right, bottom, confidence."""
 
@@ -100,19 +102,10 @@ def _inside(picture: Picture, area: Area, engine: Engine) -> Iterator[Box]:
 
 def _together(areas: Iterable[Area], width: int, height: int) -> list[Area]:
     """Areas with what is around them, those that meet as one."""
-    kept: list[Area] = []
-    for left, top, right, bottom in areas:
-        one = (max(0, left - AROUND), max(0, top - AROUND), min(width, right + AROUND), min(height, bottom + AROUND))
-        while meeting := [other for other in kept if _meet(one, other)]:
-            kept = [other for other in kept if other not in meeting]
-            lefts, tops, rights, bottoms = zip(one, *meeting, strict=True)
-            one = (min(lefts), min(tops), max(rights), max(bottoms))
-        kept.append(one)
-    return sorted(kept)
-
-
-def _meet(one: Area, other: Area) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+    return rectangles.together(
+        (max(0, left - AROUND), max(0, top - AROUND), min(width, right + AROUND), min(height, bottom + AROUND))
+        for left, top, right, bottom in areas
+    )
 
 
 def _starts(length: int) -> range:
@@ -187,6 +180,30 @@ def padded(box: Box, picture: Picture) -> Box:
     return max(0, left - more), max(0, top - more), min(width, right + more), min(height, bottom + more), score
 
 
+def remaining(box: Box, others: Iterable[Box]) -> Iterator[Box]:
+    """What of a line others leave: its parts, along it, of which they cover less than half of the thickness."""
+    left, top, right, bottom, score = box
+    free = np.ones((bottom - top, right - left), bool)
+    for x0, y0, x1, y1, _ in others:
+        free[max(0, y0 - top) : max(0, y1 - top), max(0, x0 - left) : max(0, x1 - left)] = False
+    is_level = right - left >= bottom - top
+    for first, last in _runs(free.mean(axis=0 if is_level else 1) > HALF):
+        if is_level:
+            yield left + first, top, left + last, bottom, score
+        else:
+            yield left, top + first, right, top + last, score
+
+
+def without(picture: Picture, boxes: Iterable[Box]) -> Picture:
+    """The picture with boxes in the colour of the middle of their edges."""
+    painted = picture.copy()
+    for left, top, right, bottom, _ in boxes:
+        part = picture[top:bottom, left:right]
+        edge = np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]])
+        painted[top:bottom, left:right] = np.median(edge, axis=0).astype(np.uint8)
+    return painted
+
+
 def rows(picture: Picture, box: Box) -> list[tuple[Box, Box]]:
     """The lines of a box that holds several, one below the other, each with the box of its ink; else none.
 
@@ -211,18 +228,13 @@ def rows(picture: Picture, box: Box) -> list[tuple[Box, Box]]:
 
 def _inked(ink: NDArray[Any]) -> list[tuple[int, int]]:
     """First and last of each run of rows, or columns, in which much changes."""
-    edges = np.flatnonzero(np.diff(np.pad(ink > LEAST_INK * ink.max(initial=0), 1).astype(np.int8)))
+    return _runs(ink > LEAST_INK * ink.max(initial=0))
+
+
+def _runs(there: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where each run of what is there begins, and ends."""
+    edges = np.flatnonzero(np.diff(np.pad(there, 1).astype(np.int8)))
     return [(int(first), int(last)) for first, last in zip(edges[::2], edges[1::2], strict=True)]
-
-
-def covered(box: Box, others: Iterable[Box]) -> float:
-    """The share of a box that lies in others, at most 1; what several cover is counted for each."""
-    left, top, right, bottom = box[:4]
-    shared = sum(
-        max(0, min(right, other[2]) - max(left, other[0])) * max(0, min(bottom, other[3]) - max(top, other[1]))
-        for other in others
-    )
-    return min(1.0, shared / max(1, (right - left) * (bottom - top)))
 
 
 def _detect(picture: Picture, side: float, engine: Engine) -> list[Located]:

@@ -8,8 +8,9 @@ import pytest
 from pydicom.dataset import Dataset
 
 from governance import read
-from governance.datatypes import Identifiers, Instance, Region, TextEngine
-from governance.detect import burned_in, engines, locating
+from governance.datatypes import Identifiers, Instance, Region, TextEngine, TextKind
+from governance.detect import burned_in, engines, locating, rectangles
+from governance.detect.judging import Reading
 from governance.errors import Refused
 from tests.conftest import BUNDLED
 from tests.phantoms.archive import PEOPLE
@@ -183,6 +184,68 @@ def test_a_frame_without_room_for_letters_is_left_as_it_is() -> None:
     assert found(image(pixels)) == ()
 
 
+@pytest.mark.parametrize("shape", [(10, 10), (11, 8)])
+def test_only_what_has_room_for_letters_is_read(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int]) -> None:
+    """The screen fires on both."""
+    monkeypatch.setattr(burned_in.screen, "glance", lambda views, *, likely: [(0, 0, 8, 8, 1.0)])
+    monkeypatch.setattr(burned_in.screen, "areas", lambda picture, within: [(0, 0, 8, 8, 1.0)])
+    looked_for = []
+    monkeypatch.setattr(locating, "boxes", lambda picture, areas, *, engine: looked_for.append(list(areas)) or [])
+    burned_in._seen.clear()
+
+    found(image(np.random.default_rng(7).integers(0, 255, shape, "uint8")))
+
+    burned_in._seen.clear()
+    assert bool(looked_for) is (max(shape) >= burned_in.ROOM)
+
+
+@pytest.mark.parametrize(
+    ("area", "shape", "around"),
+    [
+        pytest.param((90, 40, 120, 60), (300, 200), (0, 0, 200, 300), id="all of a picture that is seen in one piece"),
+        pytest.param((700, 700, 800, 720), (1500, 2000), (444, 444, 1056, 976), id="what is around"),
+        pytest.param((0, 1400, 90, 1500), (1500, 2000), (0, 1144, 346, 1500), id="in a corner"),
+    ],
+)
+def test_more_is_looked_at_around_what_the_engine_did_not_see(
+    area: locating.Area, shape: tuple[int, int], around: locating.Area
+) -> None:
+    assert burned_in._wider((*area, 0.95), np.zeros((*shape, 3), np.uint8)) == around
+
+
+@pytest.mark.parametrize(("word", "left"), [("", []), ("QUILLFEATHER", ["QUILLFEATHER"])])
+def test_what_counts_is_not_read_again_where_the_screen_saw_more(word: str, left: list[str]) -> None:
+    """Whole or cut, it would be read as something else, and what it is would go with that."""
+    picture = np.zeros((60, 420, 3), np.uint8)
+    cv2.putText(picture, "PORTABLE", (250, 36), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA)
+    cv2.putText(picture, word, (10, 36), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA)
+    engine, area = engines.load(TextEngine.RAPIDOCR), (0, 10, 420, 50, 0.95)
+    counts = [Reading((246, 14, 356, 44, 0.9), "PORTABLE", 0.99, "test")]
+
+    alone, beside = (list(burned_in._unconfirmed([picture], [[area]], [], known, engine)) for known in ([], counts))
+
+    assert [reading.text for reading in beside] == left
+    assert "PORTABLE" in alone[0].text
+    assert all(reading.box[2] <= 260 for reading in beside)
+
+
+def test_what_is_unsure_does_not_reach_into_a_marker(monkeypatch: pytest.MonkeyPatch) -> None:
+    above, below = (
+        Reading((10, 10, 90, 46, 0.9), "3/2/0", 0.99, "test"),
+        Reading((10, 36, 90, 66, 0.9), "40 Hz", 0.99, "test"),
+    )
+    monkeypatch.setattr(burned_in, "_where_it_fires", lambda *_, likely: (above, below))
+    instance = saved(image(body(128)))
+    burned_in._seen.clear()
+
+    texts = burned_in.look(instance, read.frames(instance), NOBODY).texts
+
+    burned_in._seen.clear()
+    assert [text.kind for text in texts] == [TextKind.UNSURE, TextKind.MARKER]
+    assert texts[0].region.bottom == 36 + locating.PADDING
+    assert texts[1].region.top == 36
+
+
 def test_a_line_in_two_boxes_that_are_split_is_read_once_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither box may leave it to the other: only a box that was surely read as a whole answers for it."""
     picture = np.zeros((120, 200, 3), np.uint8)
@@ -200,7 +263,7 @@ def test_a_line_in_two_boxes_that_are_split_is_read_once_at_least(monkeypatch: p
 
     name = (8, 50, 120, 62, 1.0)
     assert len(readings) == 6
-    assert locating.covered(name, [max((r.box for r in readings), key=lambda box: locating.covered(name, [box]))]) > 0.8
+    assert max(rectangles.covered(name, [reading.box]) for reading in readings) > 0.8
 
 
 def test_a_frame_that_cannot_be_shown_is_refused() -> None:

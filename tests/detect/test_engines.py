@@ -11,9 +11,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from governance import pipeline
-from governance.datatypes import TextEngine
+from governance.datatypes import Step, TextEngine
 from governance.detect import engines
-from governance.detect.engines import Engine
+from governance.detect.engines import Engine, Line, Located
 from governance.errors import Misconfigured
 from tests.conftest import BUNDLED
 
@@ -33,6 +33,56 @@ def test_the_step_of_rapidocr_names_its_weights() -> None:
 
     assert (step.tool, step.name) == ("rapidocr", "burned-in text")
     assert [len(str(step.parameters[name])) for name in ("sha256", "reader_sha256")] == [64, 64]
+
+
+class Counting:
+    """An engine that counts how often it is asked, and fails the first time."""
+
+    name = TextEngine.RAPIDOCR
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def step(self) -> Step:
+        return Step("counting", "counting", "1")
+
+    def locate(self, picture: np.ndarray) -> list[Located]:
+        return [(0, 0, *map(float, self.read(picture)[0]), 1.0)]
+
+    def read(self, picture: np.ndarray) -> Line:
+        self.asked += 1
+        if self.asked == 1:
+            raise RuntimeError("the first time")
+        return f"{self.asked}{picture.shape[0]}", 0.9
+
+
+def test_what_an_engine_saw_it_is_not_asked_again() -> None:
+    engine = engines.Remembering(Counting())
+    one, other = drawn("one"), drawn("other")
+    with pytest.raises(RuntimeError):
+        engine.read(one)
+
+    lines = [
+        engine.read(picture)
+        for picture in (one, other, one.copy(), one[:, ::2], one[:, 1::2], one.reshape(400, 200, 3), other)
+    ]
+
+    assert [text for text, _ in lines] == ["2200", "3200", "2200", "4200", "5200", "6400", "3200"]
+    assert engine.locate(one) == engine.locate(one)
+    assert (engine.name, engine.step().tool) == (TextEngine.RAPIDOCR, "counting")
+
+
+def test_an_engine_forgets_what_it_saw_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "REMEMBERED", 2)
+    counting = Counting()
+    engine = engines.Remembering(counting)
+    counting.asked = 1
+    pictures = [np.full((2, 2, 3), shade, np.uint8) for shade in range(3)]
+
+    for picture in (*pictures, pictures[2], pictures[1], pictures[0]):
+        engine.read(picture)
+
+    assert counting.asked == 1 + 4
 
 
 def drawn(words: str, *, size: int = 20) -> np.ndarray:

@@ -43,6 +43,42 @@ def test_a_box_of_one_line_is_not_split(lines: tuple[str, ...]) -> None:
     assert locating.rows(drawn(*lines), (4, 4, 180, 30, 0.8)) == []
 
 
+@pytest.mark.parametrize(
+    ("others", "left"),
+    [
+        pytest.param([], [(10, 10, 90, 30)], id="nothing else"),
+        pytest.param([(40, 5, 60, 35)], [(10, 10, 40, 30), (60, 10, 90, 30)], id="a word in its middle"),
+        pytest.param([(0, 12, 50, 40)], [(50, 10, 90, 30)], id="its first word"),
+        pytest.param([(0, 0, 100, 18)], [(10, 10, 90, 30)], id="the line above"),
+        pytest.param([(0, 0, 100, 100)], [], id="all of it"),
+        pytest.param([(200, 0, 300, 100)], [(10, 10, 90, 30)], id="something far from it"),
+    ],
+)
+@pytest.mark.parametrize("upright", [False, True])
+def test_of_a_line_remains_what_others_leave(
+    others: list[tuple[int, ...]], left: list[tuple[int, ...]], upright: bool
+) -> None:
+    def turned(box: tuple[int, ...]) -> Box:
+        x0, y0, x1, y1 = box
+        return (y0, x0, y1, x1, 0.9) if upright else (x0, y0, x1, y1, 0.9)
+
+    found = list(locating.remaining(turned((10, 10, 90, 30)), [turned(other) for other in others]))
+
+    assert found == [turned(box) for box in left]
+
+
+def test_what_is_painted_over_is_gone_and_nothing_else_is() -> None:
+    picture, box = drawn("TIS:0.5", "QUILLFEATHER") // 2 + 60, (4, 4, 120, 27, 0.9)
+
+    painted = locating.without(picture, [box])
+
+    inside = np.zeros(picture.shape[:2], bool)
+    inside[4:27, 4:120] = True
+    assert (painted[inside] == 60).all()
+    assert np.array_equal(painted[~inside], picture[~inside])
+    assert picture[inside].max() > 60
+
+
 def test_letters_below_each_other_are_no_lines() -> None:
     """Each would be read as a side or a direction."""
     assert locating.rows(drawn(*"MILLER"), (4, 4, 28, 120, 0.8)) == []

@@ -8,13 +8,20 @@ tesseract.py   the system's program
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Protocol, assert_never
+from typing import Protocol, TypeVar, assert_never
+
+import numpy as np
+from blake3 import blake3
 
 from governance.datatypes import Step, TextEngine
 from governance.detect.rendering import Picture
 
+REMEMBERED = 4096
+"""Pictures of parts and of lines, of each so many, that an engine remembers."""
+
+T = TypeVar("T")
 Located = tuple[float, float, float, float, float]
 """left, top, right, bottom, confidence; in the coordinates of the picture that the engine got."""
 Line = tuple[str, float]
@@ -45,6 +52,46 @@ class Engine(Protocol):
         ...
 
 
+class Remembering:
+    """An engine that is not asked again about a picture that it saw lately.
+
+    Where something was masked, what is beside it is looked at again; captions are the same in every frame of a loop.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._located: dict[bytes, Sequence[Located]] = {}
+        self._read: dict[bytes, Line] = {}
+
+    @property
+    def name(self) -> TextEngine:
+        """See `Engine`."""
+        return self._engine.name
+
+    def step(self) -> Step:
+        """See `Engine`."""
+        return self._engine.step()
+
+    def locate(self, picture: Picture) -> Sequence[Located]:
+        """See `Engine`."""
+        return _once(self._located, picture, self._engine.locate)
+
+    def read(self, picture: Picture) -> Line:
+        """See `Engine`."""
+        return _once(self._read, picture, self._engine.read)
+
+
+def _once(known: dict[bytes, T], picture: Picture, ask: Callable[[Picture], T]) -> T:
+    """What is known of a picture, or what `ask` says of it now; what it raises is not remembered."""
+    key = blake3(repr(picture.shape).encode()).update(np.ascontiguousarray(picture).data).digest()
+    if key not in known:
+        said = ask(picture)
+        while len(known) >= REMEMBERED:
+            del known[next(iter(known))]
+        known[key] = said
+    return known[key]
+
+
 @cache
 def load(name: TextEngine) -> Engine:
     """The engine of this name, made once a process: building one costs more than using it.
@@ -52,6 +99,10 @@ def load(name: TextEngine) -> Engine:
     Raises:
         Misconfigured: it is not installed, or lacks what it locates and reads with.
     """
+    return Remembering(_built(name))
+
+
+def _built(name: TextEngine) -> Engine:
     match name:
         case TextEngine.RAPIDOCR:
             from governance.detect.engines.rapidocr import RapidOCR
