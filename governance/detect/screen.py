@@ -193,15 +193,13 @@ def _cells(network: Network, tile: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _blocks(tile: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What the network takes: of each view the pixels of each 4 x 4, row by row, as 16 channels."""
+    """What the network takes: of each view the pixels of each 4 x 4, row by row, as 16 channels, which come last."""
     import cv2
 
     count, rows, columns = tile.shape[0], tile.shape[1] // BLOCK, tile.shape[2] // BLOCK
-    blocks = np.empty((count, BLOCK, BLOCK, rows, columns), np.uint8)
-    for view, channels in zip(tile, blocks, strict=True):
-        for row, four in enumerate(channels):
-            cv2.split(np.ascontiguousarray(view[row::BLOCK]).reshape(rows, columns, BLOCK), list(four))
-    return blocks.reshape(1, count * BLOCK**2, rows, columns)
+    fours = np.ascontiguousarray(tile).view(np.int32).reshape(count, rows, BLOCK, columns)
+    merged = cv2.merge([view[:, row] for view in fours for row in range(BLOCK)])
+    return np.asarray(merged).view(np.uint8).reshape(1, rows, columns, count * BLOCK**2)
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,7 @@
 """Turn averaged weights into the files that the library ships: 8-bit integers, calibrated on made pictures.
 
-Their input are the grey levels themselves, in 8 bits: of each view the pixels of each 4 x 4 as 16 channels.
+Their input are the grey levels themselves, in 8 bits: of each view the pixels of each 4 x 4 as 16 channels, which come
+last, as the runtime has them inside.
 
     python -m infra.models.burned_in.export BACKGROUNDS.npz WEIGHTS.pt FOLDER [--networks glance screen] [--float]
 """
@@ -107,10 +108,16 @@ def _take_integers(path: Path) -> None:
     scale, zero = (float(stored[name]) for name in first.input[1:3])
     assert abs(scale - STEP) < 1e-6, "the calibration did not see all grey levels"
     assert zero * STEP == 1, "the calibration did not see all grey levels"
-    for node in graph.node:
-        node.input[:] = ["blocks" if name == first.output[0] else name for name in node.input]
     graph.node.remove(first)
-    graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
+    graph.node.insert(0, onnx.helper.make_node("Transpose", ["blocks"], [first.output[0]], perm=[0, 3, 1, 2]))
+    seen = graph.input[0].type.tensor_type
+    seen.elem_type = onnx.TensorProto.UINT8
+    one, channels, rows, columns = seen.shape.dim
+    in_order = [
+        onnx.TensorShapeProto.Dimension.FromString(each.SerializeToString()) for each in (one, rows, columns, channels)
+    ]
+    del seen.shape.dim[:]
+    seen.shape.dim.extend(in_order)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
 
