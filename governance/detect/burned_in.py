@@ -131,7 +131,7 @@ def _looked(
 
 
 def _everywhere(instance: Instance, frame: Frame, engine: Engine) -> tuple[Reading, ...] | None:
-    pictures = [rendering.as_colours(picture) for picture in rendering.render(instance, frame)]
+    pictures = list(rendering.render(instance, frame))
     whole = (0, 0, frame.shape[1], frame.shape[0])
     boxes = locating.merged(box for picture in pictures for box in locating.boxes(picture, [whole], engine=engine))
     return tuple(_readings(pictures, boxes, engine))
@@ -140,11 +140,10 @@ def _everywhere(instance: Instance, frame: Frame, engine: Engine) -> tuple[Readi
 def _where_it_fires(instance: Instance, frame: Frame, engine: Engine, *, likely: bool) -> tuple[Reading, ...] | None:
     glanced = screen.glance(rendering.views(instance, frame), likely=likely)
     has_room = max(frame.shape[:2]) >= ROOM
-    shown = tuple(rendering.render(instance, frame)) if glanced and has_room else ()
-    fired = [screen.areas(picture, glanced) for picture in shown]
+    pictures = list(rendering.render(instance, frame)) if glanced and has_room else []
+    fired = [screen.areas(picture, glanced) for picture in pictures]
     if not any(fired):
         return None
-    pictures = [rendering.as_colours(picture) for picture in shown]
     boxes = [
         box
         for picture, areas in zip(pictures, fired, strict=True)

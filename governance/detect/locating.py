@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from governance.detect import rectangles
 from governance.detect.engines import Engine, Line, Located
 from governance.detect.rectangles import Area
-from governance.detect.rendering import Picture
+from governance.detect.rendering import Picture, as_colours
 from governance.errors import Misconfigured, Refused
 
 PADDING = 4
@@ -60,7 +60,7 @@ Box = tuple[int, int, int, int, float]
 def boxes(picture: Picture, areas: Iterable[Area], *, engine: Engine) -> Iterator[Box]:
     """Text-like boxes in some areas of a picture, some of them more than once; `merged` makes them one.
 
-    picture: BGR, (rows, columns, 3). Areas that nearly meet are looked at as one.
+    Areas that nearly meet are looked at as one.
 
     Raises:
         Refused: the engine fails.
@@ -118,6 +118,7 @@ def _scaled(tile: Picture, start: tuple[int, int], factor: float, picture: Pictu
 
     if tile.min() == tile.max():
         return
+    tile = as_colours(tile)
     if factor != 1.0:
         size = (max(1, round(tile.shape[1] * factor)), max(1, round(tile.shape[0] * factor)))
         tile = np.asarray(
@@ -212,7 +213,7 @@ def rows(picture: Picture, box: Box) -> list[tuple[Box, Box]]:
     import cv2
 
     left, top, right, bottom, score = box
-    grey = cv2.cvtColor(picture[top:bottom, left:right], cv2.COLOR_BGR2GRAY).astype(np.int16)
+    grey = cv2.cvtColor(as_colours(picture[top:bottom, left:right]), cv2.COLOR_BGR2GRAY).astype(np.int16)
     steps = np.abs(np.diff(grey, axis=1))
     bands = [(first, last) for first, last in _inked(steps.sum(axis=1)) if last - first >= LEAST_ROWS]
     if len(bands) < 2:
@@ -291,7 +292,7 @@ def read(picture: Picture, box: Box, *, engine: Engine) -> Line:
         Refused: the engine fails.
     """
     left, top, right, bottom = box[:4]
-    part = np.ascontiguousarray(picture[top:bottom, left:right])
+    part = as_colours(picture[top:bottom, left:right])
     high = part.shape[0] / part.shape[1]
     turns = [] if high <= UPRIGHT else [1, 3]
     if high <= UPRIGHT_LETTER:
@@ -315,7 +316,7 @@ def agrees(picture: Picture, box: Box, letter: str, *, engine: Engine) -> bool:
     lines = []
     for share in CUTS:
         less = round(share * min(sides))
-        part = picture[top + less : bottom - less, left + less : right - less]
+        part = as_colours(picture[top + less : bottom - less, left + less : right - less])
         for smaller in (part, cv2.resize(part, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)):
             lines.append(_recognised(np.ascontiguousarray(smaller, np.uint8), engine))
     if any(len(text) > 1 for text, _ in lines) or {text for text, _ in lines[:2]} != {letter}:

@@ -46,22 +46,36 @@ class RapidOCR:
 
     @cached_property
     def _built(self) -> Any:
+        from omegaconf import flag_override
         from rapidocr import RapidOCR as Built
 
         built = Built(
             params={
                 "Global.log_level": "critical",
                 "Global.max_side_len": LONGEST_SIDE,
-                "Det.model_path": str(_model("det")),
-                "Rec.model_path": str(_model("rec")),
                 "Det.limit_side_len": 32,  # pictures come in the size that they shall be looked at
                 "Det.max_candidates": 100_000,  # what is beyond would be dropped in silence
-                "EngineConfig.onnxruntime.intra_op_num_threads": 1,  # images run in processes
-                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
             }
         )
+        with flag_override(built.cfg, "allow_objects", True):
+            built.cfg.Det.session, built.cfg.Rec.session = _session("det"), _session("rec")
         logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
         return built
+
+
+def _session(kind: str) -> Any:
+    """Weights in the package, of "det" or "rec", on one core: images run in processes.
+
+    A pattern of what memory a run needs is of no use where each picture has another size, and costs a tenth of a
+    gigabyte.
+    """
+    from onnxruntime import InferenceSession, SessionOptions
+
+    options = SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False
+    options.log_severity_level = 4
+    return InferenceSession(_model(kind).read_bytes(), options, providers=["CPUExecutionProvider"])
 
 
 @lru_cache(maxsize=2)
