@@ -25,7 +25,7 @@ from infra.models.burned_in.generate import FINE, Maker, real
 from infra.models.burned_in.network import NETWORKS, STEP, Looking
 
 WEIGHTS = Path(__file__).with_name("weights.pt")
-"""Where the weights go besides, in 16 bits: a later training can start with them."""
+"""Where the weights go besides: they give the same files again, and a later training can start with them."""
 CALIBRATED, CALIBRATION = 200, 5 * 10**9
 """Pictures from which the ranges of the integers are taken, and the first of their seeds."""
 
@@ -71,12 +71,10 @@ def main() -> None:
     stored = torch.load(options.weights, map_location="cpu", weights_only=True)
     held = {name: stored[name].get("averaged", stored[name]) for name in options.networks}
     kept = torch.load(WEIGHTS, weights_only=True) if WEIGHTS.exists() else {}
-    for name, weights in held.items():
-        kept[name] = {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
-    torch.save(kept, WEIGHTS)
+    torch.save(kept | held, WEIGHTS)
     for name in options.networks:
         network = NETWORKS[name]()
-        network.load_state_dict({key: value.float() for key, value in held[name].items()})
+        network.load_state_dict(held[name])
         _export(network.eval(), options.out / f"{name}.onnx", options)
 
 
