@@ -163,11 +163,8 @@ def _where_it_fires(instance: Instance, frame: Frame, engine: Engine, *, likely:
 
 
 def _wider(area: Box, picture: Picture) -> tuple[int, int, int, int]:
-    """What is around an area; of a picture that the engine sees in one piece, everything."""
     left, top, right, bottom, _ = area
     height, width = picture.shape[:2]
-    if max(height, width) <= locating.TILE:
-        return 0, 0, width, height
     return max(0, left - WIDER), max(0, top - WIDER), min(width, right + WIDER), min(height, bottom + WIDER)
 
 

@@ -38,7 +38,7 @@ CLEAN_PIXEL_DATA = "113101"
 """CID 7050: what an instance claims in whose pixels text was looked for, and masked where some was found."""
 # PS3.3, C.7.6.1: NO says that nothing identifies the patient, so that markers may stay.
 SEARCHED = Added(BURNED_IN_ANNOTATION, "CS", b"NO")
-ROUNDS = 4
+ROUNDS = 8
 """How often a masked frame is looked at again before what is still found holds it back."""
 COVERED = 0.6
 """The share of a found box that lies in a masked one, from which it is that one's edge."""

@@ -202,7 +202,7 @@ def test_only_what_has_room_for_letters_is_read(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("area", "shape", "around"),
     [
-        pytest.param((90, 40, 120, 60), (300, 200), (0, 0, 200, 300), id="all of a picture that is seen in one piece"),
+        pytest.param((90, 40, 120, 60), (300, 200), (0, 0, 200, 300), id="all of a small picture"),
         pytest.param((700, 700, 800, 720), (1500, 2000), (444, 444, 1056, 976), id="what is around"),
         pytest.param((0, 1400, 90, 1500), (1500, 2000), (0, 1144, 346, 1500), id="in a corner"),
     ],
