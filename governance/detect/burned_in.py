@@ -163,6 +163,7 @@ def _where_it_fires(instance: Instance, frame: Frame, engine: Engine, *, likely:
 
 
 def _wider(area: Box, picture: Picture) -> tuple[int, int, int, int]:
+    """An area with what is around it."""
     left, top, right, bottom, _ = area
     height, width = picture.shape[:2]
     return max(0, left - WIDER), max(0, top - WIDER), min(width, right + WIDER), min(height, bottom + WIDER)
@@ -186,18 +187,32 @@ def _unconfirmed(
 ) -> Iterator[Reading]:
     """What the screen found and the engine did not, and that counts.
 
-    What counts already is painted over, or it would be read once more, with or without its first letter.
+    What counts already is painted over, and only what is beside it is taken. Where more stands than both say, all of it
+    is: initials beside a marker are too short to count alone.
     """
     boxes = locating.merged(area for areas in fired for area in areas)
     unseen = [box for box in boxes if box[4] >= SURE and rectangles.covered(box, located) < CONFIRMED]
-    known = [one.box for one in counts]
-    rest = [locating.without(picture, known) for picture in pictures] if unseen else []
+    rest = [locating.without(picture, [one.box for one in counts]) for picture in pictures] if unseen else []
     for box in unseen:
-        here = [picture for picture, areas in zip(rest, fired, strict=True) if rectangles.covered(box, areas)]
-        for part in locating.remaining(locating.padded(box, pictures[0]), known):
-            reading = _reading(here, part, engine)
-            if reading.score >= READ and _letters(reading) >= LETTERS:
-                yield replace(_whole(rest, reading, engine), finder=screen.NAME)
+        here = [number for number, areas in enumerate(fired) if rectangles.covered(box, areas)]
+        area = locating.padded(box, pictures[0])
+        known = [one for one in counts if rectangles.covered(one.box, [area])]
+        whole = _counted([pictures[number] for number in here], area, engine)
+        beside = [
+            reading
+            for part in locating.remaining(area, [one.box for one in known])
+            for reading in _counted([rest[number] for number in here], part, engine)
+        ]
+        if sum(map(_letters, whole)) > sum(map(_letters, (*known, *beside))):
+            yield from (replace(_whole(pictures, reading, engine), finder=screen.NAME) for reading in whole)
+        else:
+            yield from (replace(_whole(rest, reading, engine), finder=screen.NAME) for reading in beside)
+
+
+def _counted(pictures: Sequence[Picture], box: Box, engine: Engine) -> list[Reading]:
+    """The reading of what the engine did not locate, if it counts."""
+    reading = _reading(pictures, box, engine)
+    return [reading] if reading.score >= READ and _letters(reading) >= LETTERS else []
 
 
 def _whole(pictures: Sequence[Picture], reading: Reading, engine: Engine) -> Reading:

@@ -49,9 +49,10 @@ CUTS, AGREED, ONCE = (0.0, 0.06, 0.12, 0.18), 0.75, 0.5
 LEAST_INK, LEAST_ROWS, WIDE = 0.12, 5, 2.0
 """Rows that change less than this share of those that change most lie between lines, which are at least so high, and
 one of them is this much wider than high: letters below each other are no lines."""
-MERGED, HALF = 0.5, 0.5
-"""Boxes that share the first part of the smaller one become one; of a line that shares the second with others, nothing
-is left there."""
+MERGED = 0.5
+"""Boxes that share this part of the smaller one become one."""
+HALF = 0.5
+"""Nothing is left of a line where others cover this share of its thickness."""
 
 Box = tuple[int, int, int, int, float]
 """left, top, right, bottom, confidence."""
@@ -182,7 +183,10 @@ def padded(box: Box, picture: Picture) -> Box:
 
 
 def remaining(box: Box, others: Iterable[Box]) -> Iterator[Box]:
-    """What of a line others leave: its parts, along it, of which they cover less than half of the thickness."""
+    """What of a line others leave: its parts, along it, of which they cover less than half of the thickness.
+
+    They reach a little into the others, whose boxes may hold the edge of a letter that is none of theirs.
+    """
     left, top, right, bottom, score = box
     free = np.ones((bottom - top, right - left), bool)
     for x0, y0, x1, y1, _ in others:
@@ -190,9 +194,9 @@ def remaining(box: Box, others: Iterable[Box]) -> Iterator[Box]:
     is_level = right - left >= bottom - top
     for first, last in _runs(free.mean(axis=0 if is_level else 1) > HALF):
         if is_level:
-            yield left + first, top, left + last, bottom, score
+            yield max(left, left + first - PADDING), top, min(right, left + last + PADDING), bottom, score
         else:
-            yield left, top + first, right, top + last, score
+            yield left, max(top, top + first - PADDING), right, min(bottom, top + last + PADDING), score
 
 
 def without(picture: Picture, boxes: Iterable[Box]) -> Picture:
@@ -200,8 +204,9 @@ def without(picture: Picture, boxes: Iterable[Box]) -> Picture:
     painted = picture.copy()
     for left, top, right, bottom, _ in boxes:
         part = picture[top:bottom, left:right]
-        edge = np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]])
-        painted[top:bottom, left:right] = np.median(edge, axis=0).astype(np.uint8)
+        if part.size:
+            edge = np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]])
+            painted[top:bottom, left:right] = np.median(edge, axis=0).astype(np.uint8)
     return painted
 
 

@@ -63,17 +63,16 @@ _PLAIN_UNIT = r"(?:kVp|kV|mAs|mm|cm|MHz|kHz|Hz|fps|dB|cm/s|mm/s|m/s|mGy|%)"
 _MEASURE = re.compile(
     rf"{_NUMBER} ?{_PLAIN_UNIT}|{_NUMBER}s|(?:GN|GAIN) ?{_NUMBER}|(?:F|FR) ?[:=]? ?{_NUMBER} ?{_PLAIN_UNIT}"
     rf"|(?:TE|TR|FA|FOV|WW|WL|PRF|THK) ?(?:[:=] ?{_NUMBER}(?: ?{_PLAIN_UNIT})?|{_NUMBER} ?{_PLAIN_UNIT})"
-    r"|(?:MI|TIS|TIB|TIC) ?[:=]? ?[\dO][.,]\d{1,2}",
+    r"|(?:MI|TIS|TIB|TIC) ?[:=]? ?(?:\d[.,]|(?-i:O)\.)\d{1,2}",
     re.IGNORECASE,
 )
 """Numbers with units, and settings with a sign, a unit or a fraction, or of a gain. `Mi 12.04` is a day, and `C 50` may
 be of an address. Engines read the first digit of "TIS0.0" as a letter."""
 _TRANSDUCERS = re.compile(
-    r"C(?:[568]-[12]|8-5|9-[245]|10-3v|10-4ec)|L(?:8-4|9-3|12-[345]|15-7io|1[78]-5)|S(?:[345]-[12]|7-3t|8-3|12-4)"
-    r"|[VX][2-9]-[12]t?|3D9-3v|ML6-15|IC5-9",
-    re.IGNORECASE,
+    r"C(?:[568]-[12]|8-5|9-[245]|10-3[Vv]|10-4(?:ec|EC))|L(?:8-4|9-3|12-[345]|15-7(?:io|IO)|1[78]-5)"
+    r"|S(?:[345]-[12]|7-3[Tt]|8-3)|[VX][2-9]-[12][Tt]?|3D9-3[Vv]|ML6-15|IC5-9"
 )
-"""Names of ultrasound transducers, with the ends of their band in MHz."""
+"""Names of ultrasound transducers, with the ends of their band in MHz. `C5-1` may be a flat: they are no measures."""
 _SETTING = re.compile(
     rf"(?:TE|TR|TI|FA|FOV|WW|WL|W|C|MI|TIS|TIB|TIC|AO|GN|GAIN|DR|FR|PRF|ZOOM|SL|THK|KV|KVP|MA|MAS) ?[:=]? ?{_NUMBER}"
     rf"(?: ?{_UNIT})?",
@@ -140,7 +139,7 @@ def parse(line: str) -> Marker | None:
             return None  # both sides at once is no marker of a side
         facts |= said
         at += length
-        is_measure = is_measure and any(form.fullmatch(phrase) for form in (_MEASURE, _TRANSDUCERS))
+        is_measure = is_measure and _MEASURE.fullmatch(phrase) is not None
     return Marker(facts, is_measure=is_measure)
 
 

@@ -25,7 +25,7 @@ NAME, VERSION = "screen", "3"
 BLOCK, MULTIPLE = 4, 32
 """Pixels to a side of what a network sees as one, and what the sides of a picture must be a multiple of."""
 TILE, OVERLAP = 1152, 96
-"""Larger pictures are looked at in overlapping tiles of at most this side, all of one size."""
+"""Larger pictures are looked at in overlapping tiles of at most this side, of nearly one size."""
 SMALLER = 3
 """Letters too large for the network are found in a copy of the picture that is this many times smaller."""
 SMALLEST = 160

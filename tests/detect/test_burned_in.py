@@ -202,7 +202,7 @@ def test_only_what_has_room_for_letters_is_read(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("area", "shape", "around"),
     [
-        pytest.param((90, 40, 120, 60), (300, 200), (0, 0, 200, 300), id="all of a small picture"),
+        pytest.param((90, 40, 120, 60), (300, 200), (0, 0, 200, 300), id="up to the edges of a small picture"),
         pytest.param((700, 700, 800, 720), (1500, 2000), (444, 444, 1056, 976), id="what is around"),
         pytest.param((0, 1400, 90, 1500), (1500, 2000), (0, 1144, 346, 1500), id="in a corner"),
     ],
@@ -213,20 +213,36 @@ def test_more_is_looked_at_around_what_the_engine_did_not_see(
     assert burned_in._wider((*area, 0.95), np.zeros((*shape, 3), np.uint8)) == around
 
 
-@pytest.mark.parametrize(("word", "left"), [("", []), ("QUILLFEATHER", ["QUILLFEATHER"])])
-def test_what_counts_is_not_read_again_where_the_screen_saw_more(word: str, left: list[str]) -> None:
-    """Whole or cut, it would be read as something else, and what it is would go with that."""
+@pytest.mark.parametrize(
+    ("marker", "beside", "left"),
+    [
+        pytest.param("PORTABLE", "", [], id="nothing"),
+        pytest.param("PORTABLE", "QUILLFEATHER", ["QUILLFEATHER"], id="a name"),
+        pytest.param("PORTABLE", "LI", ["PORTABLE LI"], id="initials"),
+        pytest.param("SUPINE", "47", ["SUPINE 47"], id="an age"),
+        pytest.param("L", "47", ["L 47"], id="an age beside a letter"),
+    ],
+)
+def test_of_what_the_screen_saw_beside_a_marker_no_more_is_taken_than_stands_there(
+    marker: str, beside: str, left: list[str]
+) -> None:
+    """What is short is taken with the marker: alone it would not count."""
     picture = np.zeros((60, 420, 3), np.uint8)
-    cv2.putText(picture, "PORTABLE", (250, 36), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA)
-    cv2.putText(picture, word, (10, 36), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA)
-    engine, area = engines.load(TextEngine.RAPIDOCR), (0, 10, 420, 50, 0.95)
-    counts = [Reading((246, 14, 356, 44, 0.9), "PORTABLE", 0.99, "test")]
+    font = {"fontFace": cv2.FONT_HERSHEY_SIMPLEX, "fontScale": 0.6, "color": (255, 255, 255), "thickness": 1}
+    cv2.putText(picture, marker, (20, 36), lineType=cv2.LINE_AA, **font)
+    (wide, _), _ = cv2.getTextSize(marker, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 1)
+    cv2.putText(picture, beside, (40 + wide, 36), lineType=cv2.LINE_AA, **font)
+    ends = 45 + wide + cv2.getTextSize(beside, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 1)[0][0]
+    counts = [Reading((14, 14, 26 + wide, 44, 0.9), marker, 0.99, "test")]
 
-    alone, beside = (list(burned_in._unconfirmed([picture], [[area]], [], known, engine)) for known in ([], counts))
+    found = list(
+        burned_in._unconfirmed([picture], [[(14, 14, ends, 44, 0.95)]], [], counts, engines.load(TextEngine.RAPIDOCR))
+    )
 
-    assert [reading.text for reading in beside] == left
-    assert "PORTABLE" in alone[0].text
-    assert all(reading.box[2] <= 260 for reading in beside)
+    assert [reading.text.replace(" ", "") for reading in found] == [text.replace(" ", "") for text in left]
+    for reading in found:
+        assert reading.box[2] >= ends - 6
+        assert (reading.box[0] > wide) is (beside == "QUILLFEATHER")
 
 
 def test_what_is_unsure_does_not_reach_into_a_marker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from governance import pipeline
 from governance.datatypes import Step, TextEngine
 from governance.detect import engines
 from governance.detect.engines import Engine, Line, Located
+from governance.detect.engines.rapidocr import RapidOCR
 from governance.errors import Misconfigured
 from tests.conftest import BUNDLED
 
@@ -33,6 +34,18 @@ def test_the_step_of_rapidocr_names_its_weights() -> None:
 
     assert (step.tool, step.name) == ("rapidocr", "burned-in text")
     assert [len(str(step.parameters[name])) for name in ("sha256", "reader_sha256")] == [64, 64]
+
+
+def test_rapidocr_runs_in_sessions_with_one_thread_and_no_pattern_of_memory() -> None:
+    engine = RapidOCR()
+
+    engine.locate(drawn("words"))
+    engine.read(drawn("words"))
+
+    for part in (engine._built.text_det, engine._built.text_rec):
+        options = part.session.session.get_session_options()
+        assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
+        assert not options.enable_mem_pattern
 
 
 class Counting:

@@ -58,10 +58,12 @@ def test_a_marker_stands_apart_from_what_is_none(left: int, top: int, kind: Text
 @pytest.mark.parametrize(
     ("words", "beside", "kind"),
     [
-        pytest.param("15.0 cm", "S5-1", TextKind.MARKER, id="a measure in a column of settings"),
+        pytest.param("15.0 cm", "3/2/0", TextKind.MARKER, id="a measure in a column of settings"),
         pytest.param("120 kVp  200 mAs", "3/2/0", TextKind.MARKER, id="two measures"),
         pytest.param("15.0 cm", "QUILLFEATHER", TextKind.UNSURE, id="a measure below a name"),
         pytest.param("15.0 cm", "1937-04-11", TextKind.UNSURE, id="a measure below a day"),
+        pytest.param("C5-1", "Apt", TextKind.UNSURE, id="a transducer may be a flat"),
+        pytest.param("S5-1", "Thyroid", TextKind.MARKER, id="a transducer below a clinical word"),
         pytest.param("15", "3/2/0", TextKind.UNSURE, id="a number may be somebody's"),
         pytest.param("15 T", "3/2/0", TextKind.UNSURE, id="a letter may be another unit"),
     ],

@@ -47,8 +47,8 @@ def test_a_box_of_one_line_is_not_split(lines: tuple[str, ...]) -> None:
     ("others", "left"),
     [
         pytest.param([], [(10, 10, 90, 30)], id="nothing else"),
-        pytest.param([(40, 5, 60, 35)], [(10, 10, 40, 30), (60, 10, 90, 30)], id="a word in its middle"),
-        pytest.param([(0, 12, 50, 40)], [(50, 10, 90, 30)], id="its first word"),
+        pytest.param([(40, 5, 60, 35)], [(10, 10, 44, 30), (56, 10, 90, 30)], id="a word in its middle"),
+        pytest.param([(0, 12, 50, 40)], [(46, 10, 90, 30)], id="its first word"),
         pytest.param([(0, 0, 100, 18)], [(10, 10, 90, 30)], id="the line above"),
         pytest.param([(0, 0, 100, 100)], [], id="all of it"),
         pytest.param([(200, 0, 300, 100)], [(10, 10, 90, 30)], id="something far from it"),

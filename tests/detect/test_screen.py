@@ -113,6 +113,17 @@ def test_the_second_network_finds_nothing_where_the_first_did_not(monkeypatch: p
     assert 0 < looked < large.size / 4
 
 
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_network_takes_the_pixels_of_each_four_by_four_row_by_row(count: int) -> None:
+    views = np.random.default_rng(5).integers(0, 256, (count, 64, 100), "uint8")[:, :, 2:98]
+
+    blocks = screen._blocks(views)
+
+    assert blocks.shape == (1, 16, 24, 16 * count)
+    for view, y, x in ((0, 0, 0), (count - 1, 63, 95), (count // 2, 17, 42)):
+        assert blocks[0, y // 4, x // 4, 16 * view + 4 * (y % 4) + x % 4] == views[view, y, x]
+
+
 @given(length=st.integers(1, 20_000))
 def test_tiles_of_a_side_hold_all_of_it_and_overlap(length: int) -> None:
     ends = list(screen._ends(length))

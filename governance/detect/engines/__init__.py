@@ -21,7 +21,7 @@ from governance.detect.rendering import Picture
 REMEMBERED = 4096
 """Pictures of parts and of lines, of each so many, that an engine remembers."""
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 Located = tuple[float, float, float, float, float]
 """left, top, right, bottom, confidence; in the coordinates of the picture that the engine got."""
 Line = tuple[str, float]
@@ -81,7 +81,7 @@ class Remembering:
         return _once(self._read, picture, self._engine.read)
 
 
-def _once(known: dict[bytes, T], picture: Picture, ask: Callable[[Picture], T]) -> T:
+def _once(known: dict[bytes, _T], picture: Picture, ask: Callable[[Picture], _T]) -> _T:
     """What is known of a picture, or what `ask` says of it now; what it raises is not remembered."""
     key = blake3(repr(picture.shape).encode()).update(np.ascontiguousarray(picture).data).digest()
     if key not in known:

@@ -53,6 +53,8 @@ class RapidOCR:
             params={
                 "Global.log_level": "critical",
                 "Global.max_side_len": LONGEST_SIDE,
+                "Det.model_path": str(_model("det")),
+                "Rec.model_path": str(_model("rec")),
                 "Det.limit_side_len": 32,  # pictures come in the size that they shall be looked at
                 "Det.max_candidates": 100_000,  # what is beyond would be dropped in silence
             }
