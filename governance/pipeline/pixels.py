@@ -31,7 +31,7 @@ from governance.detect.rendering import Frame
 from governance.errors import Leak, Refused
 from governance.pipeline import rulings
 from governance.pipeline.acting import accepted_unseen
-from governance.scrub import containers, encode, fragments, icc, regions
+from governance.scrub import containers, encode, fragments, icc
 
 ICC_PROFILE, BURNED_IN_ANNOTATION = 0x00282000, 0x00280301
 CLEAN_PIXEL_DATA = "113101"
@@ -211,11 +211,12 @@ def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels, ru
 def _see(
     instance: Instance, numbers: Sequence[int], masks: Masks, plan: Plan, found: Identifiers, pixels: Pixels
 ) -> Seen:
-    """What is seen in frames once they are masked; the steps that ran are noted in `pixels`."""
-    frames = (
-        regions.mask(instance, frame, masks[number]) if number in masks else frame
-        for number, frame in zip(numbers, read.frames(instance, numbers), strict=True)
-    )
+    """What is seen in frames, or, with `masks`, in what will be written of them; steps are noted in `pixels`."""
+    if masks:
+        masked = {number: masks[number] for number in numbers}
+        frames = encode.as_written(instance, partial(read.frames, instance), partial(read.frame, instance), masked)
+    else:
+        frames = read.frames(instance, numbers)
     looked = look(instance, frames, plan, found)
     pixels.steps += [step for step in looked.steps if step not in pixels.steps]
     seen: dict[int, list[Text]] = {number: [] for number in numbers}

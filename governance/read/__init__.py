@@ -10,6 +10,6 @@ pixels.py     decoded frames, one at a time
 
 from governance.read.dicom import Head, dicom, head, is_plain, parse
 from governance.read.elements import Fragments
-from governance.read.pixels import frames, shape
+from governance.read.pixels import frame, frames, shape
 
-__all__ = ["Fragments", "Head", "dicom", "frames", "head", "is_plain", "parse", "shape"]
+__all__ = ["Fragments", "Head", "dicom", "frame", "frames", "head", "is_plain", "parse", "shape"]

@@ -7,7 +7,7 @@ and what they would print or raise may quote values, so both stop here.
 import io
 import logging
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from struct import Struct
 from typing import TYPE_CHECKING, Any
@@ -73,6 +73,18 @@ def frames(instance: Instance, numbers: Collection[int] | None = None) -> "Itera
     return _decoded(instance, element, decoder, options, numbers)
 
 
+def frame(instance: Instance, codestream: bytes) -> "numpy.ndarray[Any, Any]":
+    """Decode one compressed frame as if it stood in the instance: what `frames` will give once it is written.
+
+    Raises:
+        Refused: no pixel data, no decoder, or the codec fails.
+    """
+    options = _options(instance, _pixels(instance))
+    decoder = _decoder(instance.transfer_syntax)
+    decoded: numpy.ndarray[Any, Any] = _guarded(_decompressed([codestream], instance.transfer_syntax, decoder, options))
+    return decoded
+
+
 def shape(instance: Instance) -> tuple[int, int, int]:
     """How many frames, rows and columns the header promises; `frames` refuses pixels that do not keep it.
 
@@ -136,7 +148,8 @@ def _decoded(
         raise Refused("the pixel data is not encoded as its transfer syntax says")
     wanted = range(options["number_of_frames"]) if numbers is None else numbers
     if decoder.is_encapsulated:
-        decoded = _decompressed(value, instance.transfer_syntax, decoder, options, wanted)
+        codestreams = _codestreams(value, options, wanted)
+        decoded = _decompressed(codestreams, instance.transfer_syntax, decoder, options)
     else:
         each = decoder.iter_array(value, raw=True, indices=numbers, **options)
         decoded = (frame for frame, _ in each)
@@ -148,14 +161,10 @@ def _decoded(
         yield frame
 
 
-def _decompressed(
-    value: memoryview, syntax: str, decoder: Any, options: dict[str, Any], wanted: Collection[int]
-) -> "Iterator[numpy.ndarray[Any, Any]]":
-    """The wanted frames, each by itself: no more than one is held, compressed or not."""
-    from pydicom.encaps import encapsulate, generate_frames
+def _codestreams(value: memoryview, options: dict[str, Any], wanted: Collection[int]) -> Iterator[bytes]:
+    """The wanted frames as they are compressed."""
+    from pydicom.encaps import generate_frames
 
-    alone = {name: option for name, option in options.items() if name != "extended_offsets"} | {"number_of_frames": 1}
-    expected = (options["rows"], options["columns"])
     chosen = wanted if isinstance(wanted, range) else frozenset(wanted)  # a range of any length takes no room
     last = wanted[-1] if isinstance(wanted, range) and wanted else max(wanted, default=-1)
     found = generate_frames(
@@ -164,8 +173,19 @@ def _decompressed(
     for number, codestream in enumerate(found):
         if number > last:
             return
-        if number not in chosen:
-            continue
+        if number in chosen:
+            yield codestream
+
+
+def _decompressed(
+    codestreams: Iterable[bytes], syntax: str, decoder: Any, options: dict[str, Any]
+) -> "Iterator[numpy.ndarray[Any, Any]]":
+    """Frames, each decoded by itself: no more than one is held, compressed or not."""
+    from pydicom.encaps import encapsulate
+
+    alone = {name: option for name, option in options.items() if name != "extended_offsets"} | {"number_of_frames": 1}
+    expected = (options["rows"], options["columns"])
+    for codestream in codestreams:
         size = _codestream_size(codestream, syntax)
         if size is not None and size != expected:
             # The codec allocates what the codestream says, whatever Rows and Columns were checked.

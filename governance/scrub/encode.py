@@ -78,6 +78,26 @@ def repaint(instance: Instance, decode: Decode, masks: Masks) -> Repainted:
     return _encapsulated(instance, decode, masks) or _decoded(instance, decode, masks)
 
 
+def as_written(
+    instance: Instance, decode: Decode, decompress: Callable[[bytes], Frame], masks: Masks
+) -> Iterator[Frame]:
+    """The frames of `masks`, in ascending order, as `repaint` writes them: a lossy codec does not hold what is painted.
+
+    decompress: decodes one compressed frame.
+
+    Raises:
+        Refused: a frame cannot be decoded or masked.
+    """
+    painted = ((number, after) for number, _, after in _painted(instance, decode, masks))
+    if _encoder(instance) is not _jpeg:
+        yield from (frame for _, frame in painted)
+        return
+    streams = enumerate(containers.streams(instance))
+    for number, frame in painted:
+        new = _jpeg(frame, next(stream for place, stream in streams if place == number))
+        yield frame if new is None else decompress(containers.bare(instance, new))
+
+
 def _step(syntax: str, frames: int) -> Step:
     return Step("mask", "governance", governance.__version__, {"frames": frames, "encoder": syntax})
 

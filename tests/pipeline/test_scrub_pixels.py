@@ -1,5 +1,6 @@
 """Pixels that are likely to show text are looked at, or the instance is refused."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -9,16 +10,16 @@ import pydicom
 import pytest
 from PIL import ImageCms
 
-from governance import policy
-from governance.datatypes import Identifiers, Region, TextKind
-from governance.detect.burned_in import Text
+from governance import policy, read, write
+from governance.datatypes import Identifiers, Instance, Plan, Region, TextKind
+from governance.detect.burned_in import Looked, Text
 from governance.errors import Refused
 from governance.pipeline import pixels
 from governance.pipeline.pixels import scrub_pixels
 from tests.conftest import BUNDLED
 from tests.pipeline.objects import with_options
 from tests.pipeline.worker import process, worker
-from tests.scrub.build import MARKER, PIXELS, floating
+from tests.scrub.build import MARKER, PIXELS, floating, jpeg, jpeg_instance
 
 PLAN = policy.plan(floating(PIXELS.astype("<f4").tobytes()), policy.load("research"))
 
@@ -42,6 +43,24 @@ def test_floating_point_pixels_without_likely_text_lose_what_follows_them() -> N
     assert not pixels.looked
 
 
+def test_what_is_looked_at_last_is_what_is_written_also_by_a_lossy_codec(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise text that only the codec brings out would hold back what could have been masked."""
+    shown: list[numpy.ndarray] = []
+
+    def look(instance: Instance, frames: Iterable[numpy.ndarray], plan: Plan, found: Identifiers) -> Looked:
+        shown[:] = frames
+        again = (numpy.asarray(shown)[:, INSIDE[0], INSIDE[1]] < 40).all()
+        return Looked(() if again else (Text(BOX, TextKind.UNSURE),), ())
+
+    monkeypatch.setattr(pixels, "look", look)
+    instance = jpeg_instance(jpeg(0, quality=60))
+    made = scrub_pixels(instance, replace(PLAN, likely_burned_in=True, detect_pixels=True), Identifiers())
+
+    assert made.data is not None
+    written = read.parse(b"".join(write.instance(instance, made.edits, made.added, pixel_data=made.data)))
+    numpy.testing.assert_array_equal(shown, list(read.frames(written)))
+
+
 @pytest.mark.parametrize("action", ["empty", "dummy", "remove"])
 def test_a_rule_about_an_icc_profile_is_carried_out(action: str, tmp_path: Path) -> None:
     rules = with_options(["clean_graphics"], f"  - {{attribute: ICCProfile, action: {action}, because: t}}\n")
@@ -59,6 +78,8 @@ def text(left: int, right: int, kind: TextKind, letters: int = 4, *, top: int = 
     return Text(Region(left, top, right, top + 20, 0, "engine", 0.9), kind, letters=letters, disputed=disputed)
 
 
+BOX = Region(4, 6, 20, 17, 0, "test", 1.0)
+INSIDE = (slice(8, 15), slice(6, 18))
 KEPT = frozenset({TextKind.MARKER})
 STAYS = [text(0, 100, TextKind.MARKER), text(110, 200, TextKind.MARKER)]
 

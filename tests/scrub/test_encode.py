@@ -54,7 +54,8 @@ def painted(instance):
     """The instance as written after one rectangle of its second frame was painted, and how."""
     frames = list(read.frames(instance))
     new = regions.mask(instance, frames[1], [BOX])
-    result = encode.repaint(instance, partial(read.frames, instance), {1: [BOX]})
+    masks = {1: [BOX]}
+    result = encode.repaint(instance, partial(read.frames, instance), masks)
     edits = dict.fromkeys(filter(None, map(instance.first, result.removed)))
     parts = list(
         write.instance(instance, edits, result.added, pixel_data=result.data, transfer_syntax=result.transfer_syntax)
@@ -63,6 +64,8 @@ def painted(instance):
     assert result.data.value == result.data.value  # made twice
     after = read.parse(b"".join(parts))
     assert containers.clean(after) is None
+    promised = list(encode.as_written(instance, partial(read.frames, instance), partial(read.frame, instance), masks))
+    numpy.testing.assert_array_equal(promised, list(read.frames(after, [1])))
     return after, frames, new, result
 
 
