@@ -16,6 +16,7 @@ from governance.detect import engines, locating, rectangles, rendering, screen
 from governance.detect.engines import Engine, Line
 from governance.detect.judging import CONFIDENT, Reading, dispute, judge, may_be_marker
 from governance.detect.locating import Box
+from governance.detect.recent import Recent
 from governance.detect.rendering import Frame, Picture
 
 REMEMBERED = 4096
@@ -37,7 +38,7 @@ WIDER = 256
 ROOM = 11
 """Pixels of a side that three of the smallest letters need: a frame without room for them is screened and not read."""
 
-_seen: dict[bytes, tuple[Reading, ...] | None] = {}
+_seen: Recent[tuple[Reading, ...] | None] = Recent(REMEMBERED)
 """By frame: what was read, or None where the engine did not run."""
 
 
@@ -111,11 +112,7 @@ def _looked(
     for number, frame in enumerate(frames):
         digest = blake3(context + repr((frame.shape, frame.dtype.str)).encode())
         key = digest.update(np.ascontiguousarray(frame).view(np.uint8).data).digest()
-        if key not in _seen:
-            while len(_seen) >= REMEMBERED:
-                del _seen[next(iter(_seen))]
-            _seen[key] = way(instance, frame, engines.load(engine))
-        readings = _seen[key]
+        readings = _seen.once(key, partial(way, instance, frame, engines.load(engine)))
         if readings is None:
             continue
         reader = engines.load(engine).step()
@@ -197,11 +194,11 @@ def _unconfirmed(
         here = [number for number, areas in enumerate(fired) if rectangles.covered(box, areas)]
         area = locating.padded(box, pictures[0])
         known = [one for one in counts if rectangles.covered(one.box, [area])]
-        whole = _counted([pictures[number] for number in here], area, engine)
+        whole = _surely_read([pictures[number] for number in here], area, engine)
         beside = [
             reading
             for part in locating.remaining(area, [one.box for one in known])
-            for reading in _counted([rest[number] for number in here], part, engine)
+            for reading in _surely_read([rest[number] for number in here], part, engine)
         ]
         if sum(map(_letters, whole)) > sum(map(_letters, (*known, *beside))):
             yield from (replace(_whole(pictures, reading, engine), finder=screen.NAME) for reading in whole)
@@ -209,7 +206,7 @@ def _unconfirmed(
             yield from (replace(_whole(rest, reading, engine), finder=screen.NAME) for reading in beside)
 
 
-def _counted(pictures: Sequence[Picture], box: Box, engine: Engine) -> list[Reading]:
+def _surely_read(pictures: Sequence[Picture], box: Box, engine: Engine) -> list[Reading]:
     """The reading of what the engine did not locate, if it counts."""
     reading = _reading(pictures, box, engine)
     return [reading] if reading.score >= READ and _letters(reading) >= LETTERS else []

@@ -8,20 +8,20 @@ tesseract.py   the system's program
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Protocol, TypeVar, assert_never
+from typing import Protocol, assert_never
 
 import numpy as np
 from blake3 import blake3
 
 from governance.datatypes import Step, TextEngine
+from governance.detect.recent import Recent
 from governance.detect.rendering import Picture
 
 REMEMBERED = 4096
 """Pictures of parts and of lines, of each so many, that an engine remembers."""
 
-_T = TypeVar("_T")
 Located = tuple[float, float, float, float, float]
 """left, top, right, bottom, confidence; in the coordinates of the picture that the engine got."""
 Line = tuple[str, float]
@@ -60,8 +60,8 @@ class Remembering:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._located: dict[bytes, Sequence[Located]] = {}
-        self._read: dict[bytes, Line] = {}
+        self._located: Recent[Sequence[Located]] = Recent(REMEMBERED)
+        self._read: Recent[Line] = Recent(REMEMBERED)
 
     @property
     def name(self) -> TextEngine:
@@ -74,22 +74,15 @@ class Remembering:
 
     def locate(self, picture: Picture) -> Sequence[Located]:
         """See `Engine`."""
-        return _once(self._located, picture, self._engine.locate)
+        return self._located.once(_key(picture), lambda: self._engine.locate(picture))
 
     def read(self, picture: Picture) -> Line:
         """See `Engine`."""
-        return _once(self._read, picture, self._engine.read)
+        return self._read.once(_key(picture), lambda: self._engine.read(picture))
 
 
-def _once(known: dict[bytes, _T], picture: Picture, ask: Callable[[Picture], _T]) -> _T:
-    """What is known of a picture, or what `ask` says of it now; what it raises is not remembered."""
-    key = blake3(repr(picture.shape).encode()).update(np.ascontiguousarray(picture).data).digest()
-    if key not in known:
-        said = ask(picture)
-        while len(known) >= REMEMBERED:
-            del known[next(iter(known))]
-        known[key] = said
-    return known[key]
+def _key(picture: Picture) -> bytes:
+    return blake3(repr(picture.shape).encode()).update(np.ascontiguousarray(picture).data).digest()
 
 
 @cache
