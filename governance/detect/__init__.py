@@ -12,6 +12,8 @@ judging.py       what a line of burned-in text is
 markers.py       the grammar of clinical markers
 rendering.py     a frame -> pictures of it that differ
 screen.py        a frame -> where it may show text: two small networks of our own, on everything
+networks.py      a network that can be run
+recent.py        what was lately worked out of pixels
 rectangles.py    what meets, and what covers what
 locating.py      a part of a picture -> boxes with text in it: an engine, where the screen fired
 engines/         the programs that locate and read text

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from governance.datatypes import Step
-from governance.detect import rectangles, rendering
+from governance.detect import networks, rectangles, rendering
 from governance.detect.rendering import Picture
 from governance.errors import Refused
 
@@ -217,10 +217,5 @@ def _prove() -> None:
 
 @lru_cache(maxsize=2)
 def _session(network: Network) -> Any:
-    """A network, once a process, on one core: images run in processes."""
-    from onnxruntime import InferenceSession, SessionOptions
-
-    options = SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    return InferenceSession((files("governance.detect") / "models" / network.model).read_bytes(), options)
+    """A network, once a process."""
+    return networks.session((files("governance.detect") / "models" / network.model).read_bytes())

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from governance.datatypes import Step, TextEngine
+from governance.detect import networks
 from governance.detect.engines import Line, Located
 from governance.detect.rendering import Picture
 
@@ -60,24 +61,10 @@ class RapidOCR:
             }
         )
         with flag_override(built.cfg, "allow_objects", True):
-            built.cfg.Det.session, built.cfg.Rec.session = _session("det"), _session("rec")
+            for part, kind in ((built.cfg.Det, "det"), (built.cfg.Rec, "rec")):
+                part.session = networks.session(_model(kind).read_bytes())
         logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
         return built
-
-
-def _session(kind: str) -> Any:
-    """Weights in the package, of "det" or "rec", on one core: images run in processes.
-
-    A pattern of what memory a run needs is of no use where each picture has another size, and costs a tenth of a
-    gigabyte.
-    """
-    from onnxruntime import InferenceSession, SessionOptions
-
-    options = SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.enable_mem_pattern = False
-    options.log_severity_level = 4
-    return InferenceSession(_model(kind).read_bytes(), options, providers=["CPUExecutionProvider"])
 
 
 @lru_cache(maxsize=2)
