@@ -37,6 +37,11 @@ class Region(Confidential):
     detector: str
     confidence: float
 
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """left, top, right, bottom."""
+        return self.left, self.top, self.right, self.bottom
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class KnownDevice(Confidential):

@@ -137,10 +137,7 @@ def merged(boxes: Iterable[Box]) -> tuple[Box, ...]:
     kept: list[Box] = []
     for box in rest:
         for number, other in enumerate(kept):
-            shared = max(0, min(box[2], other[2]) - max(box[0], other[0])) * max(
-                0, min(box[3], other[3]) - max(box[1], other[1])
-            )
-            if shared >= MERGED * (box[2] - box[0]) * (box[3] - box[1]):
+            if rectangles.covered(box, [other]) >= MERGED:
                 kept[number] = (
                     min(box[0], other[0]),
                     min(box[1], other[1]),

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 Area = tuple[int, int, int, int]
 Rectangle = tuple[int, int, int, int] | tuple[int, int, int, int, Any]
 
@@ -29,11 +31,19 @@ def together(areas: Iterable[Area]) -> list[Area]:
     return sorted(kept)
 
 
+def shared(one: Rectangle, other: Rectangle) -> int:
+    """Pixels that lie in both."""
+    across, down = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
+    return max(0, across) * max(0, down)
+
+
 def covered(box: Rectangle, others: Iterable[Rectangle]) -> float:
-    """The share of a box that lies in others, at most 1; what several cover is counted for each."""
+    """The share of a box that lies in others; of an empty one none."""
     left, top, right, bottom = box[:4]
-    shared = sum(
-        max(0, min(right, other[2]) - max(left, other[0])) * max(0, min(bottom, other[3]) - max(top, other[1]))
-        for other in others
-    )
-    return min(1.0, shared / max(1, (right - left) * (bottom - top)))
+    meeting = [other for other in others if shared(box, other)]
+    if len(meeting) < 2:
+        return sum(shared(box, other) for other in meeting) / max(1, (right - left) * (bottom - top))
+    inside = np.zeros((bottom - top, right - left), bool)
+    for x0, y0, x1, y1 in (other[:4] for other in meeting):
+        inside[max(0, y0 - top) : y1 - top, max(0, x0 - left) : x1 - left] = True
+    return float(inside.mean())

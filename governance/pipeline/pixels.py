@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
-import numpy as np
-
 import governance
 from governance import dicom, read
 from governance.datatypes import (
@@ -25,7 +23,7 @@ from governance.datatypes import (
     Step,
     TextKind,
 )
-from governance.detect import burned_in, engines, markers
+from governance.detect import burned_in, engines, markers, rectangles
 from governance.detect.burned_in import Looked, Text
 from governance.detect.rendering import Frame
 from governance.errors import Leak, Refused
@@ -195,7 +193,8 @@ def _mask(instance: Instance, plan: Plan, found: Identifiers, pixels: Pixels, ru
         raise Leak("still there after masking: burned-in text")
     pixels.regions = tuple(chain.from_iterable(masks[number] for number in sorted(masks)))
     if pixels.looked:
-        left = (text for text in stays if _inside(text.region, masks.get(text.region.frame or 0, ())) < COVERED)
+        masked = {number: [box.box for box in boxes] for number, boxes in masks.items()}
+        left = (t for t in stays if rectangles.covered(t.region.box, masked.get(t.region.frame or 0, ())) < COVERED)
         pixels.stays = tuple(left)
         said = markers.together(text.says for text in pixels.stays)
         pixels.facts |= {**said, "kept_markers": len(pixels.stays)}
@@ -279,13 +278,7 @@ def _by_frame(found: Iterable[Region]) -> dict[int, Sequence[Region]]:
 
 def _covered(region: Region, masked: Iterable[Region], *, share: float = COVERED) -> bool:
     """Whether this share of `region` lies in one black rectangle of its frame: the edges of that look like strokes."""
-    area = (region.right - region.left) * (region.bottom - region.top)
-    for other in masked:
-        width = min(region.right, other.right) - max(region.left, other.left)
-        height = min(region.bottom, other.bottom) - max(region.top, other.top)
-        if width > 0 and height > 0 and width * height >= share * area:
-            return True
-    return False
+    return any(rectangles.covered(region.box, [other.box]) >= share for other in masked)
 
 
 def _is_of(text: Text, stays: Iterable[Text]) -> bool:
@@ -293,19 +286,14 @@ def _is_of(text: Text, stays: Iterable[Text]) -> bool:
 
     Several lines may be found as one.
     """
-    there = [one for one in stays if one.region.frame == text.region.frame and _inside(one.region, [text.region])]
+    there = [
+        one
+        for one in stays
+        if one.region.frame == text.region.frame and rectangles.shared(one.region.box, text.region.box)
+    ]
     same = not text.disputed and text.letters <= sum(one.letters for one in there)
     may_be = text.kind is TextKind.MARKER or (text.kind is not TextKind.IDENTIFIER and same)
-    return may_be and _inside(text.region, (one.region for one in there)) >= COVERED
-
-
-def _inside(region: Region, others: Iterable[Region]) -> float:
-    """The share of a region that lies in others, together."""
-    inside = np.zeros((region.bottom - region.top, region.right - region.left), bool)
-    for other in others:
-        rows = slice(max(0, other.top - region.top), max(0, other.bottom - region.top))
-        inside[rows, max(0, other.left - region.left) : max(0, other.right - region.left)] = True
-    return float(inside.mean())
+    return may_be and rectangles.covered(text.region.box, (one.region.box for one in there)) >= COVERED
 
 
 def refuse_text_left(written: Instance, plan: Plan, pixels: Pixels, found: Identifiers) -> None:
