@@ -113,10 +113,10 @@ def _count_things(found: Survey, instance: Instance) -> None:
         (Kind.SYNTAX, (instance.source_syntax,)),
         (Kind.DEVICE, tuple(_field(instance, name) for name in DEVICE)),
     }
-    device = devices.known(instance).name
-    if device or classes.text_is_likely(instance, classes.iod_of(instance)):
+    device = devices.known(instance)
+    if classes.text_is_likely(instance, classes.iod_of(instance), device):
         things.add((Kind.BURNED_IN, (modality,)))
-        found.known_devices += bool(device)
+        found.known_devices += bool(device.name)
     for element in instance.walk():
         if _is_creator(element):
             things.add((Kind.CREATOR, (instance.decode(element)[0].strip()[:LONGEST],)))

@@ -5,7 +5,7 @@ import re
 from pydicom.uid import UID_dictionary
 
 from governance import dicom
-from governance.datatypes import Instance, Region
+from governance.datatypes import Instance, KnownDevice, Region
 from governance.errors import Undecided
 from governance.policy import conditions, standard
 from governance.policy.rules import Rules
@@ -140,11 +140,13 @@ def is_distrusted(instance: Instance, rules: Rules) -> bool:
     return any(conditions.holds(each.when, facts) for each in distrusted)
 
 
-def text_is_likely(instance: Instance, iod: str) -> bool:
-    """Whether the class, the device's own words or the header make burned-in text likely.
+def text_is_likely(instance: Instance, iod: str, device: KnownDevice) -> bool:
+    """Whether what is known of the device, the class, the device's own words or the header make burned-in text likely.
 
     BurnedInAnnotation NO is no evidence: modalities set it whatever the pixels hold.
     """
+    if device.name:
+        return True
     if not any(map(instance.first, dicom.PIXELS)):
         return False
     modality, group = instance.text("Modality"), standard.groups().get(iod)

@@ -51,7 +51,7 @@ def plan(instance: Instance, rules: Rules, *, device: KnownDevice = _UNKNOWN) ->
         decisions = tuple(decide(instance, rules, instance.elements, iod=iod, decider=rules.on(instance)))
     text = rules.burned_in_text
     known = classes.known_text(instance, rules) + (device.text if text.known_regions == "mask" else ())
-    likely = bool(device.name or known) or classes.text_is_likely(instance, iod)
+    likely = bool(known) or classes.text_is_likely(instance, iod, device)
     engine, verify_engine = text.engines
     return Plan(
         policy=rules.name,

@@ -50,7 +50,7 @@ def one(name: str, data: bytes, plan: Plan, *, masks: bool) -> Looked:
     try:
         instance = read.parse(data)
         found = identifiers.collect(instance)
-        likely = bool(devices.known(instance).name) or classes.text_is_likely(instance, policy.iod_of(instance))
+        likely = classes.text_is_likely(instance, policy.iod_of(instance), devices.known(instance))
         plan = replace(plan, likely_burned_in=likely)
         if not masks:
             seen = look(instance, read.frames(instance), plan, found).texts
