@@ -5,7 +5,7 @@ and rows, as a mask takes them.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +29,12 @@ LISTED = 12
 COLOURS = {
     "identifier": (255, 64, 64),
     "unsure": (255, 176, 0),
-    "marker": (64, 208, 96),
+    "known": (208, 112, 255),
     "person": (96, 176, 255),
+    "marker": (64, 208, 96),
 }
-"""Kinds of boxes: what the text is judged to be, and what a person drew."""
+"""Kinds of boxes, in the order in which they are numbered: what the text is judged to be, where a device is known to
+show some, and what a person drew. Markers are last: where not all are written out, they are what is missing."""
 _INK, _PAPER, _FAINT = (235, 235, 235), (28, 28, 28), (150, 150, 150)
 _STEPS = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
@@ -45,6 +47,12 @@ class Box(Confidential):
     kind: str
 
 
+def in_order(boxes: Iterable[Box]) -> tuple[Box, ...]:
+    """Boxes as they are numbered: by kind, and of a kind as they come."""
+    kinds = list(COLOURS)
+    return tuple(sorted(boxes, key=lambda box: kinds.index(box.kind)))
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Tile(Confidential):
     """One picture of a frame, (rows, columns, BGR), with its title and its boxes."""
@@ -52,6 +60,8 @@ class Tile(Confidential):
     title: str
     picture: Picture
     boxes: tuple[Box, ...]
+    listed: bool = True
+    """Whether the boxes are written out below it."""
 
 
 def tile(given: Tile, *, alone: bool) -> "Image.Image":
@@ -65,7 +75,7 @@ def tile(given: Tile, *, alone: bool) -> "Image.Image":
     size = max(1, round(columns * scale)), max(1, round(rows * scale))
     shown = Image.fromarray(np.ascontiguousarray(given.picture[:, :, ::-1]))
     shown = shown.resize(size, Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS)
-    listed = _listed(given.boxes)
+    listed = _listed(given.boxes) if given.listed else []
     canvas = Image.new("RGB", (RULER + max(size[0], LEAST), RULER + size[1] + LINE * len(listed) + GAP), _PAPER)
     canvas.paste(shown, (RULER, RULER))
     pen = ImageDraw.Draw(canvas)

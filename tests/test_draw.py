@@ -49,6 +49,22 @@ def test_every_kind_of_text_has_a_colour_of_its_own() -> None:
         assert colour in found
 
 
+def test_what_may_identify_is_written_out_before_markers() -> None:
+    kinds = ["marker", "identifier", "marker", "person", "unsure", "known", "identifier"]
+    found = draw.in_order([box(left, 1, left + 5, 9, kind) for left, kind in enumerate(kinds)])
+
+    assert [each.kind for each in found] == ["identifier", "identifier", "unsure", "known", "person", *["marker"] * 2]
+    assert [each.region.left for each in found if each.kind == "identifier"] == [1, 6]
+
+
+def test_boxes_are_written_out_below_a_picture_or_not() -> None:
+    picture = np.zeros((40, 60, 3), np.uint8)
+    boxes = (box(1, 1, 9, 9), box(11, 11, 19, 19))
+    tiles = [draw.tile(draw.Tile("frame", picture, boxes, listed=listed), alone=False) for listed in (False, True)]
+
+    assert tiles[1].height - tiles[0].height == 2 * draw.LINE
+
+
 def test_a_sheet_is_a_png_without_words_in_its_bytes() -> None:
     page = draw.sheet([tile(box(1, 1, 9, 9))] * 4, title="0123456789abcdef  quarantined")
 

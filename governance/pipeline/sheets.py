@@ -19,14 +19,15 @@ from sqlalchemy import select
 from governance import draw, ingest, read
 from governance.buffers import Data
 from governance.database import shards
-from governance.datatypes import Confidential, Identifiers, Instance, Region, RulingKind, Source
-from governance.detect import burned_in, identifiers, rendering
+from governance.datatypes import Confidential, Identifiers, Instance, KnownDevice, Region, RulingKind, Source
+from governance.detect import burned_in, devices, identifiers, rendering
 from governance.errors import Misconfigured, Refused, Unavailable
 from governance.pipeline.context import Context, where
 from governance.pipeline.instance import reason, source_digest
 from governance.pipeline.reviewing import SHOWN_DIGITS, Reviewed
 from governance.pipeline.runs import latest
 from governance.pipeline.shards import FILE_SPAN, SHARD_SPAN, find
+from governance.policy import classes
 from governance.storage import FULL, MARKER
 
 if TYPE_CHECKING:
@@ -189,11 +190,11 @@ def _drawn(entry: Reviewed) -> tuple[Region, ...]:
 
 def _pages(instance: Instance, drawn: Iterable[Region], found: list[draw.Box]) -> "Iterator[list[Image.Image]]":
     """Tiles of all frames in all renderings, as many as a sheet takes; what is found on them is added to `found`."""
-    own = identifiers.collect(instance)
+    own, device = identifiers.collect(instance), devices.known(instance)
     count = instance.text("NumberOfFrames").strip() or "1"
     page: list[Image.Image] = []
     for number, frame in enumerate(read.frames(instance)):
-        boxes = (*_seen(instance, frame, number, own), *_on(drawn, number))
+        boxes = draw.in_order((*_seen(instance, frame, number, own, device), *_on(drawn, number)))
         found += boxes
         tiles = _tiles(instance, frame, f"frame {number + 1} of {count}", boxes)
         alone = count == "1" and len(tiles) == 1
@@ -206,9 +207,14 @@ def _pages(instance: Instance, drawn: Iterable[Region], found: list[draw.Box]) -
         yield page
 
 
-def _seen(instance: Instance, frame: rendering.Frame, number: int, own: Identifiers) -> list[draw.Box]:
-    seen = burned_in.look(instance, [frame], own).texts
-    return [draw.Box(replace(text.region, frame=number), text.kind.value) for text in seen]
+def _seen(
+    instance: Instance, frame: rendering.Frame, number: int, own: Identifiers, device: KnownDevice
+) -> list[draw.Box]:
+    """Text that is found, by the thresholds of a run, and where this device is known to show some."""
+    likely = classes.text_is_likely(instance, classes.iod_of(instance), device)
+    seen = burned_in.look(instance, [frame], own, likely=likely).texts
+    found = [draw.Box(replace(text.region, frame=number), text.kind.value) for text in seen]
+    return found + [draw.Box(replace(region, frame=number), "known") for region in device.text]
 
 
 def _on(drawn: Iterable[Region], number: int) -> list[draw.Box]:
@@ -219,4 +225,7 @@ def _tiles(instance: Instance, frame: rendering.Frame, title: str, boxes: tuple[
     """One for each rendering: what one window hides another shows."""
     pictures = [rendering.as_colours(picture) for picture in rendering.render(instance, frame)]
     titles = [title, *(f"{title}, rendering {number}" for number in range(2, len(pictures) + 1))]
-    return [draw.Tile(title, picture, boxes) for title, picture in zip(titles, pictures, strict=True)]
+    return [
+        draw.Tile(title, picture, boxes, listed=number == 0)
+        for number, (title, picture) in enumerate(zip(titles, pictures, strict=True))
+    ]

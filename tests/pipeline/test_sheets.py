@@ -2,16 +2,18 @@
 
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 from PIL import Image
+from pydicom.uid import CTImageStorage
 
 from governance import cli, draw, pipeline
-from governance.datatypes import Region, RulingKind, TextKind
-from governance.detect import burned_in
+from governance.datatypes import KnownDevice, Region, RulingKind, TextKind
+from governance.detect import burned_in, devices
 from governance.errors import Misconfigured
 from tests.pipeline.test_leaks import leaks
 from tests.pipeline.test_rulings import BOX, NAME, ruled, run, scanned
@@ -77,6 +79,33 @@ def test_boxes_have_the_colour_of_their_kind(context: pipeline.Context, tmp_path
     (after,) = drawn(context)
     assert set(colours(after.files[0])) == {"unsure", "person"}
     assert [(box.kind, box.region.frame) for box in after.found] == [("unsure", 0), ("person", 0)]
+
+
+@pytest.mark.parametrize(("modality", "likely"), [("OT", True), ("CT", False)])
+def test_a_sheet_looks_as_a_run_does_and_shows_what_is_known_of_the_device(
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, modality: str, likely: bool
+) -> None:
+    source = frames(tmp_path / "raw", 1)
+    made = pydicom.dcmread(source)
+    made.Modality = modality
+    if not likely:
+        made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = CTImageStorage
+    made.save_as(source)
+    run(context, source)
+    ruled(context, source, RulingKind.APPROVE)
+    said: list[bool] = []
+    known = KnownDevice("a device" if likely else "", (replace(FOUND, top=20, bottom=30),))
+
+    def look(*_: object, likely: bool = True) -> burned_in.Looked:
+        said.append(likely)
+        return burned_in.Looked((), ())
+
+    monkeypatch.setattr(burned_in, "look", look)
+    monkeypatch.setattr(devices, "known", lambda _: known)
+    (sheet,) = drawn(context)
+
+    assert said == [likely]
+    assert [box.kind for box in sheet.found] == ["known"]
 
 
 def test_every_frame_is_on_a_sheet(context: pipeline.Context, tmp_path: Path) -> None:
