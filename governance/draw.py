@@ -29,12 +29,12 @@ LISTED = 12
 COLOURS = {
     "identifier": (255, 64, 64),
     "unsure": (255, 176, 0),
-    "known": (208, 112, 255),
     "person": (96, 176, 255),
+    "known": (208, 112, 255),
     "marker": (64, 208, 96),
 }
-"""Kinds of boxes, in the order in which they are numbered: what the text is judged to be, where a device is known to
-show some, and what a person drew. Markers are last: where not all are written out, they are what is missing."""
+"""Kinds of boxes, in the order in which they are numbered: what the text is judged to be, what a person drew, and what
+is masked because the device is known to show text there. Where not all are written out, the last are missing."""
 _INK, _PAPER, _FAINT = (235, 235, 235), (28, 28, 28), (150, 150, 150)
 _STEPS = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 

@@ -53,7 +53,7 @@ def test_what_may_identify_is_written_out_before_markers() -> None:
     kinds = ["marker", "identifier", "marker", "person", "unsure", "known", "identifier"]
     found = draw.in_order([box(left, 1, left + 5, 9, kind) for left, kind in enumerate(kinds)])
 
-    assert [each.kind for each in found] == ["identifier", "identifier", "unsure", "known", "person", *["marker"] * 2]
+    assert [each.kind for each in found] == ["identifier", "identifier", "unsure", "person", "known", *["marker"] * 2]
     assert [each.region.left for each in found if each.kind == "identifier"] == [1, 6]
 
 

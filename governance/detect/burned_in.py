@@ -191,9 +191,9 @@ def _unconfirmed(
     unseen = [box for box in boxes if box[4] >= SURE and rectangles.covered(box, located) < CONFIRMED]
     rest = [locating.without(picture, [one.box for one in counts]) for picture in pictures] if unseen else []
     for box in unseen:
-        here = [number for number, areas in enumerate(fired) if rectangles.covered(box, areas)]
+        here = [number for number, areas in enumerate(fired) if any(rectangles.meet(box, area) for area in areas)]
         area = locating.padded(box, pictures[0])
-        known = [one for one in counts if rectangles.covered(one.box, [area])]
+        known = [one for one in counts if rectangles.meet(one.box, area)]
         whole = _surely_read([pictures[number] for number in here], area, engine)
         beside = [
             reading

@@ -6,8 +6,8 @@ from typing import Any
 def session(weights: bytes) -> Any:
     """A network that can be run.
 
-    A pattern of what memory a run needs is of no use where each picture has another size, and costs a tenth of a
-    gigabyte.
+    Without patterns of what memory a run needs: they help only where pictures have one size, and cost an engine that
+    gets parts of every size a tenth of a gigabyte.
     """
     from onnxruntime import InferenceSession, SessionOptions
 

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from governance import draw, ingest, read
+from governance import draw, ingest, policy, read
 from governance.buffers import Data
 from governance.database import shards
-from governance.datatypes import Confidential, Identifiers, Instance, KnownDevice, Region, RulingKind, Source
+from governance.datatypes import Confidential, Instance, Region, RulingKind, Source, TextKind
 from governance.detect import burned_in, devices, identifiers, rendering
 from governance.errors import Misconfigured, Refused, Unavailable
 from governance.pipeline.context import Context, where
 from governance.pipeline.instance import reason, source_digest
 from governance.pipeline.reviewing import SHOWN_DIGITS, Reviewed
 from governance.pipeline.runs import latest
-from governance.pipeline.shards import FILE_SPAN, SHARD_SPAN, find
+from governance.pipeline.shards import FILE_SPAN, SHARD_SPAN, Request, find
 from governance.policy import classes
 from governance.storage import FULL, MARKER
 
@@ -61,7 +61,8 @@ class Sheets(Confidential):
     def text(self) -> str:
         """The entry, and below it the sheets."""
         kinds = Counter(box.kind for box in self.found)
-        shows = "  ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "no text found"
+        counted = "  ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        shows = counted if kinds.keys() & set(TextKind) else "  ".join(filter(None, ["no text found", counted]))
         lines = [f"sheet {file}" for file in self.files] + [shows if self.files else f"no sheet: {self.problem}"]
         if self.files and self.problem:
             lines.append(f"not of every frame: {self.problem}")
@@ -74,7 +75,8 @@ def sheets(
     """Write the sheets of each entry, in order; run_id: of the run that the entries are of, the latest by default.
 
     Raises:
-        Misconfigured: the folder lies in a zone of a workspace that others may read, or they may read it itself.
+        Misconfigured: the folder lies in a zone of a workspace that others may read, or they may read it itself;
+            the run's policy does not load.
     """
     target = _private_folder(context.workspace.inner / FOLDER if folder is None else folder)
     if folder is None:
@@ -82,6 +84,7 @@ def sheets(
             old.unlink()
     run = find(context, latest(context) if run_id is None else run_id)
     keys = context.keyring.project(run.project)
+    rules = policy.load(Request.unseal(run.sealed_request, context.keyring).policy)
     for place, group in groupby(entries, key=lambda entry: entry.position // FILE_SPAN):
         wanted = {entry.digest: entry for entry in group}
         done: set[str] = set()
@@ -91,7 +94,7 @@ def sheets(
                 digest = source_digest(keys, data)
                 if digest in wanted and digest not in done:
                     done.add(digest)
-                    yield _of(wanted[digest], data, target)
+                    yield _of(wanted[digest], data, target, rules)
         for digest, entry in wanted.items():
             if digest not in done:
                 yield Sheets(entry, problem=GONE)
@@ -120,7 +123,7 @@ def _sources(context: Context, run_id: str, place: int) -> Iterator[Source]:
             yield entry
 
 
-def _of(entry: Reviewed, data: Data, folder: Path) -> Sheets:
+def _of(entry: Reviewed, data: Data, folder: Path, rules: policy.Rules) -> Sheets:
     """The sheets of one image; what cannot be drawn is told, and keeps no other image from being drawn."""
     files: list[Path] = []
     found: list[draw.Box] = []
@@ -128,7 +131,7 @@ def _of(entry: Reviewed, data: Data, folder: Path) -> Sheets:
     try:
         instance = read.parse(data)
         drawn = _drawn(entry)
-        for number, page in enumerate(_pages(instance, drawn, found), 1):
+        for number, page in enumerate(_pages(instance, rules, drawn, found), 1):
             path = folder / f"{entry.digest[:SHOWN_DIGITS]}-{number:03}.png"
             _write_private(path, draw.sheet(page, title=f"{entry.digest[:SHOWN_DIGITS]}  {entry.outcome.value}"))
             files.append(path)
@@ -188,18 +191,26 @@ def _drawn(entry: Reviewed) -> tuple[Region, ...]:
     return last.boxes if last is not None and last.kind is RulingKind.MASK else ()
 
 
-def _pages(instance: Instance, drawn: Iterable[Region], found: list[draw.Box]) -> "Iterator[list[Image.Image]]":
+def _pages(
+    instance: Instance, rules: policy.Rules, drawn: Iterable[Region], found: list[draw.Box]
+) -> "Iterator[list[Image.Image]]":
     """Tiles of all frames in all renderings, as many as a sheet takes; what is found on them is added to `found`."""
     own, device = identifiers.collect(instance), devices.known(instance)
+    known = classes.known_regions(instance, rules, device)
+    likely = bool(known) or classes.text_is_likely(instance, classes.iod_of(instance), device)
     count = instance.text("NumberOfFrames").strip() or "1"
     page: list[Image.Image] = []
     for number, frame in enumerate(read.frames(instance)):
-        boxes = draw.in_order((*_seen(instance, frame, number, own, device), *_on(drawn, number)))
+        seen = burned_in.look(instance, [frame], own, likely=likely).texts
+        marked = [draw.Box(text.region, text.kind.value) for text in seen]
+        marked += [draw.Box(region, "known") for region in known] + _on(drawn, number)
+        boxes = draw.in_order(replace(box, region=replace(box.region, frame=number)) for box in marked)
         found += boxes
         tiles = _tiles(instance, frame, f"frame {number + 1} of {count}", boxes)
         alone = count == "1" and len(tiles) == 1
-        for tile in tiles:
-            page.append(draw.tile(tile, alone=alone))
+        for place, tile in enumerate(tiles):
+            # Once a frame, and again where it goes on on another sheet.
+            page.append(draw.tile(replace(tile, listed=place == 0 or not page), alone=alone))
             if len(page) == draw.ACROSS * draw.DOWN:
                 yield page
                 page = []
@@ -207,25 +218,12 @@ def _pages(instance: Instance, drawn: Iterable[Region], found: list[draw.Box]) -
         yield page
 
 
-def _seen(
-    instance: Instance, frame: rendering.Frame, number: int, own: Identifiers, device: KnownDevice
-) -> list[draw.Box]:
-    """Text that is found, by the thresholds of a run, and where this device is known to show some."""
-    likely = classes.text_is_likely(instance, classes.iod_of(instance), device)
-    seen = burned_in.look(instance, [frame], own, likely=likely).texts
-    found = [draw.Box(replace(text.region, frame=number), text.kind.value) for text in seen]
-    return found + [draw.Box(replace(region, frame=number), "known") for region in device.text]
-
-
 def _on(drawn: Iterable[Region], number: int) -> list[draw.Box]:
-    return [draw.Box(replace(box, frame=number), box.detector) for box in drawn if box.frame in (None, number)]
+    return [draw.Box(box, box.detector) for box in drawn if box.frame in (None, number)]
 
 
 def _tiles(instance: Instance, frame: rendering.Frame, title: str, boxes: tuple[draw.Box, ...]) -> list[draw.Tile]:
     """One for each rendering: what one window hides another shows."""
     pictures = [rendering.as_colours(picture) for picture in rendering.render(instance, frame)]
     titles = [title, *(f"{title}, rendering {number}" for number in range(2, len(pictures) + 1))]
-    return [
-        draw.Tile(title, picture, boxes, listed=number == 0)
-        for number, (title, picture) in enumerate(zip(titles, pictures, strict=True))
-    ]
+    return [draw.Tile(title, picture, boxes) for title, picture in zip(titles, pictures, strict=True)]

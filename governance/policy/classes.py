@@ -131,6 +131,12 @@ def known_text(instance: Instance, rules: Rules) -> tuple[Region, ...]:
     return tuple(found)
 
 
+def known_regions(instance: Instance, rules: Rules, device: KnownDevice) -> tuple[Region, ...]:
+    """What is masked in every frame whatever is seen there: by the policy, and by its device where that says so."""
+    masks_them = rules.burned_in_text.known_regions == "mask"
+    return known_text(instance, rules) + (device.text if masks_them else ())
+
+
 def is_distrusted(instance: Instance, rules: Rules) -> bool:
     """Whether the policy wants a person to look at the instance's pixels, whatever a program sees in them."""
     distrusted = rules.policy.never_trust

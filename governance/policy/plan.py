@@ -50,7 +50,7 @@ def plan(instance: Instance, rules: Rules, *, device: KnownDevice = _UNKNOWN) ->
         classes.refuse_uncovered(instance, iod, rules)
         decisions = tuple(decide(instance, rules, instance.elements, iod=iod, decider=rules.on(instance)))
     text = rules.burned_in_text
-    known = classes.known_text(instance, rules) + (device.text if text.known_regions == "mask" else ())
+    known = classes.known_regions(instance, rules, device)
     likely = bool(known) or classes.text_is_likely(instance, iod, device)
     engine, verify_engine = text.engines
     return Plan(

@@ -83,6 +83,7 @@ def as_written(
 ) -> Iterator[Frame]:
     """The frames of `masks`, in ascending order, as `repaint` writes them: a lossy codec does not hold what is painted.
 
+    Where one of them cannot be compressed again, none is; that is only known, and looked at, once all are written.
     decompress: decodes one compressed frame.
 
     Raises:
@@ -92,10 +93,11 @@ def as_written(
     if _encoder(instance) is not _jpeg:
         yield from (frame for _, frame in painted)
         return
-    streams = enumerate(containers.streams(instance))
-    for number, frame in painted:
-        new = _jpeg(frame, next(stream for place, stream in streams if place == number))
-        yield frame if new is None else decompress(containers.bare(instance, new))
+    for number, stream in enumerate(containers.streams(instance, first := min(masks, default=0)), first):
+        if number in masks:
+            _, frame = next(painted)
+            new = _jpeg(frame, stream)
+            yield frame if new is None else decompress(containers.bare(instance, new))
 
 
 def _step(syntax: str, frames: int) -> Step:

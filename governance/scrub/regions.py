@@ -27,9 +27,11 @@ def mask(instance: Instance, frame: Frame, regions: Iterable[Region]) -> Frame:
         raise Refused("pixels of one bit cannot be masked")
     masked = frame.copy()
     black = _black(instance, frame)
+    # Two pixels of 4:2:2 share their colour: both are black, or neither.
+    pair = 2 if instance.text("PhotometricInterpretation").endswith("_422") else 1
     for region in regions:
-        top, left = max(0, region.top), max(0, region.left)
-        masked[top : max(0, region.bottom), left : max(0, region.right)] = black
+        top, left, right = max(0, region.top), max(0, region.left), max(0, region.right)
+        masked[top : max(0, region.bottom), left - left % pair : right + right % pair] = black
     return masked
 
 

@@ -13,8 +13,9 @@ from pydicom.uid import CTImageStorage
 
 from governance import cli, draw, pipeline
 from governance.datatypes import KnownDevice, Region, RulingKind, TextKind
-from governance.detect import burned_in, devices
+from governance.detect import burned_in, devices, rendering
 from governance.errors import Misconfigured
+from governance.policy import classes
 from tests.pipeline.test_leaks import leaks
 from tests.pipeline.test_rulings import BOX, NAME, ruled, run, scanned
 from tests.scrub.build import PIXELS, dataset
@@ -81,31 +82,51 @@ def test_boxes_have_the_colour_of_their_kind(context: pipeline.Context, tmp_path
     assert [(box.kind, box.region.frame) for box in after.found] == [("unsure", 0), ("person", 0)]
 
 
-@pytest.mark.parametrize(("modality", "likely"), [("OT", True), ("CT", False)])
-def test_a_sheet_looks_as_a_run_does_and_shows_what_is_known_of_the_device(
-    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, modality: str, likely: bool
+@pytest.mark.parametrize("by", ["class", "device", "policy", "nothing"])
+def test_a_sheet_looks_as_a_run_does_and_shows_what_that_masks_as_known(
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
-    source = frames(tmp_path / "raw", 1)
+    source = frames(tmp_path / "raw", 2)
     made = pydicom.dcmread(source)
-    made.Modality = modality
-    if not likely:
-        made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = CTImageStorage
+    if by != "class":
+        made.Modality, made.SOPClassUID = "CT", CTImageStorage
+        made.file_meta.MediaStorageSOPClassUID = CTImageStorage
     made.save_as(source)
     run(context, source)
     ruled(context, source, RulingKind.APPROVE)
     said: list[bool] = []
-    known = KnownDevice("a device" if likely else "", (replace(FOUND, top=20, bottom=30),))
+    known = (replace(FOUND, top=20, bottom=30, frame=None),) if by == "policy" else ()
 
     def look(*_: object, likely: bool = True) -> burned_in.Looked:
         said.append(likely)
         return burned_in.Looked((), ())
 
     monkeypatch.setattr(burned_in, "look", look)
-    monkeypatch.setattr(devices, "known", lambda _: known)
+    monkeypatch.setattr(devices, "known", lambda _: KnownDevice("a device" if by == "device" else ""))
+    monkeypatch.setattr(classes, "known_text", lambda *_: known)
     (sheet,) = drawn(context)
 
-    assert said == [likely]
-    assert [box.kind for box in sheet.found] == ["known"]
+    assert said == [by != "nothing"] * 2
+    assert [(box.kind, box.region.frame) for box in sheet.found] == ([("known", 0), ("known", 1)] if known else [])
+    assert "no text found" in sheet.text()
+
+
+def test_boxes_are_numbered_by_kind_and_written_out_once_a_frame_on_each_sheet(
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(context, frames(tmp_path / "raw", 4))
+    kinds = (TextKind.MARKER, TextKind.IDENTIFIER, TextKind.UNSURE)
+    seen = burned_in.Looked(tuple(burned_in.Text(FOUND, kind) for kind in kinds), ())
+    monkeypatch.setattr(burned_in, "look", lambda *_, **__: seen)
+    monkeypatch.setattr(rendering, "render", lambda *_: [np.zeros((48, 64), np.uint8)] * 4)
+    tiles: list[draw.Tile] = []
+    right = draw.tile
+    monkeypatch.setattr(draw, "tile", lambda tile, *, alone: (tiles.append(tile), right(tile, alone=alone))[1])
+
+    drawn(context)
+
+    assert [box.kind for box in tiles[0].boxes] == ["identifier", "unsure", "marker"]
+    assert [number for number, tile in enumerate(tiles) if tile.listed] == [0, 4, 8, 9, 12]
 
 
 def test_every_frame_is_on_a_sheet(context: pipeline.Context, tmp_path: Path) -> None:

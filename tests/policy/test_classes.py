@@ -3,6 +3,7 @@
 import pytest
 
 from governance import policy
+from governance.datatypes import KnownDevice
 from governance.errors import Refused
 from governance.policy import standard
 from governance.policy.schema import Group
@@ -118,6 +119,13 @@ def test_pixels_in_floating_point_can_show_text_too(keyword: str) -> None:
 
 def test_without_pixels_no_text_is_likely() -> None:
     assert not policy.plan(instance(at("Modality", "OT")), RESEARCH).likely_burned_in
+
+
+def test_what_is_known_of_a_device_makes_text_likely() -> None:
+    scan = instance(at("Modality", "CT"), at("PhotometricInterpretation", "MONOCHROME2"), PIXELS, sop_class=CT)
+
+    assert not policy.plan(scan, RESEARCH).likely_burned_in
+    assert policy.plan(scan, RESEARCH, device=KnownDevice("a device")).likely_burned_in
 
 
 def test_burned_in_no_is_no_evidence() -> None:
