@@ -1,9 +1,8 @@
 """Rectangles in a picture, as tuples that begin with left, top, right, bottom."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
-
-import numpy as np
 
 Area = tuple[int, int, int, int]
 Rectangle = tuple[int, int, int, int] | tuple[int, int, int, int, Any]
@@ -40,10 +39,15 @@ def shared(one: Rectangle, other: Rectangle) -> int:
 def covered(box: Rectangle, others: Iterable[Rectangle]) -> float:
     """The share of a box that lies in others; of an empty one none."""
     left, top, right, bottom = box[:4]
-    meeting = [other for other in others if shared(box, other)]
-    if len(meeting) < 2:
-        return sum(shared(box, other) for other in meeting) / max(1, (right - left) * (bottom - top))
-    inside = np.zeros((bottom - top, right - left), bool)
-    for x0, y0, x1, y1 in (other[:4] for other in meeting):
-        inside[max(0, y0 - top) : y1 - top, max(0, x0 - left) : x1 - left] = True
-    return float(inside.mean())
+    meeting = [
+        (max(left, other[0]), max(top, other[1]), min(right, other[2]), min(bottom, other[3]))
+        for other in others
+        if shared(box, other)
+    ]
+    inside = 0
+    for above, below in pairwise(sorted({edge for other in meeting for edge in (other[1], other[3])})):
+        done = left
+        for start, stop in sorted((x0, x1) for x0, y0, x1, y1 in meeting if y0 <= above < y1):
+            inside += (below - above) * max(0, stop - max(start, done))
+            done = max(done, stop)
+    return inside / max(1, (right - left) * (bottom - top))

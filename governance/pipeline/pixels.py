@@ -216,7 +216,8 @@ def _see(
         frames = encode.as_written(instance, partial(read.frames, instance), partial(read.frame, instance), masked)
     else:
         frames = read.frames(instance, numbers)
-    looked = look(instance, frames, plan, found)
+    every = (frame for _, frame in zip(numbers, frames, strict=True))
+    looked = look(instance, every, plan, found)
     pixels.steps += [step for step in looked.steps if step not in pixels.steps]
     seen: dict[int, list[Text]] = {number: [] for number in numbers}
     for text in looked.texts:

@@ -1,13 +1,14 @@
 """Contact sheets of images that a person should look at: sources read again, every frame with what is found on it.
 
-The engine looks again, so that a sheet shows what it finds now. One frame is held at a time, and the tiles of a sheet.
+The engine looks again, by the run's policy as it is now, so that a sheet shows what the next run will find. One frame
+is held at a time, and the tiles of a sheet.
 """
 
 import json
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -78,13 +79,13 @@ def sheets(
         Misconfigured: the folder lies in a zone of a workspace that others may read, or they may read it itself;
             the run's policy does not load.
     """
+    run = find(context, latest(context) if run_id is None else run_id)
+    rules = policy.load(Request.unseal(run.sealed_request, context.keyring).policy)
     target = _private_folder(context.workspace.inner / FOLDER if folder is None else folder)
     if folder is None:
         for old in target.glob("*.png"):  # of what was decided since, nothing stays
             old.unlink()
-    run = find(context, latest(context) if run_id is None else run_id)
     keys = context.keyring.project(run.project)
-    rules = policy.load(Request.unseal(run.sealed_request, context.keyring).policy)
     for place, group in groupby(entries, key=lambda entry: entry.position // FILE_SPAN):
         wanted = {entry.digest: entry for entry in group}
         done: set[str] = set()
@@ -192,16 +193,18 @@ def _drawn(entry: Reviewed) -> tuple[Region, ...]:
 
 
 def _pages(
-    instance: Instance, rules: policy.Rules, drawn: Iterable[Region], found: list[draw.Box]
+    instance: Instance, rules: policy.Rules, drawn: Sequence[Region], found: list[draw.Box]
 ) -> "Iterator[list[Image.Image]]":
     """Tiles of all frames in all renderings, as many as a sheet takes; what is found on them is added to `found`."""
     own, device = identifiers.collect(instance), devices.known(instance)
     known = classes.known_regions(instance, rules, device)
-    likely = bool(known) or classes.text_is_likely(instance, classes.iod_of(instance), device)
+    seen_by_person = bool(drawn) or classes.is_distrusted(instance, rules)
+    likely = bool(known) or seen_by_person or classes.text_is_likely(instance, classes.iod_of(instance), device)
+    engine, _ = rules.burned_in_text.engines
     count = instance.text("NumberOfFrames").strip() or "1"
     page: list[Image.Image] = []
     for number, frame in enumerate(read.frames(instance)):
-        seen = burned_in.look(instance, [frame], own, likely=likely).texts
+        seen = burned_in.look(instance, [frame], own, engine=engine, likely=likely).texts
         marked = [draw.Box(text.region, text.kind.value) for text in seen]
         marked += [draw.Box(region, "known") for region in known] + _on(drawn, number)
         boxes = draw.in_order(replace(box, region=replace(box.region, frame=number)) for box in marked)

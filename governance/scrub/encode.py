@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ def repaint(instance: Instance, decode: Decode, masks: Masks) -> Repainted:
 def as_written(
     instance: Instance, decode: Decode, decompress: Callable[[bytes], Frame], masks: Masks
 ) -> Iterator[Frame]:
-    """The frames of `masks`, in ascending order, as `repaint` writes them: a lossy codec does not hold what is painted.
+    """The frames of `masks`, in ascending order, as they are once written: a lossy codec does not hold what is painted.
 
     Where one of them cannot be compressed again, none is; that is only known, and looked at, once all are written.
     decompress: decodes one compressed frame.
@@ -93,7 +94,9 @@ def as_written(
     if _encoder(instance) is not _jpeg:
         yield from (frame for _, frame in painted)
         return
-    for number, stream in enumerate(containers.streams(instance, first := min(masks, default=0)), first):
+    first, last = min(masks, default=0), max(masks, default=-1)
+    streams = islice(containers.streams(instance, first), last + 1 - first)
+    for number, stream in enumerate(streams, first):
         if number in masks:
             _, frame = next(painted)
             new = _jpeg(frame, stream)
@@ -179,7 +182,7 @@ def _paint(instance: Instance, data: bytearray, before: Frame, after: Frame, *, 
 
 
 def _paint_halved(view: NDArray[Any], frame: Frame, painted: NDArray[np.bool_]) -> None:
-    """Write 4:2:2 colour, Y Y Cb Cr for two pixels (PS3.3, C.7.6.3.1.2); a pair with one painted half is neutral."""
+    """Write 4:2:2 colour, Y Y Cb Cr for two pixels (PS3.3, C.7.6.3.1.2); a pair of which a half changes is neutral."""
     left, right = painted[:, 0::2], painted[:, 1::2]
     view[..., 0][left], view[..., 1][right] = frame[:, 0::2, 0][left], frame[:, 1::2, 0][right]
     for place in (1, 2):

@@ -18,6 +18,8 @@ _DECODED_TO_RGB = ("YBR_RCT", "YBR_ICT")
 def mask(instance: Instance, frame: Frame, regions: Iterable[Region]) -> Frame:
     """A copy of `frame` with `regions` black; parts of them outside the frame are ignored.
 
+    Of colours that two pixels share, 4:2:2, whole pairs are.
+
     frame: stored values, (rows, columns) or (rows, columns, samples), native depth.
 
     Raises:
@@ -27,7 +29,6 @@ def mask(instance: Instance, frame: Frame, regions: Iterable[Region]) -> Frame:
         raise Refused("pixels of one bit cannot be masked")
     masked = frame.copy()
     black = _black(instance, frame)
-    # Two pixels of 4:2:2 share their colour: both are black, or neither.
     pair = 2 if instance.text("PhotometricInterpretation").endswith("_422") else 1
     for region in regions:
         top, left, right = max(0, region.top), max(0, region.left), max(0, region.right)

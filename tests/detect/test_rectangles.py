@@ -39,11 +39,21 @@ def test_two_meet_where_they_share_pixels(one: Area, other: Area) -> None:
 
 
 @given(boxes=st.lists(areas(), max_size=8))
-def test_together_are_as_few_as_do_not_overlap_and_hold_all(boxes: list[Area]) -> None:
+def test_together_do_not_overlap_and_hold_all(boxes: list[Area]) -> None:
     found = rectangles.together(boxes)
 
     assert all(rectangles.covered(box, found) == 1.0 for box in boxes)
     assert pixels(*found).sum() == sum(int(pixels(one).sum()) for one in found)
+
+
+@given(boxes=st.lists(areas(), max_size=4))
+def test_together_leave_apart_what_does_not_overlap(boxes: list[Area]) -> None:
+    apart: list[Area] = []
+    for box in boxes:
+        if not any(rectangles.meet(box, other) for other in apart):
+            apart.append(box)
+
+    assert rectangles.together(apart) == sorted(apart)
 
 
 def test_of_an_empty_box_nothing_is_covered() -> None:

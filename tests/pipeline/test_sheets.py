@@ -12,7 +12,7 @@ from PIL import Image
 from pydicom.uid import CTImageStorage
 
 from governance import cli, draw, pipeline
-from governance.datatypes import KnownDevice, Region, RulingKind, TextKind
+from governance.datatypes import KnownDevice, Region, RulingKind, TextEngine, TextKind
 from governance.detect import burned_in, devices, rendering
 from governance.errors import Misconfigured
 from governance.policy import classes
@@ -82,7 +82,7 @@ def test_boxes_have_the_colour_of_their_kind(context: pipeline.Context, tmp_path
     assert [(box.kind, box.region.frame) for box in after.found] == [("unsure", 0), ("person", 0)]
 
 
-@pytest.mark.parametrize("by", ["class", "device", "policy", "nothing"])
+@pytest.mark.parametrize("by", ["class", "device", "policy", "person", "distrust", "nothing"])
 def test_a_sheet_looks_as_a_run_does_and_shows_what_that_masks_as_known(
     context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
@@ -93,21 +93,23 @@ def test_a_sheet_looks_as_a_run_does_and_shows_what_that_masks_as_known(
         made.file_meta.MediaStorageSOPClassUID = CTImageStorage
     made.save_as(source)
     run(context, source)
-    ruled(context, source, RulingKind.APPROVE)
-    said: list[bool] = []
+    ruled(context, source, *((RulingKind.MASK, BOX) if by == "person" else (RulingKind.APPROVE,)))
+    said: list[tuple[TextEngine, bool]] = []
     known = (replace(FOUND, top=20, bottom=30, frame=None),) if by == "policy" else ()
 
-    def look(*_: object, likely: bool = True) -> burned_in.Looked:
-        said.append(likely)
+    def look(*_: object, engine: TextEngine, likely: bool) -> burned_in.Looked:
+        said.append((engine, likely))
         return burned_in.Looked((), ())
 
     monkeypatch.setattr(burned_in, "look", look)
     monkeypatch.setattr(devices, "known", lambda _: KnownDevice("a device" if by == "device" else ""))
     monkeypatch.setattr(classes, "known_text", lambda *_: known)
+    monkeypatch.setattr(classes, "is_distrusted", lambda *_: by == "distrust")
     (sheet,) = drawn(context)
 
-    assert said == [by != "nothing"] * 2
-    assert [(box.kind, box.region.frame) for box in sheet.found] == ([("known", 0), ("known", 1)] if known else [])
+    kinds = {"policy": ["known"], "person": ["person"]}.get(by, [])
+    assert said == [(TextEngine.RAPIDOCR, by != "nothing")] * 2
+    assert [(box.kind, box.region.frame) for box in sheet.found] == [(kind, n) for n in (0, 1) for kind in kinds]
     assert "no text found" in sheet.text()
 
 
@@ -161,6 +163,19 @@ def test_bytes_that_are_not_those_of_the_run_are_not_drawn(
     assert cli.main(["review", "-w", str(context.workspace.root), "--sheets"]) == 3
     assert "no sheet: its source is not where the run found it, or has other bytes now" in capsys.readouterr().out
     assert list((context.workspace.inner / "review").iterdir()) == []
+
+
+def test_a_policy_that_does_not_load_is_told_before_sheets_go(context: pipeline.Context, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("name: own\nextends: research-headers\ndescription: t\nbecause: t\n")
+    pipeline.run(context, [scanned(tmp_path / "raw")], project="p", policy_name=str(own), processes=0)
+    (made,) = drawn(context)
+    own.unlink()
+
+    with pytest.raises(Misconfigured):
+        drawn(context)
+
+    assert made.files[0].exists()
 
 
 def test_sheets_of_what_was_decided_since_do_not_stay(context: pipeline.Context, tmp_path: Path) -> None:
