@@ -41,6 +41,8 @@ class Acted(Confidential):
     """Their values could not be treated as decided."""
     retained: frozenset[str]
     """UIDs and dates that stay because an option retains them."""
+    pseudonyms: frozenset[bytes]
+    """Whole values, as written, whose letters are drawn."""
 
     @property
     def allowed(self) -> frozenset[str]:
@@ -112,7 +114,8 @@ def act(
     kept = {each.where for each in decisions if each.method is Method.KEEP and edits.get(each.where) == b""}
     edits |= replaced.edits
     stays = retained(instance, decisions, edits, codes=codes)
-    return Acted(edits, frozenset(replaced.shifted_dates), frozenset(kept | replaced.emptied), stays)
+    emptied = frozenset(kept | replaced.emptied)
+    return Acted(edits, frozenset(replaced.shifted_dates), emptied, stays, frozenset(replaced.pseudonyms))
 
 
 def retained(

@@ -134,6 +134,7 @@ class _Worker(Confidential):
             found=self._found,
             codecs=self._instance.all_codecs,
             allowed=prepared.made.acted.allowed,
+            pseudonyms=prepared.made.acted.pseudonyms,
         )
 
 

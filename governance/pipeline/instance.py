@@ -33,7 +33,7 @@ from governance.detect import devices, identifiers
 from governance.errors import GovernanceError, Leak, Refused, Unreadable
 from governance.keys import ProjectKeys
 from governance.pipeline import rulings
-from governance.pipeline.acting import Draft, count_rules, draft, is_directory, rejected
+from governance.pipeline.acting import Acted, Draft, count_rules, draft, is_directory, rejected
 from governance.pipeline.context import where
 from governance.pipeline.left import refuse_left
 from governance.pipeline.memo import Memo
@@ -151,9 +151,7 @@ class Worker(Confidential):
         staged = stage(self._staging, prepared.parts(instance, made.edits))
         # (4) inspect what was written, as it was written
         try:
-            written = inspect(
-                staged, instance=instance, plan=plan, found=found, allowed=made.acted.allowed, pixels=pixels
-            )
+            written = inspect(staged, instance=instance, plan=plan, found=found, acted=made.acted, pixels=pixels)
         except BaseException:
             staged.path.unlink(missing_ok=True)
             raise
@@ -256,7 +254,7 @@ def inspect(
     instance: Instance,
     plan: Plan,
     found: Identifiers,
-    allowed: frozenset[str],
+    acted: Acted,
     pixels: Pixels,
 ) -> Instance:
     """Read the staged file back and look for what must not be there.
@@ -277,7 +275,8 @@ def inspect(
         raise Leak("the staged file does not read back as DICOM")
     if written.trailing or any(written.preamble or b""):
         raise Leak("bytes outside the data set survived")
-    refuse_left(data, written, found=found, codecs=instance.all_codecs, allowed=allowed)
+    codecs = instance.all_codecs
+    refuse_left(data, written, found=found, codecs=codecs, allowed=acted.allowed, pseudonyms=acted.pseudonyms)
     refuse_text_left(written, plan, pixels, found)
     return written
 

@@ -35,6 +35,7 @@ _WHOLE_DATE = re.compile(rb"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]
 _PATIENT_ID = 0x00100020
 _RETAINS_UIDS, _MODIFIES_DATES = "113110", "113107"
 """CID 7050."""
+_DRAWN = (Method.PATIENT, Method.ACCESSION, Method.CONSISTENT)
 _PER_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
 LONGEST_UID = 44
 """Characters of the UIDs that are written here."""
@@ -72,11 +73,13 @@ class Subject(Confidential):
 
 @dataclass(slots=True, repr=False)
 class Replaced(Confidential):
-    """The edits, the dates that the output may contain, and what had to be emptied."""
+    """The edits, the dates that the output may contain, what had to be emptied, and where pseudonyms are written."""
 
     edits: Edits
     shifted_dates: set[str]
     emptied: set[Element]
+    pseudonyms: set[bytes]
+    """Whole values as they are written: their letters are drawn, and may by chance be a short name."""
 
 
 class Pseudonymiser(Confidential):
@@ -134,7 +137,7 @@ class Pseudonymiser(Confidential):
         codes: of the plan (CID 7050); they say whether UIDs are kept and dates are shifted.
         """
         shift = DateShift.derive(self._keys.shift, patient_id=subject.patient_id)
-        replaced = Replaced(edits={}, shifted_dates=set(), emptied=set())
+        replaced = Replaced(edits={}, shifted_dates=set(), emptied=set(), pseudonyms=set())
         for decision in decisions:
             if decision.method is Method.DUMMY:
                 replaced.edits[decision.where] = self._dummy(instance, decision.where)
@@ -173,7 +176,9 @@ class Pseudonymiser(Confidential):
             return  # its bytes stay what they were
         if decision.method in (Method.SHIFT, Method.SHIFT_OR_DUMMY):
             replaced.shifted_dates.update(value[:8] for value in values if value)
-        replaced.edits[element] = dicom.encode("\\".join(values), instance.codecs_of(element))
+        written = replaced.edits[element] = dicom.encode("\\".join(values), instance.codecs_of(element))
+        if decision.method in _DRAWN:
+            replaced.pseudonyms.add(written)
 
     def _patient(self, value: str, element: Element, subject: Subject, _shift: DateShift) -> str:
         # A nested PatientID may be another number; its own pseudonym keeps it apart.

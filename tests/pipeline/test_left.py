@@ -87,3 +87,27 @@ def test_nothing_is_refused_where_nothing_identifies() -> None:
     written = parsed(text(DESCRIPTION, f"of {DAY}"))
 
     refuse_left(written.buffer, written, found=FOUND, codecs=("latin-1",), allowed=frozenset({DAY}))
+
+
+PSEUDONYM = b"DEMO-35ADA7MXH4TE4Z2K1"
+SHORT = Identifiers(names=frozenset({"Ada"}), numbers=frozenset(), dates=frozenset(), uids=frozenset())
+
+
+def test_a_short_name_in_drawn_letters_is_nobody() -> None:
+    """Of patients called by three letters, one in some thousands is given a pseudonym with these letters in it."""
+    written = parsed(dicom.element(0x00100020, "LO", PSEUDONYM, explicit=True))
+
+    refuse_left(written.buffer, written, found=SHORT, codecs=("latin-1",), allowed=frozenset(), pseudonyms={PSEUDONYM})
+
+
+@pytest.mark.parametrize("value", [b"Ada", PSEUDONYM + b" Ada", PSEUDONYM[:-1]])
+def test_beside_a_pseudonym_the_name_is_still_found(value: bytes) -> None:
+    """Only whole values are ours."""
+    patient = dicom.element(0x00100020, "LO", PSEUDONYM, explicit=True)
+    written = parsed(patient, dicom.element(COMMENTS, "LO", value, explicit=True))
+
+    with pytest.raises(Leak) as leak:
+        refuse_left(
+            written.buffer, written, found=SHORT, codecs=("latin-1",), allowed=frozenset(), pseudonyms={PSEUDONYM}
+        )
+    assert str(leak.value) == "still there after writing: a name in PatientComments"
