@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from tests.benchmarks import pixel_goals, scoring
-from tests.benchmarks.pixel_goals import OURS, RAPIDOCR, Measured, Row
+from tests.benchmarks import goals, pixel_goals, scoring
+from tests.benchmarks.goals import OURS, Measured, Row
+from tests.benchmarks.pixel_goals import RAPIDOCR
 from tests.benchmarks.report import number, table
 from tests.benchmarks.scoring import Case, Kind, Looked, Share, Tally
 
@@ -107,7 +108,7 @@ def _ratios(results: Sequence[Result]) -> Iterator[Measured]:
 
 def page(about: str, rows: Sequence[Row], results: Sequence[Result], tools: Sequence[str]) -> str:
     """The whole report in Markdown."""
-    parts = [about, pixel_goals.page(rows, tools), _of_traits(results, tools), _of_sets(results, tools)]
+    parts = [about, goals.page(rows, tools), _of_traits(results, tools), _of_sets(results, tools)]
     return "\n\n".join(filter(None, [*parts, _of_real(results), _of_changed(results), _of_held(results)]))
 
 

@@ -18,9 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import measure, pixel_goals, pixel_report, pixel_sets
+from tests.benchmarks import goals, measure, pixel_goals, pixel_report, pixel_sets
+from tests.benchmarks.goals import OURS
 from tests.benchmarks.measure import Failed
-from tests.benchmarks.pixel_goals import OURS, PRESIDIO, RAPIDOCR, SIDES, TESSERACT, TOOLS
+from tests.benchmarks.pixel_goals import PRESIDIO, RAPIDOCR, SIDES, TESSERACT, TOOLS
 from tests.benchmarks.pixel_report import Part, Result
 from tests.benchmarks.scoring import Box, Case, Looked
 
@@ -93,7 +94,7 @@ def _run(sizes: Sizes, tools: Sequence[str], scratch: Path, *, as_json: bool) ->
                 counted = slice(1 if task.begins else 0, None)
                 results.append(Result(task.part, tool, tuple(cases[counted]), tuple(looked[counted]), peak))
         shutil.rmtree(folder, ignore_errors=True)
-    rows = pixel_goals.judge(list(pixel_report.measured(results)))
+    rows = goals.judge(pixel_goals.GOALS, list(pixel_report.measured(results)))
     if as_json:
         for line in pixel_report.objects(rows, results):
             print(json.dumps(line))

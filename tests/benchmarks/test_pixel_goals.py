@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.benchmarks import pixel_goals
-from tests.benchmarks.pixel_goals import GOALS, OURS, RAPIDOCR, Measured
+from tests.benchmarks import goals
+from tests.benchmarks.goals import OURS, Measured
+from tests.benchmarks.pixel_goals import GOALS, RAPIDOCR
 
 
 @pytest.mark.parametrize(
@@ -20,14 +21,14 @@ from tests.benchmarks.pixel_goals import GOALS, OURS, RAPIDOCR, Measured
     ],
 )
 def test_ours_is_judged_by_the_limit(key: str, value: float | None, verdict: str) -> None:
-    rows = pixel_goals.judge([Measured(key, OURS, value)])
+    rows = goals.judge(GOALS, [Measured(key, OURS, value)])
 
     (row,) = [row for row in rows if row.goal.key == key]
     assert verdict == row.cells([OURS])[2]
 
 
 def test_every_goal_is_in_the_table_also_without_a_value() -> None:
-    lines = pixel_goals.page(pixel_goals.judge([]), [OURS, RAPIDOCR]).splitlines()
+    lines = goals.page(goals.judge(GOALS, []), [OURS, RAPIDOCR]).splitlines()
 
     assert len(lines) == len(GOALS) + 2
     assert all("| not told |  |  |" in line for line in lines[2:])
@@ -36,7 +37,7 @@ def test_every_goal_is_in_the_table_also_without_a_value() -> None:
 def test_what_peers_reach_stands_beside_and_is_not_judged() -> None:
     measured = [Measured("small", OURS, 0.95, 40), Measured("small", RAPIDOCR, 0.5, 40)]
 
-    page = pixel_goals.page(pixel_goals.judge(measured), [OURS, RAPIDOCR])
+    page = goals.page(goals.judge(GOALS, measured), [OURS, RAPIDOCR])
 
     assert "| text lines of 5 to 7 rows of ink found | >= 0.92 | met | 0.950 of 40 | 0.500 of 40 |" in page
 

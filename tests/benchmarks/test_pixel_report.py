@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.benchmarks import pixel_goals, pixel_report
-from tests.benchmarks.pixel_goals import OURS, RAPIDOCR, TESSERACT
+from tests.benchmarks import goals, pixel_goals, pixel_report
+from tests.benchmarks.goals import OURS
+from tests.benchmarks.pixel_goals import RAPIDOCR, TESSERACT
 from tests.benchmarks.pixel_report import Part, Result
 from tests.benchmarks.scoring import Box, Case, Kind, Line, Looked
 
@@ -78,7 +79,7 @@ def test_the_page_names_images_that_ours_did_not_treat_as_it_should() -> None:
         result(Part.REAL, Looked("a", (HERE,), (HERE,)), Looked("b", (), (THERE,)), lines=real),
         result(Part.CLEAN, Looked("c"), Looked("d", (HERE,), (HERE,), exact=False), Looked("e", held="it failed")),
     ]
-    rows = pixel_goals.judge(list(pixel_report.measured(results)))
+    rows = goals.judge(pixel_goals.GOALS, list(pixel_report.measured(results)))
 
     page = pixel_report.page("About.", rows, results, [OURS])
 
@@ -91,7 +92,7 @@ def test_the_page_names_images_that_ours_did_not_treat_as_it_should() -> None:
 
 def test_objects_are_every_goal_and_every_image() -> None:
     results = [result(Part.CLEAN, Looked("a"), Looked("b"))]
-    rows = pixel_goals.judge(list(pixel_report.measured(results)))
+    rows = goals.judge(pixel_goals.GOALS, list(pixel_report.measured(results)))
 
     told = list(pixel_report.objects(rows, results))
 
