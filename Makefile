@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: demo test test-easyocr check format bench bench-pixels curve
+.PHONY: demo test test-easyocr check format bench bench-pixels bench-text curve
 
 .venv/ready: pyproject.toml infra/constraints.txt
 	$(PYTHON) -m venv .venv
@@ -47,6 +47,9 @@ bench: .venv/ready .venv-bench/ready ## CPU and memory of `governance run` besid
 # without peers, their virtual environment is not needed
 bench-pixels: .venv/ready $(if $(findstring --ours-only,$(PIXELS)),,.venv-bench/ready) ## burned-in text beside three other tools; PIXELS="--ours-only --frames 8"
 	@$(BIN)/python -m tests.benchmarks.pixels $(PIXELS)
+
+bench-text: .venv/ready ## names and numbers in reports and tag values; TEXT="--words 40" also tells what was missed and taken
+	@$(BIN)/python -m tests.benchmarks.texts $(TEXT)
 
 curve: .venv/ready ## cost of a file and peak memory of `governance run` as an archive grows; SIZES="1000 100000"
 	@$(BIN)/python -m tests.benchmarks.curve $(SIZES)

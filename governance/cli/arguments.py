@@ -42,8 +42,9 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"governance {__version__}")
     make = parser.add_subparsers(required=True, metavar="COMMAND", title="commands").add_parser
-    for add in (_init, _run, _plan, _survey, _explain, _outcomes, _review, _decide, _publish, _trace, _verify, _audit):
+    for add in (_init, _run, _plan, _survey, _explain, _text, _outcomes, _review, _decide, _publish, _trace, _verify):
         add(make)
+    _audit(make)
     return parser
 
 
@@ -129,6 +130,14 @@ def _explain(make: Make) -> None:
     takes = 'keyword, gggg,eeee, (gggg,"CREATOR",ee), or a path to it'
     sub.add_argument("attribute", metavar="ATTRIBUTE", help=takes)
     _by_policy(sub)
+
+
+def _text(make: Make) -> None:
+    one, two = "governance text report.txt --of ct.dcm", "governance text - < note.txt"
+    sub = _command(make, "text", commands.text, one, two)
+    sub.add_argument("file", type=Path, metavar="FILE", help="a text in UTF-8; - is standard input")
+    text = "a DICOM file of the study: its identifiers are looked for too"
+    sub.add_argument("--of", type=Path, metavar="IMAGE", help=text)
 
 
 def _outcomes(make: Make) -> None:

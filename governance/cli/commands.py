@@ -130,6 +130,12 @@ def explain(args: argparse.Namespace) -> int:
     return 0
 
 
+def text(args: argparse.Namespace) -> int:
+    """What cleaning replaces in a text, and what stood there. Confidential."""
+    _print_confidential(args, pipeline.try_text(args.file, of=args.of))
+    return 0
+
+
 def outcomes(args: argparse.Namespace) -> int:
     """One line a source: confidential."""
     for outcome in pipeline.outcomes(_open(args), run_id=args.run):

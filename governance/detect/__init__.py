@@ -4,7 +4,8 @@ identifiers.py   names, numbers, UIDs, dates of this study; and the search for t
 compressed.py    what could be read in compressed pixels
 tags.py          what surrounds a number in bytes: the next element, a time of day
 literals.py      how a name or number is spelled in bytes
-text.py          a description -> spans that may identify
+text.py          a text -> spans that may identify
+names.py         which words of a text are in names of people and places: a small network of our own
 patterns.py      what has the form of an identifier: Presidio's recognisers with our patterns
 vocabulary.py    the words that descriptions may keep, phrases, and frequent names; lists in data/
 burned_in.py     frames -> lines of text, each with what it is

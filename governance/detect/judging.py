@@ -114,7 +114,7 @@ def _identifies(line: str, found: Identifiers) -> bool:
     """Whether it is of this study, has the form of an identifier, or has a frequent name in it."""
     if _is_own(line, found) or _resembles_own(line, found):
         return True
-    if any(span.kind != "UNKNOWN_WORD" for span in text.find(line, found)):
+    if any(span.kind != "UNKNOWN_WORD" for span in text.find_strictly(line, found)):
         return True
     return not vocabulary.names().isdisjoint(_PARTS.findall(vocabulary.fold(line)))
 
@@ -127,7 +127,7 @@ def _is_harmless(reading: Reading, found: Identifiers) -> bool:
     return (
         all(run.isalpha() for run in runs)
         and max(map(len, runs), default=0) >= LEAST_TELLING
-        and not text.find(reading.text, found)
+        and not text.find_strictly(reading.text, found)
     )
 
 

@@ -1,34 +1,34 @@
-"""Find what may identify in a description: everything that is not known to be harmless.
+"""Find what may identify in a text.
 
-Three layers, merged: this study's own identifiers; what has the form of an identifier
-(`patterns.py`); every word that is not in the vocabulary. The last one fails closed:
-a stranger's name is masked because it is no clinical word, and so is a rare clinical word.
+Layers, merged: this study's own identifiers; what has the form of an identifier (`patterns.py`); names after
+titles; words that a network takes for names of people and places (`names.py`). Where a word decides, as in codes and
+in pixels, `find_strictly` takes every word that is not in the vocabulary instead of the network: a stranger's name
+because it is no clinical word, and a rare clinical word with it.
 
 What passes: numbers up to four digits that are no years, times of day, single letters that spell
 no word, days and months without a year unless they are this study's own, ages above 89 that
-nothing around them says to be one unless they are the patient's, and other people's names that are
-clinical words ("Dr Long" is found by the title, a bare "Long" is not).
+nothing around them says to be one unless they are the patient's, and names that the network does not take for any.
 
-The marks that `scrub.text` writes are left alone, so that cleaning twice changes nothing.
+The marks that `scrub.text` writes are left alone.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
 from governance import dicom
 from governance.datatypes import Identifiers, Span
-from governance.detect import patterns, vocabulary
+from governance.detect import names, patterns, vocabulary
 from governance.detect.own import own_of, spelled_out
 
 LONGEST_TEXT = 100_000
 """Longer texts are no descriptions; all of it is one span."""
 
 LONGEST_REMEMBERED = 1_000
-MARK = re.compile(r"\[(?:NAME|DATE|ID|TEXT)\]")
+MARK = re.compile(r"\[(?:NAME|DATE|PLACE|ID|TEXT)\]")
 
-_KINDS = ("NAME", "DATE", "ID", "CONTACT", "POSTCODE", "AGE", "UNKNOWN_WORD")
+_KINDS = ("NAME", "DATE", "ID", "CONTACT", "POSTCODE", "PLACE", "AGE", "UNKNOWN_WORD")
 """The kind of overlapping spans is the first of these."""
 
 ALL = frozenset(_KINDS)
@@ -39,6 +39,8 @@ _TITLES = frozenset({"NAME"})
 
 _WORD = re.compile(r"[^\W_]+")
 _DIRECTIONS = re.compile("(?:rl|lr|ap|pa|hf|fh|si|is)+")
+MOST_DIGITS_BESIDE = 2
+"""A word of letters and more digits that no vocabulary has is a number of somebody or something."""
 LEAST_SPELLED = 4
 """Fewer single letters are initials of things: L, P, S."""
 # Titles with a small letter or a full stop: MR and DR without are modalities.
@@ -48,7 +50,9 @@ _TITLED = re.compile(
 )
 
 
-def find(text: str, identifiers: Identifiers, *, kinds: frozenset[str] = ALL) -> tuple[Span, ...]:
+def find(
+    text: str, identifiers: Identifiers, *, kinds: frozenset[str] = ALL, strictly: bool = False
+) -> tuple[Span, ...]:
     """Spans of `text` that may identify, in order, disjoint; whole words, never parts of one.
 
     Behind an escape or shift that no character set explains, bytes are not the letters that they
@@ -59,8 +63,13 @@ def find(text: str, identifiers: Identifiers, *, kinds: frozenset[str] = ALL) ->
         return (Span(0, len(text), "UNKNOWN_WORD"),)
     readable = text.partition(dicom.ESCAPE)[0].partition(dicom.SHIFT_OUT)[0]
     search = _remembered if len(readable) <= LONGEST_REMEMBERED else _find
-    found = search(readable, kinds, *_sets(identifiers))
+    found = search(readable, kinds, strictly, *_sets(identifiers))
     return (*found, Span(len(readable), len(text), "UNKNOWN_WORD")) if len(readable) < len(text) else found
+
+
+def find_strictly(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
+    """As `find`, and every word that is in no vocabulary."""
+    return find(text, identifiers, strictly=True)
 
 
 def find_own(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
@@ -72,16 +81,18 @@ def _sets(identifiers: Identifiers) -> tuple[frozenset[str], ...]:
     return identifiers.names, identifiers.numbers, identifiers.dates, identifiers.ages
 
 
-def _find(text: str, kinds: frozenset[str], *identifiers: frozenset[str]) -> tuple[Span, ...]:
+def _find(text: str, kinds: frozenset[str], strictly: bool, *identifiers: frozenset[str]) -> tuple[Span, ...]:
     own = own_of(kinds == ALL, *identifiers)
+    named = [] if strictly or kinds != ALL else list(_named(text))
     found: list[Span] = []
     pieces = list(_between(MARK.finditer(text), 0, len(text)))
     # Marking one word can make its neighbour stand out, so what is left is looked at until nothing is found.
     while pieces:
         start, stop = pieces.pop()
         piece = text[start:stop]
-        general = (span for span in _general(piece) if span.kind in kinds)
-        spans = _merge(piece, [*own.find(piece), *general])
+        formed = [*own.find(piece), *(span for span in _general(piece) if span.kind in kinds)]
+        unfamiliar = _unfamiliar(piece) if strictly else _beside(formed, _inside(named, start, stop))
+        spans = _merge(piece, [*formed, *unfamiliar])
         found += (Span(start + span.start, start + span.stop, span.kind) for span in spans)
         if spans:
             pieces += ((start + left, start + right) for left, right in _gaps(spans, len(piece)))
@@ -147,10 +158,9 @@ def _is_list(word: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _general(text: str) -> tuple[Span, ...]:
-    """What has the form of an identifier, stands after a title, or is no word that we know."""
+    """What has the form of an identifier, stands after a title, or is spelled out and no word that we know."""
     found = [*patterns.find(text)]
     found += (Span(match.start(1), match.end(1), "NAME") for match in _TITLED.finditer(text))
-    found += (Span(*match.span(), "UNKNOWN_WORD") for match in _unknown(text))
     found += (
         Span(match.start(), match.end(), "UNKNOWN_WORD")
         for match, word in spelled_out(text)
@@ -159,8 +169,43 @@ def _general(text: str) -> tuple[Span, ...]:
     return tuple(found)
 
 
-def _unknown(text: str) -> list[re.Match[str]]:
+@lru_cache(maxsize=4096)
+def _unfamiliar(text: str) -> tuple[Span, ...]:
     """Words that are in no vocabulary, and in no phrase that is."""
     unknown = [match for match in _WORD.finditer(text) if not vocabulary.knows(match[0])]
-    known = [match.span() for match in vocabulary.phrases().finditer(text)] if unknown else []
-    return [word for word in unknown if not any(start <= word.start() < stop for start, stop in known)]
+    known = _phrases(text) if unknown else []
+    return tuple(Span(*word.span(), "UNKNOWN_WORD") for word in unknown if not _is_in(word.start(), known))
+
+
+def _named(text: str) -> Iterator[Span]:
+    """Words that a network takes for names, and those that are made of letters and digits and in no vocabulary."""
+    taken = [*names.find(text)]
+    taken += (
+        Span(*word.span(), "UNKNOWN_WORD")
+        for word in _WORD.finditer(text)
+        if sum(map(str.isdecimal, word[0])) > MOST_DIGITS_BESIDE and not vocabulary.knows(word[0])
+    )
+    known = [*_phrases(text), *(mark.span() for mark in MARK.finditer(text))] if taken else []
+    yield from (span for span in taken if not _is_in(span.start, known))
+
+
+def _phrases(text: str) -> list[tuple[int, int]]:
+    return [match.span() for match in vocabulary.phrases().finditer(text)]
+
+
+def _is_in(place: int, ranges: Iterable[tuple[int, int]]) -> bool:
+    return any(start <= place < stop for start, stop in ranges)
+
+
+def _beside(formed: Sequence[Span], words: Iterable[Span]) -> Iterator[Span]:
+    """Words that are no part of what has a form: the month of a date is no name."""
+    yield from (word for word in words if not any(s.start <= word.start and word.stop <= s.stop for s in formed))
+
+
+def _inside(spans: Iterable[Span], start: int, stop: int) -> Iterator[Span]:
+    """Spans in a piece of the text that they are of, by places in the piece."""
+    yield from (
+        Span(max(span.start, start) - start, min(span.stop, stop) - start, span.kind)
+        for span in spans
+        if span.start < stop and span.stop > start
+    )

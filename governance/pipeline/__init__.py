@@ -18,6 +18,7 @@ runs.py        runs: register, list, de-identify, finish, summarise
 publishing.py  releases: publish, verify
 tracing.py     from an output back to its source, and forward to its releases
 planning.py    every decision on one file, nothing written
+trying.py      what would be replaced in a text
 comparing.py   what two policies would write of the same sources
 comparison.py  that, added up and shown
 surveying.py   what is in an archive
@@ -49,6 +50,7 @@ from governance.pipeline.runs import (
 from governance.pipeline.sheets import Sheets, sheets
 from governance.pipeline.surveying import check_target, save, survey
 from governance.pipeline.tracing import trace
+from governance.pipeline.trying import try_text
 from governance.pipeline.values import Entry, shown
 
 __all__ = [
@@ -84,6 +86,7 @@ __all__ = [
     "summarise",
     "survey",
     "trace",
+    "try_text",
     "verify",
     "verify_audit",
     "where",

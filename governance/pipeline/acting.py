@@ -20,7 +20,7 @@ from governance.datatypes import (
     Step,
 )
 from governance.detect import identifiers, text
-from governance.pseudonymise import Pseudonymiser, Subject
+from governance.pseudonymise import Pseudonymiser, Subject, Texts
 from governance.scrub.attributes import Clean
 from governance.scrub.attributes import attributes as scrub_attributes
 from governance.scrub.text import replace as replace_text
@@ -109,13 +109,14 @@ def act(
     codes: of the plan (CID 7050).
     """
     replaced = by.attributes(instance, decisions, subject, codes=codes)
-    edits = scrub_attributes(instance, decisions, clean=cleaners(found, dummy=by.consistent))
+    texts = by.texts(subject, codes=codes, known=found.dates)
+    edits = scrub_attributes(instance, decisions, clean=cleaners(found, dummy=by.consistent, texts=texts))
     # What the plan keeps and is none of its VR.
     kept = {each.where for each in decisions if each.method is Method.KEEP and edits.get(each.where) == b""}
     edits |= replaced.edits
     stays = retained(instance, decisions, edits, codes=codes)
-    emptied = frozenset(kept | replaced.emptied)
-    return Acted(edits, frozenset(replaced.shifted_dates), emptied, stays, frozenset(replaced.pseudonyms))
+    shifted, emptied = frozenset(replaced.shifted_dates | texts.shifted), frozenset(kept | replaced.emptied)
+    return Acted(edits, shifted, emptied, stays, frozenset(replaced.pseudonyms))
 
 
 def retained(
@@ -134,16 +135,18 @@ def retained(
     return frozenset(found)
 
 
-def cleaners(found: Identifiers, *, dummy: Callable[[str], str]) -> dict[Method, Clean]:
+def cleaners(found: Identifiers, *, dummy: Callable[[str], str], texts: Texts) -> dict[Method, Clean]:
     """How text is cleaned, by the method that a decision asks for; `dummy` stands for a code that identifies."""
     return {
-        Method.TEXT: lambda value, limit: replace_text(value, text.find(value, found), limit=limit),
+        Method.TEXT: lambda value, limit: replace_text(
+            value, text.find(value, found), limit=limit, instead=texts.instead(value)
+        ),
         Method.MACHINE: lambda value, limit: replace_text(
             value, text.find(value, found, kinds=text.OF_MACHINE_TEXT), limit=limit
         ),
         Method.KEEP: lambda value, limit: replace_text(value, text.find_own(value, found), limit=limit),
         # In part, local codes would become one: 99SMS_[TEXT].
-        Method.CODE: lambda value, _limit: dummy(value) if text.find(value, found) else value,
+        Method.CODE: lambda value, _limit: dummy(value) if text.find_strictly(value, found) else value,
     }
 
 
@@ -172,4 +175,4 @@ def accepted_unseen() -> Step:
 
 def rejected(ruling: Ruling, found: Identifiers) -> str:
     """Why a rejected source is held back, for everybody: of the reason, what a description could keep."""
-    return f"{REJECTED}: {replace_text(ruling.reason, text.find(ruling.reason, found))}"
+    return f"{REJECTED}: {replace_text(ruling.reason, text.find_strictly(ruling.reason, found))}"

@@ -89,4 +89,4 @@ def add_rule(file: Path, rule: dict[str, Any]) -> None:
 
 
 def _because(reason: str, own: Identifiers) -> str:
-    return replace_text(reason, text.find(reason, own))
+    return replace_text(reason, text.find_strictly(reason, own))

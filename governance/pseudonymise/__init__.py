@@ -3,6 +3,8 @@
     identifiers.py   pseudonyms of patients, studies, accessions: keyed, short, with a check character
     uids.py          UIDs under 2.25, the same wherever the original is referenced
     dates.py         one secret shift per patient and project
+    written_dates.py dates in texts, in any usual form
+    texts.py         what stands in texts instead of what identifies in them
     attributes.py    a Plan's replacing decisions -> Edits
 
 Everything is a pure function of the project's keys and the original value: there is
@@ -10,5 +12,6 @@ no table to protect, reruns agree, and projects cannot be linked to each other.
 """
 
 from governance.pseudonymise.attributes import Pseudonymiser, Subject
+from governance.pseudonymise.texts import Texts
 
-__all__ = ["Pseudonymiser", "Subject"]
+__all__ = ["Pseudonymiser", "Subject", "Texts"]

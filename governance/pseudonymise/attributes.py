@@ -17,6 +17,7 @@ from governance.keys import ProjectKeys
 from governance.pseudonymise.dates import DateShift
 from governance.pseudonymise.identifiers import base32, patient_pseudonym, short_pseudonym
 from governance.pseudonymise.items import dummy_item
+from governance.pseudonymise.texts import Texts
 from governance.pseudonymise.uids import new_uid
 
 OLDEST_AGE = 90
@@ -148,6 +149,11 @@ class Pseudonymiser(Confidential):
                 if whole is not None:
                     self._replace(instance, whole, subject, shift, replaced)
         return replaced
+
+    def texts(self, subject: Subject, *, codes: Collection[str], known: Iterable[str]) -> Texts:
+        """What stands instead in texts of this patient. codes: of the plan. known: days of the study."""
+        shift = DateShift.derive(self._keys.shift, patient_id=subject.patient_id) if _MODIFIES_DATES in codes else None
+        return Texts(shift, known)
 
     def _whole(self, instance: Instance, decision: Decision, codes: Collection[str]) -> Decision | None:
         """A private text that is nothing else than a UID or a date is replaced as such; None: it is a text."""

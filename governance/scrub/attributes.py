@@ -75,7 +75,7 @@ def attributes(instance: Instance, decisions: Iterable[Decision], *, clean: Mapp
         elif method in clean:
             if method is Method.KEEP:
                 vr = decision.read_as or element.vr
-                cleaned = kept(instance, element, vr, clean=clean[Method.TEXT], own=clean[Method.KEEP])
+                cleaned = kept(instance, element, vr, clean=clean[Method.CODE], own=clean[Method.KEEP])
             else:
                 cleaned = _clean(instance, element, clean[method])
             if cleaned is not None:

@@ -1,34 +1,42 @@
 """Put marks in the place of identifying parts of a text.
 
-A mark says what was there and nothing about it: `[NAME]`, `[DATE]`, `[ID]`, `[TEXT]`.
+A mark says what was there and nothing about it: `[NAME]`, `[DATE]`, `[PLACE]`, `[ID]`, `[TEXT]`.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from governance.datatypes import Span
 
-_MARKS = {"NAME": "[NAME]", "DATE": "[DATE]", "UNKNOWN_WORD": "[TEXT]", "AGE": "[TEXT]"}
+_MARKS = {"NAME": "[NAME]", "DATE": "[DATE]", "PLACE": "[PLACE]", "UNKNOWN_WORD": "[TEXT]", "AGE": "[TEXT]"}
 """Every other kind is an `[ID]`."""
 
 _NOTHING_BETWEEN = re.compile(r"[\s^,.;'’&/_-]*")
 _CUT = re.compile(r"\S*\Z")
 
 
-def replace(text: str, spans: Sequence[Span], *, limit: int | None = None) -> str:
+def replace(
+    text: str,
+    spans: Sequence[Span],
+    *,
+    limit: int | None = None,
+    instead: Callable[[Span], str | None] = lambda _span: None,
+) -> str:
     """`text` with a mark for each span; neighbouring marks of one kind become one.
 
     No character of a span is in the result, other than by chance in a mark. limit: the
     most characters that the result may have; what is too long ends at a mark or a word.
+    instead: what to write for a span, or None for its mark.
     """
     if not spans:
         return text if limit is None or len(text) <= limit else _cut(text, limit)
     parts: list[str] = []
     place = 0
-    for start, stop, kind in _disjoint(spans, len(text)):
-        mark = _MARKS.get(kind, "[ID]")
+    for span in _disjoint(spans, len(text)):
+        start, stop, kind = span
+        mark = instead(span) or _MARKS.get(kind, "[ID]")
         between = text[place:start]
-        if not (parts and parts[-1] == mark and _NOTHING_BETWEEN.fullmatch(between)):
+        if not (parts and parts[-1] == mark and mark[0] == "[" and _NOTHING_BETWEEN.fullmatch(between)):
             parts += (between, mark)
         place = stop
     parts.append(text[place:])

@@ -23,7 +23,20 @@ from tests.house.programs import ROOT
 from tests.phantoms import many
 from tests.pipeline.test_rulings import scanned
 
-COMMANDS = ("init", "run", "plan", "survey", "explain", "outcomes", "review", "decide", "publish", "trace", "verify")
+COMMANDS = (
+    "init",
+    "run",
+    "plan",
+    "survey",
+    "explain",
+    "text",
+    "outcomes",
+    "review",
+    "decide",
+    "publish",
+    "trace",
+    "verify",
+)
 COMMANDS += ("audit verify",)
 
 

@@ -26,7 +26,7 @@ def after(
         made,
         element,
         element.vr,
-        clean=lambda found, limit: replace(found, text.find(found, whose), limit=limit),
+        clean=lambda found, limit: replace(found, text.find_strictly(found, whose), limit=limit),
         own=lambda found, limit: replace(found, text.find_own(found, whose), limit=limit),
     )
 
@@ -192,6 +192,7 @@ def planned(made: Instance, method: Method) -> Plan:
 def test_a_decision_becomes_an_edit(method: Method, expected: bytes | None) -> None:
     made = instance(at("StudyDescription", "whatever"))
     clean = {Method.TEXT: lambda _text, _limit: "CLEANED", Method.KEEP: lambda _text, _limit: "OWN"}
+    clean[Method.CODE] = lambda text, _limit: text
     edits = attributes(made, planned(made, method).decisions, clean=clean)
 
     assert edits == {made.elements[1]: expected}

@@ -14,7 +14,7 @@ CLEAN = {
     Method.KEEP: lambda value, _limit: value,
     Method.TEXT: lambda value, _limit: value.replace("Weberhof", "[NAME]"),
     Method.MACHINE: lambda value, _limit: value.lower(),
-    Method.CODE: lambda value, _limit: "DUMMY",
+    Method.CODE: lambda value, _limit: "DUMMY" if "Weberhof" in value else value,
 }
 NOTE = b"Dr. Weberhof, Tel 0171 5558675"
 

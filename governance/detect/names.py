@@ -1,0 +1,230 @@
+"""How likely each word of a text is in the name of a person or of a place, by a small network of our own.
+
+It knows words by the letters that they are made of, so that names that no list has look like names, and
+by what stands beside them. How it was made, and what it misses: `infra/models/names/README.md`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, lru_cache
+from importlib.resources import files
+from itertools import pairwise, product
+from typing import NamedTuple
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from governance.datatypes import Span
+from governance.detect import vocabulary
+
+LABELS = ("other", "name", "place")
+"""What a word can be."""
+
+ROWS = 1 << 15
+"""Of the table in which pieces of words are looked up by their hash."""
+
+STEPS = (1, 2, 4)
+"""How far apart the neighbours are that a word sees in each layer."""
+
+SHORTEST_PIECE, LONGEST_PIECE = 2, 5
+
+
+class Needed(NamedTuple):
+    """How likely a word must be in a name to be taken.
+
+    doubtful: a word that no vocabulary has, or that people are called. letter: a single one. known: any other word.
+    """
+
+    doubtful: float
+    letter: float
+    known: float
+
+
+ALONE, BESIDE = Needed(doubtful=0.2, letter=0.5, known=0.9), Needed(doubtful=0.05, letter=0.1, known=0.5)
+"""Of any word, and of one beside a word that was taken."""
+SURE = 0.5
+"""Below it a word is no name, but a possible one."""
+
+MOST_LETTERS = 24
+"""Of a longer word the beginning is looked at."""
+
+_TOKEN = re.compile(r"[^\W\d_]+|\d+|\n+|[^\w\s]|_")
+# A new word starts at a capital after a small letter: "SmithLung".
+_CAMEL = re.compile(r"(?<=[a-zß-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])")
+
+
+class Token(NamedTuple):
+    """A word, a number, a sign or a break between lines, and where it begins."""
+
+    text: str
+    start: int
+
+
+def tokens(text: str) -> list[Token]:
+    """What the network sees of a text, one behind another."""
+    found: list[Token] = []
+    for match in _TOKEN.finditer(text):
+        word, start = match[0], match.start()
+        if len(word) < 3 or word.islower() or word.isupper() or word[1:].islower():
+            found.append(Token(word, start))
+        else:
+            cuts = [0, *(cut.start() for cut in _CAMEL.finditer(word)), len(word)]
+            found += (Token(word[left:right], start + left) for left, right in pairwise(cuts))
+    return found
+
+
+def pieces(word: str) -> list[int]:
+    """The rows of a word's pieces: the whole word folded, how it is written and known, runs of its letters."""
+    if not word[0].isalpha():
+        return [_row("\n" if word[0] == "\n" else f"0{min(len(word), 6)}" if word[0].isdigit() else word)]
+    framed = f"<{vocabulary.fold(word)[:MOST_LETTERS]}>".encode("utf-8", "surrogatepass")
+    runs = [
+        crc32(framed[start : start + length]) % ROWS
+        for length in range(SHORTEST_PIECE, LONGEST_PIECE + 1)
+        for start in range(len(framed) - length + 1)
+    ]
+    return [crc32(framed, 1) % ROWS, _row(f"%{_written(word)}"), _row(f"&{_known(word)}"), *runs]
+
+
+def find(text: str) -> Iterator[Span]:
+    """Words of `text` that are likely to be in a name; those that are just possible have the kind UNKNOWN_WORD.
+
+    A text of nothing but words that every report has is not looked at closer. In scripts that the network does not
+    know every word that the vocabulary does not know is possible.
+    """
+    seen = tokens(text)
+    words = [(place, token) for place, token in enumerate(seen) if token.text[0].isalpha()]
+    doubtful = {place for place, token in words if len(token.text) > 1 and not _is_plain(token.text)}
+    if not doubtful:
+        return
+    found = likely(token.text for token in seen)
+    kinds: dict[int, str] = {}
+    for needed in (ALONE, BESIDE):
+        for place, token in words:
+            if place in kinds or (needed is BESIDE and not _is_beside(seen, kinds, place)):
+                continue
+            limit = needed.doubtful if place in doubtful else needed.known if len(token.text) > 1 else needed.letter
+            _, name, of_place = found[place].tolist()
+            if not _is_latin(token.text):
+                kinds[place] = "UNKNOWN_WORD"
+            elif name + of_place >= limit:
+                kinds[place] = "UNKNOWN_WORD" if name + of_place < SURE else "NAME" if name >= of_place else "PLACE"
+    for place in _around(seen, kinds):
+        kinds.setdefault(place, "PLACE")
+    yield from (Span(seen[at].start, seen[at].start + len(seen[at].text), kind) for at, kind in sorted(kinds.items()))
+
+
+def _is_beside(seen: list[Token], kinds: Mapping[int, str], place: int) -> bool:
+    """Whether a word is taken beside this one, or behind one sign."""
+    for step in (-1, 1):
+        at = place + step
+        if 0 <= at < len(seen) and not seen[at].text[0].isalnum() and seen[at].text[0] != "\n":
+            at += step
+        if at in kinds:
+            return True
+    return False
+
+
+_PLACES = """
+    hospital hospitals infirmary clinic clinics medical center centre institute university general regional community
+    memorial county royal nhs trust foundation eye imaging radiology practice surgery health group associates
+    klinik kliniken klinikum uniklinik universitatsklinikum krankenhaus kreiskrankenhaus kreisklinik zentrum mvz praxis
+    gemeinschaftspraxis radiologie spital facharztzentrum hopital hopitaux chu chr ch clinique polyclinique cabinet
+    hospitalier hospitaliere universitaire universitario universitaria clinica policlinica policlinico centro salud
+    complejo ospedale ziekenhuis kliniek saint sankt san santa sant st
+    street road avenue lane close terrace drive court square place way crescent rd ave dr flat apartment apt
+    strasse str weg gasse platz allee ring rue impasse chemin boulevard quai allee bis calle plaza paseo avenida avda
+    camino via viale piazza straat laan plein rua"""
+_OF_PLACES = frozenset(_PLACES.split())
+"""Words of addresses and institutions, folded: beside a place they are a part of its name."""
+_JOINING = "of and the de del della di du des la las los le les der den dem am an im zu und y e et . , ' - /"
+_BETWEEN = frozenset(_JOINING.split())
+_MOST_DIGITS = 4
+
+
+def _around(seen: list[Token], kinds: Mapping[int, str]) -> set[int]:
+    """What stands beside places and belongs to them: words of institutions and streets, and numbers of houses."""
+    grown: set[int] = set()
+    for place, step in product((at for at, kind in kinds.items() if kind == "PLACE"), (-1, 1)):
+        passed: list[int] = []
+        at = place + step
+        while 0 <= at < len(seen) and len(passed) <= 2:
+            word = vocabulary.fold(seen[at].text)
+            passed.append(at)
+            if kinds.get(at) == "PLACE" or word in _OF_PLACES or (word.isdecimal() and len(word) <= _MOST_DIGITS):
+                grown.update(passed)
+                passed = []
+            elif word not in _BETWEEN:
+                break
+            at += step
+    return grown
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_plain(word: str) -> bool:
+    return vocabulary.knows(word) and vocabulary.fold(word) not in vocabulary.names()
+
+
+def _is_latin(word: str) -> bool:
+    return word.isascii() or vocabulary.knows(word) or all(c < "\u0250" or "\u1e00" <= c < "\u1f00" for c in word)
+
+
+def _row(piece: str) -> int:
+    return crc32(piece.encode("utf-8", "surrogatepass")) % ROWS
+
+
+def _written(word: str) -> str:
+    case = "a" if word.islower() else "Aa" if word[1:].islower() else "A" if word.isupper() else "aA"
+    return f"{case}{min(len(word), 4)}{'' if word.isascii() else 'é'}"
+
+
+def _known(word: str) -> str:
+    return f"{vocabulary.knows(word):d}{vocabulary.fold(word) in vocabulary.names():d}"
+
+
+@lru_cache(maxsize=1 << 16)
+def _word(word: str) -> NDArray[np.float32]:
+    """What a word is made of, as the network takes it; most words of an archive come again."""
+    rows = pieces(word)
+    total: NDArray[np.float32] = np.add.reduce(_network().table.take(rows, axis=0), axis=0, dtype=np.float32)
+    return total / np.float32(len(rows))
+
+
+def likely(words: Iterable[str]) -> NDArray[np.float32]:
+    """How likely each of the `words` of one text is to be each of LABELS: (words, labels).
+
+    Three layers in which a word sees its neighbours. A runtime for networks takes longer to begin than this does.
+    """
+    made = np.array([_word(word) for word in words], np.float32)
+    if not len(made):
+        return np.zeros((0, len(LABELS)), np.float32)
+    network, count = _network(), len(made)
+    alone = seen = np.maximum(made @ network.entry + network.entry_bias, 0)
+    for step, weight, bias in zip(STEPS, network.layers, network.biases, strict=True):
+        edged = np.zeros((count + 2 * step, seen.shape[1]), np.float32)
+        edged[step : step + count] = seen
+        around = np.concatenate((edged[:count], seen, edged[2 * step :]), axis=1)
+        seen = seen + np.maximum(around @ weight + bias, 0)
+    said = np.concatenate((alone, seen), axis=1) @ network.exit + network.exit_bias
+    shares = np.exp(said - said.max(axis=1, keepdims=True))
+    known: NDArray[np.float32] = shares / shares.sum(axis=1, keepdims=True)
+    return known
+
+
+class _Network(NamedTuple):
+    """The weights. table: of pieces, in 8 bits. layers: of (words, 3 x width), neighbours from left to right."""
+
+    table: NDArray[np.int8]
+    entry: NDArray[np.float32]
+    entry_bias: NDArray[np.float32]
+    layers: NDArray[np.float32]
+    biases: NDArray[np.float32]
+    exit: NDArray[np.float32]
+    exit_bias: NDArray[np.float32]
+
+
+@cache
+def _network() -> _Network:
+    with (files("governance.detect") / "models" / "names.npz").open("rb") as file, np.load(file) as stored:
+        return _Network(*(stored[name] for name in _Network._fields))

@@ -1,0 +1,53 @@
+"""`governance text` shows a person what cleaning takes from a text."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_commands import CONFIDENTIAL, governance, lines
+from tests.conftest import BUNDLED
+
+
+def test_a_text_is_shown_with_its_marks_and_with_what_stood_there(tmp_path: Path) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("CT thorax\nvu avec Kouyaté le 2021-03-04\n", encoding="utf-8")
+
+    text, data = governance("text", note), governance("text", note, "--json")
+
+    assert (text.returncode, data.returncode) == (0, 0)
+    assert text.stderr == data.stderr == CONFIDENTIAL
+    assert text.stdout.splitlines() == [
+        "CT thorax",
+        "vu avec [NAME] le [DATE]",
+        "",
+        "2:9  NAME          Kouyaté",
+        "2:20  DATE          2021-03-04",
+        "2 places: 1 DATE, 1 NAME",
+    ]
+    whole, name, _ = lines(data)
+    assert whole == {"text": "CT thorax\nvu avec [NAME] le [DATE]\n"}
+    assert name == {"line": 2, "column": 9, "start": 18, "stop": 25, "kind": "NAME", "value": "Kouyaté"}
+
+
+def test_the_identifiers_of_an_image_are_looked_for_in_a_text(tmp_path: Path) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("image 1CT1 of the thorax")
+
+    assert "1CT1 of" in governance("text", note).stdout
+    assert "image [ID] of" in governance("text", note, "--of", BUNDLED / "CT_small.dcm").stdout
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        pytest.param(b"M\xfcller", "the text is not in UTF-8", id="ISO 8859-1"),
+        pytest.param(b"a " * 50_001, "the text is longer than 100,000 characters", id="too long"),
+    ],
+)
+def test_what_is_no_text_is_not_shown(data: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_bytes(data)
+
+    done = governance("text", tmp_path / "note.txt")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
