@@ -1,13 +1,14 @@
 """Find what may identify in a text.
 
 Layers, merged: this study's own identifiers; what has the form of an identifier (`patterns.py`); names after
-titles; words that a network takes for names of people and places (`names.py`). Where a word decides, as in codes and
-in pixels, `find_strictly` takes every word that is not in the vocabulary instead of the network: a stranger's name
-because it is no clinical word, and a rare clinical word with it.
+titles; words that a network takes for names of people and places (`names.py`); and in short values every word that is
+not in the vocabulary: a stranger's name because it is no clinical word, and a rare clinical word with it. Where a word
+decides, as in codes and in pixels, `find_strictly` does that whatever the length, and does not ask the network.
 
 What passes: numbers up to four digits that are no years, times of day, single letters that spell
 no word, days and months without a year unless they are this study's own, ages above 89 that
-nothing around them says to be one unless they are the patient's, and names that the network does not take for any.
+nothing around them says to be one unless they are the patient's, and names that the network does not take for any:
+in longer texts some, in short values those that are clinical words.
 
 The marks that `scrub.text` writes are left alone.
 """
@@ -39,6 +40,8 @@ _TITLES = frozenset({"NAME"})
 
 _WORD = re.compile(r"[^\W_]+")
 _DIRECTIONS = re.compile("(?:rl|lr|ap|pa|hf|fh|si|is)+")
+MOST_WORDS = 12
+"""Of a value in which the vocabulary decides too: there is little around a name in it, and the network misses many."""
 MOST_DIGITS_BESIDE = 2
 """A word of letters and more digits that no vocabulary has is a number of somebody or something."""
 LEAST_SPELLED = 4
@@ -68,7 +71,7 @@ def find(
 
 
 def find_strictly(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
-    """As `find`, and every word that is in no vocabulary."""
+    """Without the network, and every word that is in no vocabulary, whatever the length."""
     return find(text, identifiers, strictly=True)
 
 
@@ -84,6 +87,7 @@ def _sets(identifiers: Identifiers) -> tuple[frozenset[str], ...]:
 def _find(text: str, kinds: frozenset[str], strictly: bool, *identifiers: frozenset[str]) -> tuple[Span, ...]:
     own = own_of(kinds == ALL, *identifiers)
     named = [] if strictly or kinds != ALL else list(_named(text))
+    closed = kinds == ALL and (strictly or sum(1 for _ in _WORD.finditer(text)) <= MOST_WORDS)
     found: list[Span] = []
     pieces = list(_between(MARK.finditer(text), 0, len(text)))
     # Marking one word can make its neighbour stand out, so what is left is looked at until nothing is found.
@@ -91,8 +95,8 @@ def _find(text: str, kinds: frozenset[str], strictly: bool, *identifiers: frozen
         start, stop = pieces.pop()
         piece = text[start:stop]
         formed = [*own.find(piece), *(span for span in _general(piece) if span.kind in kinds)]
-        unfamiliar = _unfamiliar(piece) if strictly else _beside(formed, _inside(named, start, stop))
-        spans = _merge(piece, [*formed, *unfamiliar])
+        words = [*(_unfamiliar(piece) if closed else ()), *_inside(named, start, stop)]
+        spans = _merge(piece, [*formed, *_beside(formed, words)])
         found += (Span(start + span.start, start + span.stop, span.kind) for span in spans)
         if spans:
             pieces += ((start + left, start + right) for left, right in _gaps(spans, len(piece)))

@@ -10,7 +10,7 @@ from tests.conftest import BUNDLED
 
 def test_a_text_is_shown_with_its_marks_and_with_what_stood_there(tmp_path: Path) -> None:
     note = tmp_path / "note.txt"
-    note.write_text("CT thorax\nvu avec Kouyaté le 2021-03-04\n", encoding="utf-8")
+    note.write_text("CT thorax\nseen with Kouyaté on 2021-03-04\n", encoding="utf-8")
 
     text, data = governance("text", note), governance("text", note, "--json")
 
@@ -18,15 +18,15 @@ def test_a_text_is_shown_with_its_marks_and_with_what_stood_there(tmp_path: Path
     assert text.stderr == data.stderr == CONFIDENTIAL
     assert text.stdout.splitlines() == [
         "CT thorax",
-        "vu avec [NAME] le [DATE]",
+        "seen with [NAME] on [DATE]",
         "",
-        "2:9  NAME          Kouyaté",
-        "2:20  DATE          2021-03-04",
+        "2:11  NAME          Kouyaté",
+        "2:22  DATE          2021-03-04",
         "2 places: 1 DATE, 1 NAME",
     ]
     whole, name, _ = lines(data)
-    assert whole == {"text": "CT thorax\nvu avec [NAME] le [DATE]\n"}
-    assert name == {"line": 2, "column": 9, "start": 18, "stop": 25, "kind": "NAME", "value": "Kouyaté"}
+    assert whole == {"text": "CT thorax\nseen with [NAME] on [DATE]\n"}
+    assert name == {"line": 2, "column": 11, "start": 20, "stop": 27, "kind": "NAME", "value": "Kouyaté"}
 
 
 def test_the_identifiers_of_an_image_are_looked_for_in_a_text(tmp_path: Path) -> None:
