@@ -21,7 +21,7 @@ from governance.detect import vocabulary
 LABELS = ("other", "name", "place")
 """What a word can be."""
 
-ROWS = 1 << 15
+ROWS = 3 << 15
 """Of the table in which pieces of words are looked up by their hash."""
 
 STEPS = (1, 2, 4)
@@ -126,38 +126,49 @@ def _is_beside(seen: list[Token], kinds: Mapping[int, str], place: int) -> bool:
     return False
 
 
+_INSTITUTIONS_AND_STREETS = """
+    hospital hospitals infirmary clinic clinics trust institute klinik kliniken klinikum uniklinik
+    universitatsklinikum krankenhaus kreiskrankenhaus kreisklinik mvz praxis gemeinschaftspraxis spital hopital
+    hopitaux clinique polyclinique policlinica policlinico salud ospedale ziekenhuis kliniek street road avenue lane
+    terrace strasse gasse allee rue impasse chemin boulevard calle plaza paseo avenida avda piazza straat laan"""
+_HEADS = frozenset(_INSTITUTIONS_AND_STREETS.split())
+"""What stands beside one of these is a part of its name, whether it looked like a person's or not."""
 _PLACES = """
-    hospital hospitals infirmary clinic clinics medical center centre institute university general regional community
-    memorial county royal nhs trust foundation eye imaging radiology practice surgery health group associates
-    klinik kliniken klinikum uniklinik universitatsklinikum krankenhaus kreiskrankenhaus kreisklinik zentrum mvz praxis
-    gemeinschaftspraxis radiologie spital facharztzentrum hopital hopitaux chu chr ch clinique polyclinique cabinet
-    hospitalier hospitaliere universitaire universitario universitaria clinica policlinica policlinico centro salud
-    complejo ospedale ziekenhuis kliniek saint sankt san santa sant st
-    street road avenue lane close terrace drive court square place way crescent rd ave dr flat apartment apt
-    strasse str weg gasse platz allee ring rue impasse chemin boulevard quai allee bis calle plaza paseo avenida avda
-    camino via viale piazza straat laan plein rua"""
-_OF_PLACES = frozenset(_PLACES.split())
+    medical center centre university general regional community memorial county royal nhs foundation eye imaging
+    radiology practice surgery health group associates zentrum radiologie facharztzentrum chu chr ch cabinet
+    hospitalier hospitaliere universitaire universitario universitaria clinica centro complejo saint sankt san santa
+    sant st close drive court square place way crescent rd ave dr flat apartment apt str weg platz ring quai bis camino
+    via viale plein rua"""
+_OF_PLACES = _HEADS | frozenset(_PLACES.split())
 """Words of addresses and institutions, folded: beside a place they are a part of its name."""
 _JOINING = "of and the de del della di du des la las los le les der den dem am an im zu und y e et . , ' - /"
 _BETWEEN = frozenset(_JOINING.split())
+_OF = frozenset(("of", "de", "del", "della", "di", "du", "des"))
 _MOST_DIGITS = 4
 
 
 def _around(seen: list[Token], kinds: Mapping[int, str]) -> set[int]:
-    """What stands beside places and belongs to them: words of institutions and streets, and numbers of houses."""
+    """What stands beside places and belongs to them: words of institutions and streets, and numbers of houses.
+
+    Beside what was taken for anything else, too, where one of these words says what it is: "Okonkwo Eye Institute".
+    """
     grown: set[int] = set()
-    for place, step in product((at for at, kind in kinds.items() if kind == "PLACE"), (-1, 1)):
+    for (place, kind), step in product(kinds.items(), (-1, 1)):
         passed: list[int] = []
+        found: list[int] = []
+        between = _BETWEEN if kind == "PLACE" else _OF
         at = place + step
         while 0 <= at < len(seen) and len(passed) <= 2:
             word = vocabulary.fold(seen[at].text)
             passed.append(at)
             if kinds.get(at) == "PLACE" or word in _OF_PLACES or (word.isdecimal() and len(word) <= _MOST_DIGITS):
-                grown.update(passed)
+                found += passed
                 passed = []
-            elif word not in _BETWEEN:
+            elif word not in between:
                 break
             at += step
+        if kind == "PLACE" or any(vocabulary.fold(seen[one].text) in _HEADS for one in found):
+            grown.update(found)
     return grown
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from governance.detect import names
 from governance.detect.names import LABELS, find, likely, pieces, tokens
+from governance.detect.text import MARK
 from governance.scrub.text import replace
 
 OTHER = LABELS.index("other")
@@ -69,7 +70,7 @@ def test_a_name_in_no_list_is_found(text: str, expected: str) -> None:
     [
         "Hodgkin lymphoma, Gleason 3+4, Bosniak IIF cyst",
         "Baker's cyst and Colles fracture, no Hill-Sachs lesion",
-        "Morbus Bechterew, V. a. Sudeck, Zustand nach Whipple-Operation",
+        "Morbus Bechterew, V. a. Morbus Sudeck, Zustand nach Whipple-Operation",
         "maladie de Paget et hernie de Bochdalek",
         "enfermedad de Crohn, quiste de Baker",
         "The patient will mark the long white lesion in may",
@@ -79,6 +80,23 @@ def test_a_name_in_no_list_is_found(text: str, expected: str) -> None:
 )
 def test_eponyms_and_words_that_people_are_called_are_kept(text: str) -> None:
     assert cleaned(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        pytest.param("films from Zaborowski Infirmary", "films from", id="an institution called after somebody"),
+        pytest.param("lives at Okonkwo Road 12", "lives at", id="a street and the number of a house"),
+        pytest.param("valorado en el Centro de Salud Achterberg", "valorado en el", id="words before it"),
+    ],
+)
+def test_words_of_institutions_and_streets_go_with_the_name_beside_them(text: str, left: str) -> None:
+    assert cleaned(text).partition("[")[0].rstrip() == left
+    assert MARK.sub("", cleaned(text)).split() == left.split()
+
+
+def test_words_that_only_sometimes_name_a_street_stay_beside_a_person() -> None:
+    assert cleaned("Zaborowski close to the wall").endswith("close to the wall")
 
 
 def test_in_a_script_that_the_network_does_not_know_a_word_that_no_list_has_is_taken() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from infra.models.names import words
 from infra.models.names.people import People
 from infra.models.names.templates import Filled, concatenated, fill, lines, lists, part_of
 
@@ -21,6 +22,9 @@ LABELS = {
 
 MARKS = ("[NAME]", "[PLACE]", "[TEXT]", "XXXX", "***", "[REDACTED]", "_____")
 """What stands in texts that were cleaned before, here or elsewhere."""
+
+_ALONE = ("{LAST}", "{LAST}", "{FIRST}", "{PATIENT}", "{last}", "{LAST:UPPER}", "{PATIENT:UPPER}")
+"""A name with nothing that says it is one."""
 
 _WORDS = re.compile(r"[^\W\d_]{4,}")
 _NEIGHBOURS = {"a": "sq", "e": "rw", "i": "uo", "n": "mb", "o": "ip", "r": "et", "s": "ad", "t": "ry", "l": "k"}
@@ -41,6 +45,8 @@ class _Language:
         self.values = part_of(lines(folder / "values.txt"), held_out=held_out)
         self.terms = part_of(lines(folder / "lexicon.txt"), held_out=held_out)
         self.reports = part_of(_reports(folder / "reports.txt"), held_out=held_out)
+        self.ordinary = part_of(words.ordinary(folder.name), held_out=held_out)
+        self.bare = [value for value in self.values if "{" not in value]
         self.words = sorted({word for term in self.terms for word in _WORDS.findall(term) if len(word) >= 7})
         self.slots = lists(folder / "slots.txt")
 
@@ -61,18 +67,24 @@ class Generator:
     def _one(self, name: str) -> Filled:
         language, chance = self._languages[name], self._chance
         kind = chance.random()
-        if kind < 0.28:
+        if kind < 0.22:
             return self._filled(chance.choice(language.values), name)
-        if kind < 0.36:
+        if kind < 0.30:
             return Filled(chance.choice((" ", ", ", "_", " - ", "/")).join(self._terms(language, 1, 5)), [])
-        if kind < 0.42:  # a name among terms, with nothing else to go by
-            slot = chance.choice(("{LAST}", "{FIRST}", "{PATIENT}", "{last}", "{LAST:UPPER}", "{PATIENT:UPPER}"))
-            words = [*self._terms(language, 1, 3)]
-            words.insert(chance.randint(0, len(words)), slot)
-            return self._filled(chance.choice((" ", "_", ", ", "^", " - ")).join(words), name)
-        if kind < 0.47 and language.reports:
+        if kind < 0.37:  # a name among terms, with nothing else to go by
+            terms = [*self._terms(language, 1, 3)]
+            terms.insert(chance.randint(0, len(terms)), chance.choice(_ALONE))
+            return self._filled(chance.choice((" ", "_", ", ", "^", " - ")).join(terms), name)
+        if kind < 0.44:  # the same in a value that has no gap for it
+            value = chance.choice(language.bare)
+            gaps = [0, len(value), *(gap.start() for gap in re.finditer(r"[ _^]", value))]
+            place = chance.choice((0, len(value), chance.choice(gaps)))
+            between = chance.choice((" ", " ", " ", "_", ", ", " - "))
+            parts = (value[:place].strip(" _^"), chance.choice(_ALONE), value[place:].strip(" _^"))
+            return self._filled(between.join(part for part in parts if part), name)
+        if kind < 0.49 and language.reports:
             return self._filled(chance.choice(language.reports), name)
-        if kind < 0.52:
+        if kind < 0.53:
             heading = chance.choice(language.terms)
             terms = ", ".join(self._terms(language, 2, 9))
             return Filled(f"{heading[:1].upper()}{heading[1:]}: {terms}.", [])
@@ -83,9 +95,12 @@ class Generator:
 
     def _terms(self, language: _Language, least: int, most: int) -> list[str]:
         count = self._chance.randint(least, most)
+        drawn = [self._chance.random() for _ in range(count)]
         terms = [
-            self._coined(language) if self._chance.random() < 0.15 else self._chance.choice(language.terms)
-            for _ in range(count)
+            self._coined(language)
+            if chance < 0.12
+            else self._chance.choice(language.ordinary if chance < 0.3 else language.terms)
+            for chance in drawn
         ]
         return [term.upper() if self._chance.random() < 0.05 else term for term in terms]
 

@@ -4,6 +4,7 @@ import random
 from functools import cached_property
 from pathlib import Path
 
+from infra.models.names import words
 from infra.models.names.templates import lists, part_of
 
 PARTICLES = {
@@ -24,6 +25,8 @@ LOCALES = {
     "nl": "nl_NL",
     "pt": "pt_BR",
 }
+OF_MANY = {"given": 0.15, "family": 0.3, "places": 0.5}
+"""How often a name is drawn from the long lists, whatever the language."""
 _ONSETS = "b br c ch d dr f fl g gr h j k kl kr l m n p pr r s sch sh sl st t tr v w z zh th ts ph dj ny"
 _VOWELS = "a a e e i i o o u ai au ea ee ei ia ie oa oo ou ue y á é í ö ü å ó"
 _CODAS = "b ck d dt f g k l ld ll lm m n nd ng nn ns nt r rd rg rk rn rt s sk ss st t tz v x z c sch th ş ł ň"
@@ -44,6 +47,10 @@ class People:
             path.stem: {part: part_of(names, held_out=held_out) for part, names in lists(path).items()}
             for path in sorted(folder.glob("*.txt"))
         }
+        self._many = {
+            part: part_of(names, held_out=held_out)
+            for part, names in (("given", words.given()), ("family", words.family()), ("places", words.cities()))
+        }
         self._of_language = {language: names.split() for language, names in LOCALES.items()}
 
     def draw(self, slot: str, language: str) -> str | None:
@@ -56,6 +63,8 @@ class People:
         return sorted(self._lists)
 
     def _from(self, part: str, language: str) -> str:
+        if self._chance.random() < OF_MANY[part]:
+            return self._chance.choice(self._many[part])
         own = self._of_language.get(language, [])
         locales = own if own and self._chance.random() < 0.55 else self._all
         values: list[str] = []

@@ -1,12 +1,13 @@
 """Train the network that tells names, and write what the library ships.
 
-python -m infra.models.names.train governance/detect/models [--steps 12000]
+python -m infra.models.names.train governance/detect/models/names.npz --workers 1
 """
 
 import argparse
 import random
 import sys
 import time
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -15,13 +16,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from governance.detect.names import LABELS, pieces, tokens
 from infra.models.names.generate import Example, Generator
 from infra.models.names.network import REACH, Names
 
 HERE = Path(__file__).parent
-BATCH, LONGEST = 96, 220
+LONGEST = 220
 NO_WORD = -100
 WHOLE_LEFT_OUT, PIECES_LEFT_OUT = 0.5, 0.15
 """How often a word is seen without its row for the whole word, and without another piece: not to know it by heart."""
@@ -49,12 +51,12 @@ class Batch(NamedTuple):
     truth: Tensor
 
 
-def batch(generator: Generator, chance: random.Random) -> Batch:
+def batch(generator: Generator, chance: random.Random, texts: int) -> Batch:
     """Texts of all kinds, with REACH words that are none between them."""
     rows: list[int] = []
     offsets: list[int] = []
     truth: list[int] = []
-    for example in islice(generator, BATCH):
+    for example in islice(generator, texts):
         words, labels = labelled(example)
         for word in words:
             offsets.append(len(rows))
@@ -70,19 +72,35 @@ def batch(generator: Generator, chance: random.Random) -> Batch:
     return Batch(torch.tensor(rows), torch.tensor(offsets), (said != NO_WORD).float(), said)
 
 
-def train(steps: int, *, seed: int, rate: float) -> Names:
+class Batches(IterableDataset[Batch]):
+    """Batches without an end; each process that makes some draws its own."""
+
+    def __init__(self, seed: int, texts: int) -> None:
+        self._seed, self._texts = seed, texts
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        seed = self._seed + 1000 * (0 if worker is None else worker.id)
+        chance = random.Random(seed)
+        generator = Generator(HERE / "texts", HERE / "names", seed)
+        while True:
+            yield batch(generator, chance, self._texts)
+
+
+def train(steps: int, *, texts: int, seed: int, rate: float, workers: int, device: str) -> Names:
     """One run; the weights at the end are a mean over the last steps."""
     torch.manual_seed(seed)
-    chance = random.Random(seed)
-    generator = Generator(HERE / "texts", HERE / "names", seed)
-    network, average = Names(), Names()
+    batches = DataLoader(
+        Batches(seed, texts), batch_size=None, num_workers=workers, prefetch_factor=8 if workers else None
+    )
+    network, average = Names().to(device), Names().to(device)
     average.load_state_dict(network.state_dict())
-    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-5)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-5, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.05)
     costs, begun = [], time.monotonic()
-    weights = torch.tensor([1.0, 1.5, 1.5])
-    for step in range(steps):
-        drawn = batch(generator, chance)
+    weights = torch.tensor([1.0, 1.5, 1.5], device=device)
+    for step, made in enumerate(islice(batches, steps)):
+        drawn = Batch(*(part.to(device) for part in made))
         said = network(drawn.rows, drawn.offsets, drawn.there)
         cost = nn.functional.cross_entropy(said, drawn.truth, ignore_index=NO_WORD, weight=weights)
         optimizer.zero_grad()
@@ -94,11 +112,15 @@ def train(steps: int, *, seed: int, rate: float) -> Names:
             share = min(0.998, step / (step + 10))
             for mean, now in zip(average.parameters(), network.parameters(), strict=True):
                 mean.lerp_(now, 1 - share)
-        costs.append(cost.item())
+        costs.append(cost.detach())
         if step % 200 == 199:
             took = time.monotonic() - begun
-            print(f"{step + 1} of {steps}: {np.mean(costs[-200:]):.4f}, {took:.0f} s", file=sys.stderr, flush=True)
-    return average.eval()
+            print(
+                f"{step + 1} of {steps}: {torch.stack(costs[-200:]).mean():.4f}, {took:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+    return average.cpu().eval()
 
 
 def export(network: Names, path: Path) -> None:
@@ -123,12 +145,16 @@ def main() -> None:
     """Train and export."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="OUT.npz")
-    parser.add_argument("--steps", type=int, default=7_000)
+    parser.add_argument("--steps", type=int, default=7_500)
+    parser.add_argument("--texts", type=int, default=128, help="of a step")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=4e-3)
+    parser.add_argument("--workers", type=int, default=0, help="processes that make texts; another number, other texts")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    export(train(options.steps, seed=options.seed, rate=options.rate), options.out)
+    given = vars(options)
+    export(train(given.pop("steps"), **{name: value for name, value in given.items() if name != "out"}), options.out)
 
 
 if __name__ == "__main__":
