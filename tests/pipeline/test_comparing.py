@@ -232,7 +232,7 @@ def test_text_that_is_cleaned_is_shown_as_it_would_be_written(tmp_path: Path) ->
 
     (group,) = (group for group in found if group["attribute"] == "StudyDescription")
     assert group["kind"] == "otherwise changed"
-    assert [(value["old"], value["new"]) for value in group["values"]] == [("removed", '"CT abdomen [TEXT]"')]
+    assert [(value["old"], value["new"]) for value in group["values"]] == [("removed", '"CT abdomen [NAME]"')]
 
 
 def test_no_pseudonym_is_shown_since_no_project_makes_it() -> None:
