@@ -27,6 +27,9 @@ LONGEST_TEXT = 100_000
 """Longer texts are no descriptions; all of it is one span."""
 
 LONGEST_REMEMBERED = 1_000
+BLANK = "\1"
+"""What stands for each character of what was taken: no part of any word, number or form."""
+_LEFT = re.compile(f"[^{BLANK}]+")
 MARK = re.compile(r"\[(?:NAME|DATE|PLACE|ID|TEXT)\]")
 
 _KINDS = ("NAME", "DATE", "ID", "CONTACT", "POSTCODE", "PLACE", "AGE", "UNKNOWN_WORD")
@@ -89,40 +92,37 @@ def _find(text: str, kinds: frozenset[str], strictly: bool, *identifiers: frozen
     named = [] if strictly or kinds != ALL else list(_named(text))
     closed = kinds == ALL and (strictly or sum(1 for _ in _WORD.finditer(text)) <= MOST_WORDS)
     found: list[Span] = []
-    pieces = list(_between(MARK.finditer(text), 0, len(text)))
-    # Marking one word can make its neighbour stand out, so what is left is looked at until nothing is found.
-    while pieces:
-        start, stop = pieces.pop()
-        piece = text[start:stop]
-        formed = [*own.find(piece), *(span for span in _general(piece) if span.kind in kinds)]
-        words = [*(_unfamiliar(piece) if closed else ()), *_inside(named, start, stop)]
-        spans = _merge(piece, [*formed, *_beside(formed, words)])
-        found += (Span(start + span.start, start + span.stop, span.kind) for span in spans)
-        if spans:
-            pieces += ((start + left, start + right) for left, right in _gaps(spans, len(piece)))
-    return tuple(sorted(found))
+    left = MARK.sub(_blank, text)
+    general = _general(left)
+    # Taking one word can make its neighbour stand out, so what is left is looked at until nothing is found.
+    while True:
+        formed = [*own.find(left), *(span for span in general if span.kind in kinds)]
+        words = [*(_unfamiliar(left) if closed else ()), *named]
+        taken = list(_without_blanks(left, _merge(left, [*formed, *_beside(formed, words)])))
+        if not taken:
+            return tuple(sorted(found))
+        found += taken
+        for span in taken:
+            left = f"{left[: span.start]}{BLANK * (span.stop - span.start)}{left[span.stop :]}"
+        general, named = _general_near(left, taken), []
 
 
 _remembered = lru_cache(maxsize=4096)(_find)
 
 
-def _between(marks: Iterable[re.Match[str]], place: int, end: int) -> Iterator[tuple[int, int]]:
-    for mark in marks:
-        if mark.start() > place:
-            yield place, mark.start()
-        place = mark.end()
-    if end > place:
-        yield place, end
+def _blank(mark: re.Match[str]) -> str:
+    return BLANK * len(mark[0])
 
 
-def _gaps(spans: Iterable[Span], end: int) -> Iterator[tuple[int, int]]:
-    place = 0
+def _without_blanks(text: str, spans: Iterable[Span]) -> Iterator[Span]:
+    """Spans as they are, or those parts that nothing was taken of before and that hold a letter or digit."""
     for span in spans:
-        if span.start > place:
-            yield place, span.start
-        place = span.stop
-    if end > place:
-        yield place, end
+        if BLANK not in text[span.start : span.stop]:
+            yield span
+            continue
+        for part in _LEFT.finditer(text, span.start, span.stop):
+            if _WORD.search(part[0]):
+                yield Span(*part.span(), span.kind)
 
 
 def _merge(text: str, spans: list[Span]) -> list[Span]:
@@ -163,14 +163,22 @@ def _is_list(word: str) -> bool:
 @lru_cache(maxsize=4096)
 def _general(text: str) -> tuple[Span, ...]:
     """What has the form of an identifier, stands after a title, or is spelled out and no word that we know."""
-    found = [*patterns.find(text)]
-    found += (Span(match.start(1), match.end(1), "NAME") for match in _TITLED.finditer(text))
-    found += (
+    return tuple(_of_form(text, patterns.find(text)))
+
+
+def _general_near(text: str, taken: Sequence[Span]) -> tuple[Span, ...]:
+    """The same, but forms only where something beside them was taken: elsewhere they were looked for before."""
+    return tuple(_of_form(text, patterns.find(text, near=taken)))
+
+
+def _of_form(text: str, formed: Iterable[Span]) -> Iterator[Span]:
+    yield from formed
+    yield from (Span(match.start(1), match.end(1), "NAME") for match in _TITLED.finditer(text))
+    yield from (
         Span(match.start(), match.end(), "UNKNOWN_WORD")
         for match, word in spelled_out(text)
         if len(word) >= LEAST_SPELLED and not (vocabulary.knows(word) or _is_list(word))
     )
-    return tuple(found)
 
 
 @lru_cache(maxsize=4096)
@@ -204,12 +212,3 @@ def _is_in(place: int, ranges: Iterable[tuple[int, int]]) -> bool:
 def _beside(formed: Sequence[Span], words: Iterable[Span]) -> Iterator[Span]:
     """Words that are no part of what has a form: the month of a date is no name."""
     yield from (word for word in words if not any(s.start <= word.start and word.stop <= s.stop for s in formed))
-
-
-def _inside(spans: Iterable[Span], start: int, stop: int) -> Iterator[Span]:
-    """Spans in a piece of the text that they are of, by places in the piece."""
-    yield from (
-        Span(max(span.start, start) - start, min(span.stop, stop) - start, span.kind)
-        for span in spans
-        if span.start < stop and span.stop > start
-    )
