@@ -9,11 +9,19 @@ from tests.phantoms.leak_case import ct, leak, mr, patch
 HASHED = hashlib.sha256(b"437731940").hexdigest()
 
 
-@leak(41, "Names of three component groups, with credentials", "山田瑞穂之助", "やまだみずほのすけ", words=4)
+@leak(
+    41,
+    "Names of three component groups, with credentials",
+    "山田瑞穂之助",
+    "やまだみずほのすけ",
+    words=4,
+    kept=("chest CT of", "pneumonia"),
+)
 def component_groups(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(41, SpecificCharacterSet=["", "ISO 2022 IR 87"])
     ds.PatientName = f"{words[0]}^Mizuho=山田瑞穂之助^花=やまだみずほのすけ^はな"
     ds.ReferringPhysicianName = f"{words[1]}^Tobias^{words[2]}^Dr^{words[3]}"
+    ds.StudyDescription, ds.ImageComments = "chest CT of 山田瑞穂之助", f"pneumonia, Dr. {words[1]}, {words[3]}"
     save(ds, folder / "groups.dcm")
     ds = ct(41, 1, SpecificCharacterSet="ISO_IR 192")
     ds.PatientName = f"{words[0]}^Mizuho=山田瑞穂之助^花=やまだみずほのすけ^はな"
@@ -28,6 +36,7 @@ def component_groups(folder: Path, words: list[str], uids: list[str]) -> None:
     "남궁민수황보",
     "Quillmüllerß",
     "ヤマダクイル",
+    kept=("chest pain of",),
 )
 def character_sets(folder: Path, words: list[str], uids: list[str]) -> None:
     planted = [
@@ -39,7 +48,7 @@ def character_sets(folder: Path, words: list[str], uids: list[str]) -> None:
         (["", "ISO 2022 IR 87"], "ヤマダクイル"),
     ]
     for index, (charset, name) in enumerate(planted):
-        ds = ct(42, index, SpecificCharacterSet=charset, PatientName=name, ImageComments=f"of {name}")
+        ds = ct(42, index, SpecificCharacterSet=charset, PatientName=name, ImageComments=f"chest pain of {name}")
         save(ds, folder / f"{index}.dcm")
 
     # UTF-8 bytes that claim to be Latin-1, and Latin-1 bytes that claim to be UTF-8.
@@ -52,10 +61,17 @@ def character_sets(folder: Path, words: list[str], uids: list[str]) -> None:
 
 
 @leak(
-    43, "UIDs built from numbers and dates, UIDs used twice, and plain hashes", "437731940", "19370411", HASHED, uids=2
+    43,
+    "UIDs built from numbers and dates, UIDs used twice, and plain hashes",
+    "437731940",
+    "19370411",
+    HASHED,
+    uids=2,
+    kept=("nodule in the right lung", "seen on"),
 )
 def built_uids(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(43, 0, PatientID="437731940", StudyDate="19370411")
+    ds.ImageComments, ds.StudyDescription = "nodule in the right lung, 437731940", f"seen on 19370411 {HASHED[:40]}"
     ds.StudyInstanceUID = "1.2.999.437731940.19370411.1"
     ds.SeriesInstanceUID = "1.2.999.437731940.19370411101112.2"
     ds.SOPInstanceUID = "1.2.999.437731940.19370411101112.3"
@@ -66,7 +82,16 @@ def built_uids(folder: Path, words: list[str], uids: list[str]) -> None:
         save(ds, folder / f"reused{index}.dcm")
 
 
-@leak(44, "Look-alike numbers and names", "00447731940", "447731940", "Quillmüller", "Quillmueller", "Quilmueler")
+@leak(
+    44,
+    "Look-alike numbers and names",
+    "00447731940",
+    "447731940",
+    "Quillmüller",
+    "Quillmueller",
+    "Quilmueler",
+    kept=("mass in the left breast",),
+)
 def look_alikes(folder: Path, words: list[str], uids: list[str]) -> None:
     people = [
         ("00447731940", "Quillmüller^Agnes"),
@@ -78,6 +103,7 @@ def look_alikes(folder: Path, words: list[str], uids: list[str]) -> None:
     ]
     for index, (number, name) in enumerate(people):
         ds = ct(44, index, SpecificCharacterSet="ISO_IR 192", PatientID=number, PatientName=name)
+        ds.ImageComments = f"mass in the left breast, {name.replace('^', ' ')} {number}"
         save(ds, folder / f"{index}.dcm")
 
 

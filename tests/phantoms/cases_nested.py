@@ -22,7 +22,7 @@ from tests.phantoms.leak_case import code, ct, item, items, leak, mr, patch
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
 
-@leak(27, "Original attributes that hold the old name and number", words=5)
+@leak(27, "Original attributes that hold the old name and number", words=5, kept=("CT thorax, formerly", "nodule"))
 def original_attributes(folder: Path, words: list[str], uids: list[str]) -> None:
     old = item(PatientName=f"{words[0]}^Agnes", PatientID=words[1], AccessionNumber=words[2])
     change = item(
@@ -32,15 +32,17 @@ def original_attributes(folder: Path, words: list[str], uids: list[str]) -> None
         ReasonForTheAttributeModification="CORRECT",
         ModifiedAttributesSequence=items(old),
     )
-    save(ct(27, OriginalAttributesSequence=items(change)), folder / "one.dcm")
+    ds = ct(27, OriginalAttributesSequence=items(change))
+    ds.StudyDescription, ds.ImageComments = f"CT thorax, formerly {words[0]}", f"nodule, old number {words[1]}"
+    save(ds, folder / "one.dcm")
 
 
-@leak(28, "References to other instances", uids=9)
+@leak(28, "References to other instances", uids=9, kept=("stable nodule",))
 def references(folder: Path, words: list[str], uids: list[str]) -> None:
     def to(uid: str) -> Dataset:
         return item(ReferencedSOPClassUID=CT_IMAGE, ReferencedSOPInstanceUID=uid)
 
-    ds = ct(28)
+    ds = ct(28, ImageComments=f"stable nodule, compared with {uids[0]}")
     ds.ReferencedImageSequence = items(to(uids[0]))
     ds.SourceImageSequence = items(to(uids[1]))
     ds.ReferencedStudySequence = items(to(uids[2]))
@@ -52,7 +54,7 @@ def references(folder: Path, words: list[str], uids: list[str]) -> None:
     save(ds, folder / "one.dcm")
 
 
-@leak(29, "Contributing equipment", "297731940", words=6, uids=1)
+@leak(29, "Contributing equipment", "297731940", words=6, uids=1, kept=("reconstruction by",))
 def equipment(folder: Path, words: list[str], uids: list[str]) -> None:
     entry = item(
         PurposeOfReferenceCodeSequence=code("Acquisition Equipment", "109101"),
@@ -63,20 +65,27 @@ def equipment(folder: Path, words: list[str], uids: list[str]) -> None:
         InstitutionalDepartmentName=words[3],
         OperatorsName=f"{words[4]}^Tobias",
         DeviceSerialNumber="297731940",
-        ContributionDescription=f"by {words[5]}",
+        ContributionDescription=f"reconstruction by {words[5]}",
         DeviceUID=uids[0],
     )
     save(ct(29, ContributingEquipmentSequence=items(entry)), folder / "one.dcm")
 
 
-@leak(30, "Structured report content", "19370411", words=7, uids=3)
+@leak(
+    30,
+    "Structured report content",
+    "19370411",
+    words=7,
+    uids=3,
+    kept=("is well", "see our letter", "no pleural effusion", "Impression", "lobe of"),
+)
 def report(folder: Path, words: list[str], uids: list[str]) -> None:
     def content(kind: str, meaning: str, **value: object) -> Dataset:
         concept = code(meaning)
         return item(RelationshipType="CONTAINS", ValueType=kind, ConceptNameCodeSequence=concept, **value)
 
     ds = load("test-SR.dcm", "case", 30)
-    nested = content("TEXT", "Finding", TextValue=f"Mrs {words[0]} is well")
+    nested = content("TEXT", "Finding", TextValue=f"Mrs {words[0]} is well, no pleural effusion")
     observer = content("PNAME", "Person Observer Name", PersonName=f"{words[1]}^Tobias")
     observer.RelationshipType = "HAS OBS CONTEXT"
     for entry in (
@@ -87,7 +96,7 @@ def report(folder: Path, words: list[str], uids: list[str]) -> None:
         content("DATE", "Procedure Date", Date="19370411"),
         content("DATETIME", "Finding Date", DateTime="19370411101112"),
         content("CONTAINER", "Findings", ContinuityOfContent="SEPARATE", ContentSequence=items(nested)),
-        content("CODE", "Site", ConceptCodeSequence=code(f"of {words[4]}", "X1", "99X")),
+        content("CODE", "Site", ConceptCodeSequence=code(f"lobe of {words[4]}", "X1", "99X")),
         content("IMAGE", "Image", ReferencedSOPSequence=items(item(ReferencedSOPInstanceUID=uids[1]))),
     ):
         ds.ContentSequence.append(entry)
@@ -98,9 +107,9 @@ def report(folder: Path, words: list[str], uids: list[str]) -> None:
     save(ds, folder / "report.dcm")
 
 
-@leak(31, "Annotations of presentation states", words=8)
+@leak(31, "Annotations of presentation states", words=8, kept=("lesion in segment 4", "cyst"))
 def annotations(folder: Path, words: list[str], uids: list[str]) -> None:
-    text = item(UnformattedTextValue=f"{words[0]} lesion", AnchorPoint=[1.0, 1.0])
+    text = item(UnformattedTextValue=f"{words[0]} lesion in segment 4", AnchorPoint=[1.0, 1.0])
     graphic = item(GraphicLayer="LAYER1", TextObjectSequence=items(text))
     ds = ct(
         31,
@@ -112,13 +121,19 @@ def annotations(folder: Path, words: list[str], uids: list[str]) -> None:
     save(ds, folder / "one.dcm")
 
     ds = dcmread(BytesIO(study.build()["presentation"]))
-    ds.GraphicAnnotationSequence[0].TextObjectSequence[0].UnformattedTextValue = f"{words[4]} lesion"
+    ds.GraphicAnnotationSequence[0].TextObjectSequence[0].UnformattedTextValue = f"{words[4]} cyst"
     ds.GraphicLayerSequence[0].GraphicLayerDescription = words[5]
     ds.ContentLabel, ds.ContentDescription = words[6].upper(), f"for {words[7]}"
     save(ds, folder / "state.dcm")
 
 
-@leak(32, "Other patient numbers, responsible persons, photos, addresses of staff", words=9, uids=1)
+@leak(
+    32,
+    "Other patient numbers, responsible persons, photos, addresses of staff",
+    words=9,
+    uids=1,
+    kept=("thorax in expiration",),
+)
 def other_people(folder: Path, words: list[str], uids: list[str]) -> None:
     person = item(
         PersonIdentificationCodeSequence=code(words[0], "P1", "99X"),
@@ -133,6 +148,7 @@ def other_people(folder: Path, words: list[str], uids: list[str]) -> None:
     )
     ds = ct(
         32,
+        ImageComments=f"thorax in expiration, {words[6]} {words[4]}",
         OtherPatientIDsSequence=items(item(PatientID=words[4], IssuerOfPatientID=words[5], TypeOfPatientID="TEXT")),
         ResponsiblePerson=f"{words[6]}^Agnes",
         ResponsibleOrganization=words[7],
@@ -143,7 +159,7 @@ def other_people(folder: Path, words: list[str], uids: list[str]) -> None:
     save(ds, folder / "one.dcm")
 
 
-@leak(33, "Private elements in public sequences, and public elements in private ones", words=8)
+@leak(33, "Private elements in public sequences, and public elements in private ones", words=8, kept=("asthma",))
 def mixed_nesting(folder: Path, words: list[str], uids: list[str]) -> None:
     request = item(RequestedProcedureID="1")
     request.private_block(0x0055, "PHANTOM NESTED", create=True).add_new(0x01, "LO", words[0])
@@ -155,30 +171,30 @@ def mixed_nesting(folder: Path, words: list[str], uids: list[str]) -> None:
     public = item(PatientName=f"{words[3]}^Agnes", PatientID=words[4])
     ds.private_block(0x0059, "PHANTOM OUTER", create=True).add_new(0x01, "SQ", items(public))
     # On the list of safe elements, hence kept, with everything inside decided on its own.
-    kept = item(PatientName=f"{words[5]}^Agnes", PatientComments=words[6])
+    kept = item(PatientName=f"{words[5]}^Agnes", PatientComments=f"asthma, {words[6]}")
     kept.private_block(0x0055, "PHANTOM NESTED", create=True).add_new(0x01, "LO", words[7])
     ds.private_block(0x2001, "Philips Imaging DD 001", create=True).add_new(0x5F, "SQ", items(kept))
     save(ds, folder / "one.dcm")
 
 
-@leak(34, "Functional groups", "19370411", words=4)
+@leak(34, "Functional groups", "19370411", words=4, kept=("late arterial phase", "segment of"))
 def functional_groups(folder: Path, words: list[str], uids: list[str]) -> None:
     frames = []
     for index in range(2):
-        frame = item(FrameContentSequence=items(item(FrameComments=words[index])))
+        frame = item(FrameContentSequence=items(item(FrameComments=f"late arterial phase, {words[index]}")))
         frame.FrameContentSequence[0].FrameAcquisitionDateTime = f"19370411{index:02d}0000"
         frame.private_block(0x0021, "PHANTOM FRAME", create=True).add_new(0x01, "LO", words[2])
         frames.append(frame)
     ds = ct(34, SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1", NumberOfFrames=2)
     ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
     ds.PixelData *= 2
-    shared = item(FrameAnatomySequence=items(item(AnatomicRegionSequence=code(words[3], "T-1", "99X"))))
+    shared = item(FrameAnatomySequence=items(item(AnatomicRegionSequence=code(f"segment of {words[3]}", "T-1", "99X"))))
     ds.SharedFunctionalGroupsSequence = items(shared)
     ds.PerFrameFunctionalGroupsSequence = items(*frames)
     save(ds, folder / "enhanced.dcm")
 
 
-@leak(35, "Digital signatures and encrypted attributes", words=4, uids=1)
+@leak(35, "Digital signatures and encrypted attributes", words=4, uids=1, kept=("normal findings",))
 def signatures(folder: Path, words: list[str], uids: list[str]) -> None:
     key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, words[0])])
@@ -206,7 +222,8 @@ def signatures(folder: Path, words: list[str], uids: list[str]) -> None:
         EncryptedContentTransferSyntaxUID="1.2.840.10008.1.2.1",
         EncryptedContent=f"sealed {words[3]}".encode().ljust(64, b"\0"),
     )
-    ds = ct(35, DigitalSignaturesSequence=items(signature), EncryptedAttributesSequence=items(sealed))
+    ds = ct(35, ImageComments=f"normal findings, signed by {words[0]}")
+    ds.update(item(DigitalSignaturesSequence=items(signature), EncryptedAttributesSequence=items(sealed)))
     save(ds, folder / "one.dcm")
 
 

@@ -4,45 +4,71 @@ import json
 from pathlib import Path
 
 from tests.phantoms.bundled import load, save
-from tests.phantoms.leak_case import ct, item, items, leak, mr
+from tests.phantoms.leak_case import code, ct, item, items, leak, mr
 
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 
 
-@leak(13, "Names in descriptions", "Quillfeather", words=7)
+@leak(
+    13,
+    "Names in descriptions",
+    "Quillfeather",
+    words=7,
+    kept=(
+        "CT chest for",
+        "Axial, Dr.",
+        "Thorax routine",
+        "MRI brain without contrast",
+        "knee left",
+        "Abdomen follow-up",
+    ),
+)
 def descriptions(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(
         13,
-        StudyDescription=f"CT chest for {words[0]}",
+        StudyDescription=f"CT chest for {words[0]}, Quillfeather",
         SeriesDescription=f"Axial, Dr. {words[1]}",
-        ProtocolName=f"Mrs Quillfeather {words[2]}",
-        RequestedProcedureDescription=f"seen by Dr {words[3]}",
-        PerformedProcedureStepDescription=words[4],
+        ProtocolName=f"Thorax routine, Mrs Quillfeather {words[2]}",
+        RequestedProcedureDescription=f"MRI brain without contrast, seen by Dr {words[3]}",
+        PerformedProcedureStepDescription=f"{words[4]} knee left",
     )
     ds.RequestAttributesSequence = items(
-        item(RequestedProcedureDescription=words[5], ScheduledProcedureStepDescription=words[6])
+        item(RequestedProcedureDescription=f"Abdomen follow-up {words[5]}", ScheduledProcedureStepDescription=words[6])
     )
     save(ds, folder / "one.dcm")
 
 
-@leak(14, "Comments and history", words=9)
+@leak(
+    14,
+    "Comments and history",
+    words=9,
+    kept=(
+        *("moved during breathing", "known emphysema", "fracture of the left hip", "Hodgkin lymphoma", "pacemaker"),
+        *("penicillin", "dyspnea", "arterial phase"),
+    ),
+)
 def comments(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(
         14,
-        ImageComments=f"Patient {words[0]} moved",
-        PatientComments=f"daughter of {words[1]}",
-        AdditionalPatientHistory=f"Mr {words[2]} fell in 2019",
-        AdmittingDiagnosesDescription=f"Morbus {words[3]}",
-        MedicalAlerts=f"call {words[4]}",
-        Allergies=f"see {words[5]}",
+        ImageComments=f"Patient {words[0]} moved during breathing",
+        PatientComments=f"known emphysema, daughter of {words[1]}",
+        AdditionalPatientHistory=f"Mr {words[2]} fell in 2019, fracture of the left hip",
+        AdmittingDiagnosesDescription=f"Hodgkin lymphoma, Morbus {words[3]}",
+        MedicalAlerts=f"pacemaker, call {words[4]}",
+        Allergies=f"penicillin, see {words[5]}",
         Occupation=words[6],
-        StudyComments=f"Patient: {words[7]}",
-        FrameComments=words[8],
+        StudyComments=f"Patient: {words[7]}, dyspnea",
+        FrameComments=f"arterial phase, {words[8]}",
     )
     save(ds, folder / "one.dcm")
 
 
-@leak(15, "Derivation, contrast and processing text", words=4)
+@leak(
+    15,
+    "Derivation, contrast and processing text",
+    words=4,
+    kept=("averaged for", "Omnipaque", "GAMMA"),
+)
 def processing(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(
         15,
@@ -54,7 +80,7 @@ def processing(folder: Path, words: list[str], uids: list[str]) -> None:
     save(ds, folder / "one.dcm")
 
 
-@leak(16, "Clinical Trial attributes", words=10)
+@leak(16, "Clinical Trial attributes", words=10, kept=("baseline visit",))
 def trial(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(
         16,
@@ -65,34 +91,50 @@ def trial(folder: Path, words: list[str], uids: list[str]) -> None:
         ClinicalTrialSiteName=words[4],
         ClinicalTrialSubjectID=words[5],
         ClinicalTrialTimePointID=words[9],
-        ClinicalTrialTimePointDescription=f"visit of {words[6]}",
+        ClinicalTrialTimePointDescription=f"baseline visit of {words[6]}",
         ClinicalTrialCoordinatingCenterName=words[7],
         ClinicalTrialSubjectReadingID=words[8],
     )
     save(ds, folder / "one.dcm")
 
 
-@leak(17, "Labels of plans, structures and segments", words=8)
+@leak(
+    17,
+    "Labels of plans, structures and segments",
+    words=8,
+    kept=("right lung", "boost for", "left lung", "tumor in lung"),
+)
 def labels(folder: Path, words: list[str], uids: list[str]) -> None:
     plan = load("rtplan.dcm", "case", 17, 0)
-    plan.RTPlanLabel, plan.RTPlanName = words[0], f"{words[1]} lung"
+    plan.RTPlanLabel, plan.RTPlanName = words[0], f"{words[1]} right lung"
     plan.RTPlanDescription = f"boost for {words[2]}"
     save(plan, folder / "plan.dcm")
 
     structures = load("rtstruct.dcm", "case", 17, 1)
     structures.StructureSetLabel, structures.StructureSetName = words[3], words[4]
-    structures.StructureSetROISequence[0].ROIName = f"{words[5]} lung"
+    structures.StructureSetROISequence[0].ROIName = f"{words[5]} left lung"
     save(structures, folder / "structures.dcm")
 
     ds = ct(17, 2)
-    ds.SegmentSequence = items(item(SegmentNumber=1, SegmentLabel=words[6], SegmentDescription=f"{words[7]} lung"))
+    ds.SegmentSequence = items(
+        item(SegmentNumber=1, SegmentLabel=words[6], SegmentDescription=f"{words[7]} tumor in lung")
+    )
     save(ds, folder / "segments.dcm")
 
 
-@leak(18, "Stations, departments and serial numbers", "187731940", words=10, uids=1)
+@leak(
+    18,
+    "Stations, departments and serial numbers",
+    "187731940",
+    words=10,
+    uids=1,
+    kept=("CT pelvis at", "normal findings"),
+)
 def devices(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(
         18,
+        StudyDescription=f"CT pelvis at {words[1]}",
+        ImageComments=f"{words[0]} 187731940: normal findings",
         StationName=words[0],
         InstitutionName=words[1],
         InstitutionalDepartmentName=words[2],
@@ -109,27 +151,47 @@ def devices(folder: Path, words: list[str], uids: list[str]) -> None:
     save(ds, folder / "one.dcm")
 
 
-@leak(19, "Specimen and container identifiers, barcodes, labels", "197731940", words=5, uids=1)
+@leak(
+    19,
+    "Specimen and container identifiers, barcodes, labels",
+    "197731940",
+    words=7,
+    uids=1,
+    kept=("skin of", "fixed in formalin", "melanoma"),
+)
 def specimens(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(19, ContainerIdentifier=words[0], BarcodeValue="197731940", LabelText=f"{words[1]} block A")
+    steps = (
+        item(ValueType="TEXT", ConceptNameCodeSequence=code("Specimen Identifier", "121041"), TextValue=words[5]),
+        item(
+            ValueType="TEXT",
+            ConceptNameCodeSequence=code("Processing description", "112702"),
+            TextValue=f"fixed in formalin by Dr. {words[6]}",
+        ),
+    )
     ds.SpecimenDescriptionSequence = items(
         item(
             SpecimenIdentifier=words[2],
             SpecimenUID=uids[0],
             SpecimenShortDescription=words[3],
-            SpecimenDetailedDescription=f"skin of {words[4]}",
+            SpecimenDetailedDescription=f"skin of {words[4]}, melanoma",
+            SpecimenPreparationSequence=items(item(SpecimenPreparationStepContentItemSequence=items(*steps))),
         )
     )
     save(ds, folder / "one.dcm")
 
 
-@leak(20, "Unlimited text, URNs and URLs", words=7)
+@leak(20, "Unlimited text, URNs and URLs", words=7, kept=("biopsy of the left kidney", "transgenic mouse"))
 def unlimited(folder: Path, words: list[str], uids: list[str]) -> None:
-    ds = ct(20, StrainDescription=f"{words[0]} " * 40, RetrieveURL=f"https://pacs.invalid/{words[1]}?token={words[2]}")
+    ds = ct(
+        20,
+        StrainDescription=f"transgenic mouse of {words[0]} " * 40,
+        RetrieveURL=f"https://pacs.invalid/{words[1]}?token={words[2]}",
+    )
     concept = item(LongCodeValue=f"{words[3]}-{'9' * 40}", CodingSchemeDesignator="99X", CodeMeaning="x")
     by_name = item(URNCodeValue=f"urn:lex:{words[4]}", CodingSchemeDesignator="99X", CodeMeaning="y")
     ds.AnatomicRegionSequence = items(concept, by_name)
-    ds.LabelText = f"{words[5]}\n" * 10
+    ds.LabelText = f"biopsy of the left kidney, {words[5]}\n" * 10
     save(ds, folder / "one.dcm")
 
     # The DICOM JSON model keeps pixels behind a BulkDataURI.
@@ -138,7 +200,7 @@ def unlimited(folder: Path, words: list[str], uids: list[str]) -> None:
     (folder / "two.json").write_text(json.dumps(model))
 
 
-@leak(21, "Title and type of an encapsulated document", words=6)
+@leak(21, "Title and type of an encapsulated document", words=6, kept=("Radiology report about",))
 def document(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(21, SOPClassUID=ENCAPSULATED_PDF, Modality="DOC", DocumentTitle=f"Letter about {words[0]}")
     for tag in [element.tag for element in ds if element.tag.group in (0x0028, 0x7FE0)]:
@@ -149,19 +211,28 @@ def document(folder: Path, words: list[str], uids: list[str]) -> None:
     save(ds, folder / "one.dcm")
 
     # No policy covers documents; an image that carries one is published without it.
-    ds = ct(21, 1, DocumentTitle=f"Letter about {words[3]}")
+    ds = ct(21, 1, DocumentTitle=f"Radiology report about {words[3]}")
     ds.MIMETypeOfEncapsulatedDocument = f"application/pdf; name={words[4]}.pdf"
     ds.EncapsulatedDocument = f"%PDF-1.4\n% {words[5]}\n%%EOF\n".encode().ljust(64, b"\n")
     save(ds, folder / "two.dcm")
 
 
-@leak(22, "Accession numbers and MRNs in other numbers", "227731901", "227731902", words=5)
+@leak(
+    22,
+    "Accession numbers and MRNs in other numbers",
+    "227731901",
+    "227731902",
+    words=5,
+    kept=("CT abdomen, order", "liver lesion"),
+)
 def numbers(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(
         22,
         AccessionNumber="227731901",
         PatientID="227731902",
         StudyID="227731901",
+        StudyDescription="CT abdomen, order 227731901",
+        ImageComments="MRN 227731902, liver lesion",
         FillerOrderNumberImagingServiceRequest=f"227731901-{words[0]}",
         PlacerOrderNumberImagingServiceRequest=words[1],
         PerformedProcedureStepID=words[2],
@@ -180,6 +251,7 @@ def numbers(folder: Path, words: list[str], uids: list[str]) -> None:
     "April 11, 1937",
     "11.04.1937",
     "12.04.1937",
+    kept=("Compared to", "no change", "Follow up of", "Operated on", "GE prior"),
 )
 def dates_in_text(folder: Path, words: list[str], uids: list[str]) -> None:
     ds = ct(

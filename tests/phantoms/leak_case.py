@@ -16,12 +16,14 @@ class LeakCase:
     """One way in which identifiers leaked, and the values that must not come out.
 
     What a builder draws into pixels stands in the header too, so that every marker is text somewhere.
+    `kept`: clinical words beside a marker that must come out.
     """
 
     number: int
     title: str
     build: Callable[[Path], None]
     markers: list[str]
+    kept: tuple[str, ...] = ()
 
 
 CASES: dict[int, LeakCase] = {}
@@ -38,11 +40,11 @@ def marker_uid(number: int, index: int) -> str:
 
 
 def leak(
-    number: int, title: str, *extra: str, words: int = 0, uids: int = 0
+    number: int, title: str, *extra: str, words: int = 0, uids: int = 0, kept: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a builder `(folder, words, uids)` as a case.
 
-    It plants `words` marker words, `uids` marker UIDs, and the `extra` strings.
+    It plants `words` marker words, `uids` marker UIDs, and the `extra` strings, beside words to be `kept`.
     """
     texts = [marker(number, index) for index in range(words)]
     roots = [marker_uid(number, index) for index in range(uids)]
@@ -52,7 +54,7 @@ def leak(
             with unchecked():
                 builder(folder, texts, roots)
 
-        CASES[number] = LeakCase(number, title, build, [*texts, *roots, *extra])
+        CASES[number] = LeakCase(number, title, build, [*texts, *roots, *extra], kept)
         return builder
 
     return register

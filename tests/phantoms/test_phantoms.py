@@ -46,6 +46,16 @@ def test_every_marker_is_in_the_raw_files(number: int, tmp_path: Path) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("number", [*range(13, 24), *range(27, 36), *range(41, 45)])
+def test_what_leaks_in_text_stands_beside_clinical_words(number: int, tmp_path: Path) -> None:
+    case = CASES[number]
+    case.build(tmp_path)
+    haystack = b"".join(contents(tmp_path).values())
+
+    assert case.kept
+    assert [words for words in case.kept if words.encode() not in haystack] == []
+
+
 @pytest.mark.parametrize("number", sorted(CASES))
 def test_markers_are_long_enough_to_be_no_accident(number: int) -> None:
     assert all(len(marker) >= 5 for marker in CASES[number].markers)
