@@ -32,7 +32,7 @@ from governance.datatypes import (
 from governance.detect import devices, identifiers
 from governance.errors import GovernanceError, Leak, Refused, Unreadable
 from governance.keys import ProjectKeys
-from governance.pipeline import rulings
+from governance.pipeline import content, rulings
 from governance.pipeline.acting import Acted, Draft, count_rules, draft, is_directory, rejected
 from governance.pipeline.context import where
 from governance.pipeline.left import refuse_left
@@ -152,6 +152,7 @@ class Worker(Confidential):
         # (4) inspect what was written, as it was written
         try:
             written = inspect(staged, instance=instance, plan=plan, found=found, acted=made.acted, pixels=pixels)
+            content.refuse_changed(instance, written, plan.decisions)
         except BaseException:
             staged.path.unlink(missing_ok=True)
             raise
@@ -239,8 +240,10 @@ def prepare(
     """Carry out a plan, for a run and for a comparison of policies alike. scrub: what looks at the pixels.
 
     Raises:
-        Refused: nobody knows whose the instance is, or its pixels or a value cannot be treated as decided.
+        Refused: nobody knows whose the instance is, its content is no tree, or its pixels or a value cannot be
+            treated as decided.
     """
+    content.refuse_malformed(instance, plan.decisions)
     subject = by.subject(instance)
     pixels = scrub(instance, plan, found)
     codes = pixels.codes(plan)

@@ -100,6 +100,8 @@ class File(Confidential):
 
     def recalled(self) -> Recalled | None:
         """What the file becomes; None if the plain way has to say it."""
+        if policy.is_report(self._family.iod):  # its tree is looked at as a whole
+            return None
         notes = self._notes()
         pixels = self._table.pixels(self._data, self._pixels)
         if notes is None or pixels is None:

@@ -18,7 +18,7 @@ plan        every element at every depth
 explain     why, for a person
 """
 
-from governance.policy.classes import iod_of
+from governance.policy.classes import iod_of, is_report
 from governance.policy.deciding import Decider
 from governance.policy.explain import Explanation, explain
 from governance.policy.loading import load, loads, named, profiles
@@ -32,6 +32,7 @@ __all__ = [
     "decide",
     "explain",
     "iod_of",
+    "is_report",
     "load",
     "loads",
     "named",

@@ -38,6 +38,12 @@ INSTEAD = {
 }
 """The action of the Basic Profile where that of the table would make an IOD invalid that was valid."""
 
+REQUIRED = {
+    # Type 2 in the request that a report answers (PS3.3, C.17.2); elsewhere conditional, so that it must not be empty.
+    ("0040,a370", dicom.known_tag("RequestedProcedureID")): "Z",
+}
+"""The same inside of one sequence, by the sequence as the list of safe private elements writes it."""
+
 DUMMIED_INSIDE = dicom.tags(
     "VerifyingObserverSequence",
     "OperatorIdentificationSequence",

@@ -54,6 +54,11 @@ def iod_of(instance: Instance) -> str:
     return standard.iods().get(instance.text("SOPClassUID"), "")
 
 
+def is_report(iod: str) -> bool:
+    """Whether an IOD is a structured report, whose content is a tree."""
+    return standard.groups().get(iod) == "structured_report"
+
+
 def class_name(instance: Instance) -> str:
     """What the standard calls the instance's SOP class; its UID is quoted only where the standard has a name for it."""
     name, kind, *_ = UID_dictionary.get(instance.text("SOPClassUID"), ("", ""))

@@ -1,4 +1,4 @@
-"""What an item says about its own elements: codes that a scheme fixes, creators that are known, concepts that identify.
+"""What an item says about its own elements: codes and meanings that a scheme fixes, creators, concepts that identify.
 
 A tag alone does not tell a published code from a local one, nor a date of birth from a
 date of study in a report. The item does, by a coding scheme or by its concept name.
@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from governance import dicom
 from governance.datatypes import Element, Instance
+from governance.policy import contexts, meanings
+from governance.policy.contexts import About
 
 OLDEST_AGE = 90
 """Ages above 89 are one (45 CFR 164.514(b)(2)(i)(C))."""
@@ -17,7 +19,7 @@ OLDEST_AGE = 90
 
 _tag = dicom.known_tag
 SCHEME, _VERSION = _tag("CodingSchemeDesignator"), _tag("CodingSchemeVersion")
-_VALUE, _LONG_VALUE, _MEANING = _tag("CodeValue"), _tag("LongCodeValue"), _tag("CodeMeaning")
+_VALUE, _LONG_VALUE, MEANING = _tag("CodeValue"), _tag("LongCodeValue"), _tag("CodeMeaning")
 _CONCEPT, _MEASURED = _tag("ConceptNameCodeSequence"), _tag("MeasuredValueSequence")
 _NUMBER, _UNITS = _tag("NumericValue"), _tag("MeasurementUnitsCodeSequence")
 _EXACT = dicom.tags("FloatingPointValue", "RationalNumeratorValue", "RationalDenominatorValue")
@@ -27,7 +29,7 @@ _DATES = dicom.tags("Date", "DateTime")
 CODES = frozenset({SCHEME, _VERSION, _VALUE, _LONG_VALUE, _tag("URNCodeValue")})
 """What names a code. Registry, name, owner and address of a scheme are texts that a site types."""
 
-_TELLING = CODES | dicom.CREATOR_POINTERS | {_CONCEPT}
+_TELLING = CODES | dicom.CREATOR_POINTERS | {_CONCEPT, MEANING}
 
 _SNOMED_RT = r"[A-Z][0-9A-Z]?-[0-9A-F]{4,6}|[CY]-[0-9A-Z]{5}"
 _LETTERS_OF_DCM = (
@@ -97,11 +99,15 @@ _PER_YEAR = {"a": 1.0, "mo": 12.0, "wk": 365.25 / 7, "d": 365.25, "h": 8766.0, "
 
 
 class Said(NamedTuple):
-    """Tags in one item: `fixed` are kept as they are, `withheld` never are, `shared` are dates of many patients."""
+    """Tags in one item: `fixed` are kept as they are, `withheld` never are, `shared` are dates of many patients.
+
+    `about`: what the value of a content item names.
+    """
 
     fixed: frozenset[int] = frozenset()
     withheld: frozenset[int] = frozenset()
     shared: frozenset[int] = frozenset()
+    about: About = About.NOTHING
 
 
 NOTHING = Said()
@@ -118,17 +124,25 @@ def said(instance: Instance, elements: Iterable[Element], creators: frozenset[st
     fixed = frozenset(names | _fixed(instance, found))
     if _CONCEPT not in found:
         return Said(fixed)
-    shared = _DATES if _code(instance, found[_CONCEPT]) in _SHARED_DATES else frozenset()
-    return Said(fixed, _withheld(instance, elements, found[_CONCEPT]), shared)
+    concept = found[_CONCEPT]
+    code = _code(instance, concept)
+    shared = _DATES if code in _SHARED_DATES else frozenset()
+    about = contexts.about(code, _meaning(instance, concept))
+    return Said(fixed, _withheld(instance, elements, concept), shared, about)
 
 
 def _fixed(instance: Instance, found: Mapping[int, Element]) -> set[int]:
-    """Of a known scheme: its designator, a plain version, and a value that has the form of its codes."""
-    form = SCHEMES.get(_only(instance, found.get(SCHEME)))
+    """Of a known scheme: its designator, a plain version, a value that has the form of its codes, and its meaning."""
+    scheme = _only(instance, found.get(SCHEME))
+    form = SCHEMES.get(scheme)
     if form is None:
         return set()
     forms = {_VALUE: form, _LONG_VALUE: form, _VERSION: _VERSION_FORM}
-    return {SCHEME} | {tag for tag in forms.keys() & found.keys() if forms[tag].fullmatch(_only(instance, found[tag]))}
+    fixed = {tag for tag in forms.keys() & found.keys() if forms[tag].fullmatch(_only(instance, found[tag]))}
+    codes = [_only(instance, found[tag]) for tag in fixed & {_VALUE, _LONG_VALUE}]
+    if MEANING in found and meanings.is_published(scheme, codes, _only(instance, found[MEANING])):
+        fixed.add(MEANING)
+    return {SCHEME} | fixed
 
 
 def _withheld(instance: Instance, elements: Iterable[Element], concept: Element) -> frozenset[int]:
@@ -164,7 +178,7 @@ def _code(instance: Instance, sequence: Element) -> tuple[str, str]:
 def _meaning(instance: Instance, sequence: Element) -> str:
     """The meaning of a sequence's first code."""
     first = next((item.elements for item in sequence.items or ()), ())
-    return _text(instance, next((element for element in first if element.tag == _MEANING), None))
+    return _text(instance, next((element for element in first if element.tag == MEANING), None))
 
 
 def _only(instance: Instance, element: Element | None) -> str:

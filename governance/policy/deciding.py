@@ -41,6 +41,9 @@ NEEDED = dicom.tags(
 )
 """Without these at its top an object cannot be found or read; their values are replaced where the table says so."""
 
+_STRICTER = frozenset({Action.REMOVE, Action.EMPTY})
+"""What a rule may ask of a value that names somebody by its concept; all else would tell more."""
+
 Key = tuple[str, paths.Step | paths.Path | str]
 """A kind of selector, and what it selects."""
 
@@ -101,6 +104,9 @@ class Decider(Confidential):
         if tag in place.said.withheld:
             return v.withheld(vr)
         asked = self._asked(tag, vr, creator, place)
+        named = v.identified(place.said.about, tag, vr, self._options)
+        if named is not None and (asked is None or asked.action not in _STRICTER):
+            return named
         # No rule may shift a header's date of many patients either: such a policy does not load.
         if asked is not None and not (asked.method is Method.SHIFT and tag in place.said.shared):
             return asked if dicom.is_private(tag) else v.right_kind(asked, tag, vr)

@@ -12,14 +12,14 @@ How the table is read, where PS3.15 leaves room:
 - A compound action takes the first of remove, empty, dummy that keeps the IOD valid. An
   attribute of an unknown IOD, or deeper than PS3.3 was tabulated, takes the dummy, which
   is valid for every Type.
-- Five rows with a single action leave no valid IOD, and take the next one that does: `INSTEAD`.
+- Six rows with a single action leave no valid IOD, and take the next one that does: `INSTEAD`, `REQUIRED`.
 - What the table does not list is kept, and cleaned if it can hold free text.
 - A value whose VR is of another kind than PS3.6 says is removed where it would have been
   kept or cleaned: its bytes are not what the decision was about.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from governance import dicom
 from governance.datatypes import Action, Method
@@ -33,8 +33,10 @@ from governance.policy.attributes import (
     MACHINE_TEXT,
     NOT_SHIFTED,
     PERSONAL,
+    REQUIRED,
 )
-from governance.policy.concepts import CODES, NOTHING, SCHEME, Said
+from governance.policy.concepts import CODES, MEANING, NOTHING, SCHEME, Said
+from governance.policy.contexts import About
 from governance.policy.paths import Trail
 from governance.policy.schema import Option
 from governance.policy.standard import Row
@@ -73,6 +75,9 @@ NAMING = dicom.FREE_TEXT_VRS | {"AE", "CS"}
 """What can hold the letters and digits of a consistent dummy."""
 BYTES = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
 BINARY = dicom.VRS - CHARACTERS - {"SQ", "UN"}
+
+_TEXT, _NAME, _CODED = (dicom.known_tag(keyword) for keyword in ("TextValue", "PersonName", "ConceptCodeSequence"))
+_TRAITS = dicom.tags("TextValue", "ConceptCodeSequence", "MeasuredValueSequence", "NumericValue")
 
 REMOVED_KIND = Verdict(Action.REMOVE, Method.REMOVE, "wrong-vr")
 _AS_IT_IS = frozenset(
@@ -151,7 +156,8 @@ def by_row(row: Row, tag: int, vr: str, place: Place, options: Iterable[Option])
     active = [(option, row.options[option]) for option in options if option in row.options]
     cleaning = [option for option, letter in active if letter == "C"]
     path = None if place.path is None else place.path + (row.keyword or dicom.keyword_of(tag))
-    letter = INSTEAD.get(tag) or basic_letter(row, path, standard.attribute_types().get(place.iod))
+    types = standard.attribute_types().get(place.iod)
+    letter = INSTEAD.get(tag) or REQUIRED.get((place.parent, tag)) or basic_letter(row, path, types)
     for option in cleaning:
         if option is Option.RETAIN_MODIFIED_DATES and tag in place.said.shared:  # as what is NOT_SHIFTED
             continue
@@ -193,6 +199,8 @@ def unlisted(tag: int, vr: str, place: Place, options: Iterable[Option]) -> Verd
     if "UR" in either:
         return Verdict(Action.DUMMY, Method.DUMMY, "unlisted-address")
     if either & dicom.FREE_TEXT_VRS:
+        if tag == MEANING and tag in place.said.fixed:
+            return Verdict(Action.KEEP, Method.KEEP, "known-meaning")
         if tag in MACHINE_TEXT:
             return Verdict(Action.CLEAN, Method.MACHINE, "unlisted-machine-text")
         return Verdict(Action.CLEAN, Method.TEXT, "unlisted-text")
@@ -214,6 +222,43 @@ def withheld(vr: str) -> Verdict:
     return Verdict(
         Action.DUMMY if dummy else Action.EMPTY, Method.DUMMY if dummy else Method.EMPTY, "identifying-concept"
     )
+
+
+def identified(about: About, tag: int, vr: str, options: Iterable[Option]) -> Verdict | None:
+    """What is done to the value of a content item that names somebody or something, as a header's attribute would.
+
+    None: the concept says nothing of this element.
+    """
+    rule = "identifying-concept"
+    if about is About.TRAIT:
+        if Option.RETAIN_PATIENT_CHARACTERISTICS in options or tag not in _TRAITS:
+            return None
+        return Verdict(*carry_out("D" if tag == _CODED else "Z", tag, vr), rule)
+    if tag == _NAME and about is About.PATIENT:
+        return Verdict(Action.DUMMY, Method.PATIENT, rule)
+    if tag != _TEXT or vr not in dicom.FREE_TEXT_VRS:
+        return None
+    match about:
+        case About.NOTHING:
+            return None
+        case About.PATIENT:
+            return Verdict(Action.DUMMY, Method.PATIENT, rule)
+        case About.ORDER:
+            return Verdict(Action.DUMMY, Method.ACCESSION, rule)
+        case About.IDENTIFIER:
+            return Verdict(Action.DUMMY, Method.CONSISTENT, rule)
+        case About.PERSON:
+            return Verdict(Action.DUMMY, Method.DUMMY, rule)
+        case About.ORGANISATION:
+            kept = Option.RETAIN_INSTITUTION_IDENTITY in options
+            return Verdict(Action.KEEP, Method.KEEP, rule) if kept else Verdict(Action.DUMMY, Method.DUMMY, rule)
+        case About.DEVICE:
+            kept = Option.RETAIN_DEVICE_IDENTITY in options
+            return Verdict(Action.KEEP, Method.KEEP, rule) if kept else Verdict(Action.DUMMY, Method.CONSISTENT, rule)
+        case About.PRODUCT:
+            return Verdict(Action.CLEAN, Method.MACHINE, rule)
+        case _:
+            assert_never(about)
 
 
 def _unlisted_date(tag: int, either: frozenset[str], vr: str, options: Iterable[Option]) -> Verdict:

@@ -23,8 +23,8 @@ from governance.scrub import binary
 LONGEST_ABBREVIATION = 3
 """Vendors write many; a stranger's name of so few Latin letters, alone, names nobody."""
 
-_CODE_ITEMS = range(0x00080100, 0x00080120)
-"""Code values, meanings and schemes. Kept ones are those of published schemes: `HU` is a unit here, not a name."""
+_CODE_ITEMS = frozenset(range(0x00080100, 0x00080120)) - dicom.tags("CodeMeaning")
+"""Code values and schemes. Kept ones are those of published schemes: `HU` is a unit here, not a name."""
 
 _REGISTERED = dicom.tags("ContextIdentifier", "TemplateIdentifier")
 """CS that hold a number of PS3.16, which may look like a year: TID 2010."""

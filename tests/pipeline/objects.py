@@ -73,6 +73,16 @@ def add(dataset: Dataset, keyword: str) -> None:
     dataset.add_new(tag, vr, value)
 
 
+def _grow(dataset: Dataset) -> None:
+    """Make a tree of what the object has for content; reports that are none are refused."""
+    dataset.ValueType, dataset.ContinuityOfContent = "CONTAINER", "SEPARATE"
+    for content in dataset.ContentSequence:
+        content.RelationshipType, content.ValueType, content.TextValue = "CONTAINS", "TEXT", "thin"
+        content.ConceptNameCodeSequence = [
+            item(CodeValue="121071", CodingSchemeDesignator="DCM", CodeMeaning="Finding")
+        ]
+
+
 def holding_everything(iod: str) -> bytes:
     """An object with each row of the table, each tabulated attribute in its sequence, and an animal in it."""
     dataset = Dataset()
@@ -89,6 +99,8 @@ def holding_everything(iod: str) -> bytes:
             add(dataset[outer].value[0], inner)
     for keyword in [row.keyword for row in attributes() if row.keyword != OF_TREATMENT]:
         add(dataset, keyword)
+    if policy.is_report(iod):
+        _grow(dataset)
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     buffer = io.BytesIO()
