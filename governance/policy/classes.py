@@ -7,7 +7,7 @@ from pydicom.uid import UID_dictionary
 from governance import dicom
 from governance.datatypes import Instance, KnownDevice, Region
 from governance.errors import Undecided
-from governance.policy import conditions, standard
+from governance.policy import conditions, standard, waveforms
 from governance.policy.rules import Rules
 from governance.policy.schema import Filter
 
@@ -38,7 +38,7 @@ RISKY_IODS = frozenset(
     }
 )
 RISKY_GROUPS = frozenset({"secondary_capture", "visible_light", "photographs"})
-_WITHOUT_IMAGES = frozenset({"registration", "presentation", "structured_report"})
+_WITHOUT_IMAGES = frozenset({"registration", "presentation", "structured_report", "waveform"})
 """Groups of classes that are no images: nobody can say what pixels in one of them show."""
 _IMAGES_OF_RADIOTHERAPY = frozenset({"rt-image", "rt-dose", "enhanced-rt-image", "enhanced-continuous-rt-image"})
 
@@ -69,12 +69,15 @@ def refuse_uncovered(instance: Instance, iod: str, rules: Rules) -> None:
     """Let pass what the policy was written for.
 
     Raises:
-        Undecided: the SOP class or the transfer syntax is not covered.
+        Undecided: the SOP class, the transfer syntax or what may be sound is not covered.
+        Refused: a waveform has not the samples that it says.
     """
     if not instance.text("SOPClassUID"):
         raise Undecided("SOPClassUID is missing or empty")
     if standard.groups().get(iod, "") not in rules.groups:
         raise Undecided(f"{class_name(instance)} is not covered by this policy", hint="see covers in the policy")
+    if standard.groups().get(iod) == "waveform":
+        waveforms.refuse_sound(instance)
     for syntax in (instance.transfer_syntax, instance.source_syntax):
         if _VIDEO.fullmatch(syntax):
             raise Undecided("video is not covered by this policy", hint="every frame would have to be looked at")

@@ -79,6 +79,7 @@ _FORMS = {
     "99_OFFIS_DCMTK": r"\d{4}(?:\.\d)?|[A-Z]{2}\.\d\d",
     "99QIICR": r"\d{1,6}",
     "BI": r"\d{1,3}",
+    "SCPECG": r"\d\.\d{1,2}(?:\.\d{1,2})?(?:-\d{1,3}){1,3}",
 }
 SCHEMES: Mapping[str, re.Pattern[str]] = {scheme: re.compile(form, re.ASCII) for scheme, form in _FORMS.items()}
 """Designators of PS3.16, chapter 8, and of vendors, and how codes of each scheme look.

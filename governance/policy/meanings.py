@@ -21,6 +21,8 @@ _LANGUAGE = re.compile(
     re.IGNORECASE,
 )
 
+_LEAD = re.compile(r"lead (?:i{1,3}|av[rlf]|v\dr?|[xyz])(?: \((?:einthoven|goldberger|wilson|frank)\))?", re.IGNORECASE)
+"""Channels of an electrocardiogram in the code of its own standard, EN 1064 (SCP-ECG)."""
 _SEMANTIC_TAG = re.compile(r" \([^()]*\)$")
 """Ends a fully specified name of SNOMED CT, and is left out as often as not."""
 
@@ -30,6 +32,8 @@ def is_published(scheme: str, codes: Iterable[str], meaning: str) -> bool:
     words = _folded(meaning)
     if scheme in _TAGS:
         return _LANGUAGE.fullmatch(words) is not None
+    if scheme == "SCPECG":
+        return _LEAD.fullmatch(words) is not None
     known = _meanings().get(_OTHER_DESIGNATORS.get(scheme, scheme), {})
     return any(words in known.get(code, ()) for code in codes)
 

@@ -52,6 +52,7 @@ class Group(StrEnum):
     STRUCTURED_REPORT = "structured_report"
     VISIBLE_LIGHT = "visible_light"
     PHOTOGRAPHS = "photographs"
+    WAVEFORM = "waveform"
 
 
 class RuleAction(StrEnum):

@@ -40,6 +40,7 @@ from governance.policy.contexts import About
 from governance.policy.paths import Trail
 from governance.policy.schema import Option
 from governance.policy.standard import Row
+from governance.policy.waveforms import SAMPLES
 
 
 class Verdict(NamedTuple):
@@ -179,7 +180,11 @@ def unlisted(tag: int, vr: str, place: Place, options: Iterable[Option]) -> Verd
         return Verdict(Action.REMOVE, Method.REMOVE, "unknown")
     if vr == "SQ":
         return Verdict(Action.KEEP, Method.DESCEND, "unlisted")
-    if official <= BYTES and tag not in BULK:
+    if (
+        official <= BYTES
+        and tag not in BULK
+        and not (tag in SAMPLES and standard.groups().get(place.iod) == "waveform")
+    ):
         return Verdict(Action.REMOVE, Method.REMOVE, "unlisted-bytes")
     if tag in CODES or tag in dicom.CREATOR_POINTERS:
         return _named(tag, place)

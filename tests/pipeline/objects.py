@@ -38,6 +38,8 @@ OBJECTS = {
     "x-ray-radiation-dose-sr": ("88.67", "SR"),
     "key-object-selection-document": ("88.59", "KO"),
     "grayscale-softcopy-presentation-state": ("11.1", "PR"),
+    "12-lead-ecg": ("9.1.1", "ECG"),
+    "hemodynamic-waveform": ("9.2.1", "HD"),
 }
 """The class behind the root, and the modality, without which the validator does not know the IOD."""
 
@@ -110,7 +112,7 @@ def holding_everything(iod: str) -> bytes:
 
 GROUPS = (
     "projection, cross_sectional, nuclear, ultrasound, intravascular, secondary_capture, radiotherapy, segmentation,"
-    " registration, presentation, structured_report, visible_light"
+    " registration, presentation, structured_report, visible_light, waveform"
 )
 
 

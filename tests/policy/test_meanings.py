@@ -42,6 +42,7 @@ def test_every_meaning_of_a_context_group_is_known_beside_its_code() -> None:
         ("SNM3", "T-D1100", "Head"),
         ("RFC5646", "en-US", "English (United States)"),
         ("RFC5646", "de", "German"),
+        ("SCPECG", "5.6.3-9-1", "Lead I (Einthoven)"),
     ],
 )
 def test_a_published_meaning_is_kept(scheme: str, value: str, meaning: str) -> None:
