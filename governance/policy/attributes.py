@@ -85,6 +85,9 @@ NOT_SHIFTED = dicom.tags(
 )
 """Days and times that are not of the patient's course, so that shifting them would give the shift away."""
 
+LABELS = dicom.tags("ContentLabel")
+"""CS that hold what somebody typed: cleaned as a code is, whole or not at all, so that it stays one."""
+
 EDITIONS = dicom.tags("ContextGroupVersion", "ContextGroupLocalVersion")
 """Published dates: clean as they are where the code is of a published scheme."""
 

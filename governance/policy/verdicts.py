@@ -30,6 +30,7 @@ from governance.policy.attributes import (
     DUMMIED_INSIDE,
     EDITIONS,
     INSTEAD,
+    LABELS,
     MACHINE_TEXT,
     NOT_SHIFTED,
     PERSONAL,
@@ -141,6 +142,8 @@ def clean(option: Option, tag: int, vr: str) -> Method | None:
         return Method.DESCEND
     if option is Option.RETAIN_DEVICE_IDENTITY and vr == "AE":
         return Method.CONSISTENT
+    if tag in LABELS and vr in NAMING:
+        return Method.CODE
     return Method.TEXT if vr in dicom.FREE_TEXT_VRS else None
 
 
