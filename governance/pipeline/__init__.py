@@ -4,6 +4,7 @@ context.py     an open workspace: folders, database, keys
 instance.py    one source: read, decide, act, inspect, prove
 pixels.py      what is burned in: looked at, masked, looked at again
 acting.py      decisions carried out by the stages that replace and that remove
+content.py     the tree of a report: followed before, compared after
 left.py        what identifies in written bytes all the same, and where
 memo.py        headers made from what is remembered of others, scenes.py what is remembered
 pool.py        many sources, in worker processes, results in order

@@ -10,10 +10,11 @@ conditions  what an instance must be for a rule or a filter
 standard    the tables of the standard, from data/
 verdicts    one standard attribute: Table E.1-1, options, Types; attributes has those that differ
 private     one private element, by its creator
-concepts    what an item says about its own elements: codes, creators, identifying concepts
+concepts    what an item says about its own elements: codes with their meanings, creators, identifying concepts
+contexts    concepts whose values name somebody or something
 rules       a policy compiled, digest, because: deciding, reasons
 loading     from a name or a file to rules
-classes     the whole instance: covered, filtered, text likely in its pixels
+classes     the whole instance: covered, filtered, text likely in its pixels; waveforms that may be voices
 plan        every element at every depth
 explain     why, for a person
 """
