@@ -293,6 +293,7 @@ class Method(StrEnum):
     MACHINE = "clean machine text"
     CODE = "clean code"
     AGE = "cap age"
+    DOCUMENT = "new document"
 
 
 class Decision(NamedTuple):
@@ -317,6 +318,13 @@ class Decision(NamedTuple):
         if self.where.creator is not None and not 0x10 <= tag & 0xFFFF <= 0xFF:
             return f"{self.within}({tag >> 16:04X},xx{tag & 0xFF:02X})"
         return self.within + dicom.keyword_of(tag)
+
+
+class DocumentKind(StrEnum):
+    """A document inside a DICOM object, of those that can be cleaned (PS3.3, A.45)."""
+
+    PDF = "pdf"
+    CDA = "cda"
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +359,7 @@ class Plan:
     verify_engine: TextEngine | None = None
     """What looks for text that is left in the written pixels of all that was looked at."""
     known_text: tuple[Region, ...] = ()  # where the policy knows that the device writes
+    document: DocumentKind | None = None  # the kind of the encapsulated document that is cleaned
     distrusted: bool = False
     """Whether the policy wants a person to look at the pixels, whatever a program sees in them."""
 

@@ -35,6 +35,7 @@ from governance.keys import ProjectKeys
 from governance.pipeline import content, rulings
 from governance.pipeline.acting import Acted, Draft, count_rules, draft, is_directory, rejected
 from governance.pipeline.context import where
+from governance.pipeline.documents import Document, scrub_document
 from governance.pipeline.left import refuse_left
 from governance.pipeline.memo import Memo
 from governance.pipeline.pixels import Pixels, refuse_text_left, scrub_pixels
@@ -67,13 +68,14 @@ class Prepared(Confidential):
     pixels: Pixels
     codes: Sequence[str]
     made: Draft
+    document: Document
 
     def parts(self, instance: Instance, edits: Edits) -> Iterable[Data]:
         """The file, in parts; edits: the draft's own, or with less of what is large."""
         return write.instance(
             instance,
             edits,
-            [*self.made.added, *self.pixels.added],
+            [*self.made.added, *self.pixels.added, *self.document.added],
             pixel_data=self.pixels.data,
             transfer_syntax=self.pixels.transfer_syntax,
             appended_items=self.made.appended,
@@ -165,7 +167,12 @@ class Worker(Confidential):
             codes=prepared.codes,
             rules=count_rules(decision.rule for decision in plan.decisions),
             steps=_steps(
-                instance.source_syntax, instance.repaired, len(plan.decisions), len(made.acted.emptied), pixels
+                instance.source_syntax,
+                instance.repaired,
+                len(plan.decisions),
+                len(made.acted.emptied),
+                pixels,
+                prepared.document.steps,
             ),
             facts={**provenance.facts(written), **pixels.facts},
             masked_regions=len(pixels.regions),
@@ -247,8 +254,11 @@ def prepare(
     subject = by.subject(instance)
     pixels = scrub(instance, plan, found)
     codes = pixels.codes(plan)
+    document = scrub_document(instance, plan, found, subject=subject, by=by)
     made = draft(instance, plan, pixels=pixels.edits, codes=codes, found=found, subject=subject, by=by)
-    return Prepared(subject, pixels, codes, made)
+    made.edits.update(document.edits)
+    acted = replace(made.acted, shifted_dates=made.acted.shifted_dates | document.shifted)
+    return Prepared(subject, pixels, codes, replace(made, acted=acted), document)
 
 
 def inspect(
@@ -284,12 +294,15 @@ def inspect(
     return written
 
 
-def _steps(source_syntax: str, repaired: str, decisions: int, emptied: int, pixels: Pixels) -> tuple[Step, ...]:
+def _steps(
+    source_syntax: str, repaired: str, decisions: int, emptied: int, pixels: Pixels, document: Sequence[Step] = ()
+) -> tuple[Step, ...]:
     version = governance.__version__
     reading = {"transfer_syntax": source_syntax} | ({"repaired": repaired} if repaired else {})
     return (
         Step("read", "governance", version, reading),
         Step("header", "governance", version, {"decisions": decisions, "emptied": emptied}),
         *pixels.steps,
+        *document,
         Step("inspect", "governance", version, {"pixels_looked_at_again": pixels.looked_again}),
     )

@@ -120,6 +120,8 @@ class File(Confidential):
         scene = self._scene((*around, numbers - alone, *keys), alone)
         if scene is None:
             return None
+        if scene.plan.document is not None:
+            return None
         is_native = not fragments and self._head.syntax in _NATIVE and element.start < element.stop
         cleaned = None
         if not is_native or not containers.is_clean(scene.frame, memoryview(self._data)[element.start : element.stop]):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from governance import dicom
-from governance.datatypes import TextEngine
+from governance.datatypes import DocumentKind, TextEngine
 from governance.policy import conditions, modalities, standard
 from governance.policy.origin import Origin, Place
 from governance.policy.schema import (
@@ -15,6 +15,7 @@ from governance.policy.schema import (
     TESTS,
     BurnedInText,
     Condition,
+    EncapsulatedDocuments,
     Filter,
     KnownText,
     Option,
@@ -194,6 +195,14 @@ def _check_unseen(unseen: UnseenPixels, chosen: Sequence[Option], origin: Origin
         raise origin.wrong(here, "accepts nothing", hint="give groups or sop_classes")
     _check_classes(unseen.sop_classes or (), origin, (*here, "sop_classes"))
     refuse_both(chosen, origin, here)
+
+
+def refuse_kept_text(said: EncapsulatedDocuments, options: Collection[Option], origin: Origin) -> None:
+    """Raise Misconfigured where text of documents would be kept without an option that keeps text."""
+    for kind in DocumentKind:
+        if getattr(said, kind.value) == "clean" and Option.CLEAN_DESCRIPTORS not in options:
+            hint = "choose the option, so that it is claimed"
+            raise origin.wrong(("encapsulated_documents", kind.value), "needs clean_descriptors", hint=hint)
 
 
 def refuse_unlooked(options: Sequence[Option], origin: Origin, said: str) -> None:

@@ -5,7 +5,7 @@ import re
 from pydicom.uid import UID_dictionary
 
 from governance import dicom
-from governance.datatypes import Instance, KnownDevice, Region
+from governance.datatypes import DocumentKind, Instance, KnownDevice, Region
 from governance.errors import Undecided
 from governance.policy import conditions, standard, waveforms
 from governance.policy.rules import Rules
@@ -38,7 +38,9 @@ RISKY_IODS = frozenset(
     }
 )
 RISKY_GROUPS = frozenset({"secondary_capture", "visible_light", "photographs"})
-_WITHOUT_IMAGES = frozenset({"registration", "presentation", "structured_report", "waveform"})
+DOCUMENTS = {"encapsulated_pdf": DocumentKind.PDF, "encapsulated_cda": DocumentKind.CDA}
+"""Groups of classes that hold a document of a kind that can be cleaned."""
+_WITHOUT_IMAGES = frozenset({"registration", "presentation", "structured_report", "waveform", *DOCUMENTS})
 """Groups of classes that are no images: nobody can say what pixels in one of them show."""
 _IMAGES_OF_RADIOTHERAPY = frozenset({"rt-image", "rt-dose", "enhanced-rt-image", "enhanced-continuous-rt-image"})
 
@@ -78,6 +80,10 @@ def refuse_uncovered(instance: Instance, iod: str, rules: Rules) -> None:
         raise Undecided(f"{class_name(instance)} is not covered by this policy", hint="see covers in the policy")
     if standard.groups().get(iod) == "waveform":
         waveforms.refuse_sound(instance)
+    kind = DOCUMENTS.get(standard.groups()[iod])
+    if kind is not None and kind not in rules.cleaned_documents:
+        hint = "see encapsulated_documents in the policy"
+        raise Undecided(f"{class_name(instance)} is held back by this policy", hint=hint)
     for syntax in (instance.transfer_syntax, instance.source_syntax):
         if _VIDEO.fullmatch(syntax):
             raise Undecided("video is not covered by this policy", hint="every frame would have to be looked at")

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from governance import dicom
-from governance.datatypes import Method
+from governance.datatypes import Action, Method
 from governance.errors import Misconfigured
 from governance.policy import paths, private, standard
-from governance.policy.rules import Rules
+from governance.policy.rules import DOCUMENT_RULE, Rules
 from governance.policy.verdicts import PIXELS, Place, Verdict
 
 _TAG = re.compile(r"\(?([0-9A-Fa-f]{4}),? ?([0-9A-Fa-fxX]{2}[0-9A-Fa-f]{2})\)?")
@@ -90,8 +90,17 @@ def _explanation(attribute: str, tag: int, verdict: Verdict, rules: Rules) -> Ex
             *(_other_types(tag, vr, rules) if " as " in verdict.rule else ()),
             *_without(row, rules),
             *_elsewhere(tag, rules),
+            *_document(tag, rules),
         ),
     )
+
+
+def _document(tag: int, rules: Rules) -> tuple[str, ...]:
+    """What happens to documents in classes that hold one."""
+    kinds = " and ".join(sorted(kind.upper() for kind in rules.cleaned_documents))
+    if dicom.keyword_of(tag) != "EncapsulatedDocument" or not kinds:
+        return ()
+    return (f"{Action.DUMMY.value} {Method.DOCUMENT.value} in objects of {kinds}: {rules.because(DOCUMENT_RULE)}",)
 
 
 def _at_path(written: str, rules: Rules) -> Explanation:

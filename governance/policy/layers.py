@@ -7,10 +7,22 @@ rule decides.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from governance.policy import checks, conditions, standard
 from governance.policy.origin import Origin
-from governance.policy.schema import BurnedInText, ChosenOption, Coverage, Filter, Option, Policy, UnseenPixels
+from governance.policy.schema import (
+    BurnedInText,
+    ChosenOption,
+    Coverage,
+    EncapsulatedDocuments,
+    Filter,
+    Option,
+    Policy,
+    UnseenPixels,
+)
+
+Said = TypeVar("Said", BurnedInText, EncapsulatedDocuments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,10 @@ def _check(merged: Policy, last: Layer) -> None:
             checks.refuse_unlooked([entry.option for entry in merged.options], last.origin, said)
     if last.policy.burned_in_text is not None and merged.burned_in_text is not None:
         checks.refuse_same_engine(merged.burned_in_text, last.policy.burned_in_text.model_fields_set, last.origin)
+    if last.policy.encapsulated_documents is not None:
+        checks.refuse_kept_text(
+            last.policy.encapsulated_documents, [entry.option for entry in merged.options], last.origin
+        )
     checks.refuse_no_box(last.policy.known_text or (), last.origin)
     checks.refuse_empty_filters(merged.filters, len(last.policy.filters), last.origin)
 
@@ -81,13 +97,14 @@ def _over(base: Policy, layer: Layer, names: list[str]) -> Policy:
             "unseen_pixels": policy.unseen_pixels or base.unseen_pixels,
             "known_text": (base.known_text or ()) + (policy.known_text or ()) or None,
             "never_trust": (base.never_trust or ()) + (policy.never_trust or ()) or None,
-            "burned_in_text": _text(base.burned_in_text, policy.burned_in_text),
+            "burned_in_text": _said(base.burned_in_text, policy.burned_in_text),
+            "encapsulated_documents": _said(base.encapsulated_documents, policy.encapsulated_documents),
         }
     )
 
 
-def _text(base: BurnedInText | None, said: BurnedInText | None) -> BurnedInText | None:
-    """What a layer does not say of burned-in text stays as the base has it."""
+def _said(base: Said | None, said: Said | None) -> Said | None:
+    """What a layer does not say of burned-in text, or of documents, stays as the base has it."""
     if base is None or said is None:
         return said or base
     return base.model_copy(update={name: getattr(said, name) for name in said.model_fields_set})

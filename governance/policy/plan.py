@@ -10,6 +10,7 @@ from governance.datatypes import (
     Action,
     Confidential,
     Decision,
+    DocumentKind,
     Element,
     Instance,
     KnownDevice,
@@ -18,15 +19,16 @@ from governance.datatypes import (
     TextKind,
 )
 from governance.errors import Undecided
-from governance.policy import classes, concepts, private
+from governance.policy import classes, concepts, private, standard
 from governance.policy.deciding import Decider
-from governance.policy.rules import Rules
+from governance.policy.rules import DOCUMENT_RULE, Rules
 from governance.policy.schema import BurnedInText, Option
 from governance.policy.verdicts import Place, Verdict
 
 MAX_DEPTH = 64
 """Items in items; real objects stay below ten."""
 
+_DOCUMENT = 0x00420011
 _UNKNOWN = KnownDevice()
 _UNREADABLE = Verdict(Action.REMOVE, Method.REMOVE, "unreadable-sequence")
 _STAYS = Verdict(Action.KEEP, Method.KEEP, "private-creator")
@@ -46,9 +48,13 @@ def plan(instance: Instance, rules: Rules, *, device: KnownDevice = _UNKNOWN) ->
     iod = classes.iod_of(instance)
     filtered = classes.filtered_by(instance, rules)
     decisions: tuple[Decision, ...] = ()
+    document: DocumentKind | None = None
     if not filtered:
         classes.refuse_uncovered(instance, iod, rules)
         decisions = tuple(decide(instance, rules, instance.elements, iod=iod, decider=rules.on(instance)))
+        document = classes.DOCUMENTS.get(standard.groups()[iod])
+        if document is not None:
+            decisions = tuple(map(_made_anew, decisions))
     text = rules.burned_in_text
     known = classes.known_regions(instance, rules, device)
     likely = bool(known) or classes.text_is_likely(instance, iod, device)
@@ -59,7 +65,8 @@ def plan(instance: Instance, rules: Rules, *, device: KnownDevice = _UNKNOWN) ->
         decisions=decisions,
         codes=rules.codes,
         dates=rules.dates,
-        detect_pixels=Option.CLEAN_PIXEL_DATA in rules.options and (likely or text.where == "everywhere"),
+        detect_pixels=Option.CLEAN_PIXEL_DATA in rules.options
+        and (likely or text.where == "everywhere" or document is not None),
         likely_burned_in=likely,
         filtered=filtered,
         accepted_unseen=likely and classes.may_pass_unseen(instance, iod, rules),
@@ -68,8 +75,16 @@ def plan(instance: Instance, rules: Rules, *, device: KnownDevice = _UNKNOWN) ->
         engine=engine,
         verify_engine=verify_engine,
         known_text=known,
+        document=document,
         distrusted=classes.is_distrusted(instance, rules),
     )
+
+
+def _made_anew(decision: Decision) -> Decision:
+    """What the table replaces by a dummy is replaced by a new document."""
+    if decision.where.tag != _DOCUMENT or decision.within or decision.method is not Method.DUMMY:
+        return decision
+    return decision._replace(method=Method.DOCUMENT, rule=DOCUMENT_RULE)
 
 
 def _kinds(said: BurnedInText, action: str) -> frozenset[TextKind]:

@@ -8,7 +8,7 @@ from hashlib import sha256
 import rfc8785
 
 from governance import dicom
-from governance.datatypes import Confidential, Instance, TextEngine
+from governance.datatypes import Confidential, DocumentKind, Instance, TextEngine
 from governance.policy import conditions, deciding, layers, paths, standard
 from governance.policy.deciding import Decider, Entry, Key
 from governance.policy.layers import Layer
@@ -28,7 +28,7 @@ from governance.policy.schema import (
 )
 from governance.policy.verdicts import Place, Verdict
 
-LOGIC = 10
+LOGIC = 11
 """Raised whenever the same policy and tables lead to other outputs: digests differ, and objects are made again."""
 
 CODES = {
@@ -46,6 +46,8 @@ CODES = {
 """CID 7050. 113101, Clean Pixel Data, is not here: only what happens to the pixels can claim it."""
 
 BASIC_PROFILE = "113100"
+DOCUMENT_RULE = "encapsulated_documents"
+"""The rule by which a document is cleaned: D of Table E.1-1 puts another value in its place, and this says which."""
 _LETTERS = {"X": "removes it", "Z": "empties it", "D": "replaces it by a dummy", "U": "replaces its UIDs"}
 
 _ALWAYS_WATCHED = (
@@ -113,6 +115,14 @@ class Rules(Confidential):
         return tuple(engine for engine in self.burned_in_text.engines if looks and engine is not None)
 
     @property
+    def cleaned_documents(self) -> frozenset[DocumentKind]:
+        """Kinds of encapsulated documents that are cleaned; without the option that keeps text, none is."""
+        said = self.policy.encapsulated_documents
+        if said is None or Option.CLEAN_DESCRIPTORS not in self.options:
+            return frozenset()
+        return frozenset(kind for kind in DocumentKind if getattr(said, kind.value) == "clean")
+
+    @property
     def dates(self) -> str:
         """What (0028,0303) says."""
         if Option.RETAIN_FULL_DATES in self.options:
@@ -163,6 +173,8 @@ class Rules(Confidential):
         """Why a rule that a Decision names is there, for a person to read."""
         if rule in REASONS:
             return REASONS[rule]
+        if rule == DOCUMENT_RULE and self.policy.encapsulated_documents is not None:
+            return self.policy.encapsulated_documents.because
         if rule in self._reasons:
             own = self._reasons[rule]
             return own.because + (f" (holds by {conditions.in_words(own.when)})" if own.when is not None else "")

@@ -53,6 +53,8 @@ class Group(StrEnum):
     VISIBLE_LIGHT = "visible_light"
     PHOTOGRAPHS = "photographs"
     WAVEFORM = "waveform"
+    ENCAPSULATED_PDF = "encapsulated_pdf"
+    ENCAPSULATED_CDA = "encapsulated_cda"
 
 
 class RuleAction(StrEnum):
@@ -224,6 +226,22 @@ class BurnedInText(Reasoned):
         return {name: value for name, value in whole(self).items() if name in self.model_fields_set}
 
 
+class EncapsulatedDocuments(Reasoned):
+    """What becomes of documents inside objects of a covered class.
+
+    quarantine: they wait; clean: a new document with what stays of the words, which is text that is kept: it needs
+    `clean_descriptors`. Pictures in it need `clean_pixel_data`.
+    """
+
+    pdf: Literal["clean", "quarantine"] = "quarantine"
+    cda: Literal["clean", "quarantine"] = "quarantine"
+
+    @model_serializer(mode="wrap")
+    def _said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As of `BurnedInText`: what it says alone."""
+        return {name: value for name, value in whole(self).items() if name in self.model_fields_set}
+
+
 class KnownText(Reasoned):
     """Where images of one device, class and size have text burned in: these boxes are masked, all else is looked at.
 
@@ -258,6 +276,7 @@ class Policy(Reasoned):
     filters: tuple[Filter, ...] = ()
     unseen_pixels: UnseenPixels | None = None
     burned_in_text: BurnedInText | None = None
+    encapsulated_documents: EncapsulatedDocuments | None = None
     known_text: tuple[KnownText, ...] | None = Field(default=None, min_length=1)
     never_trust: tuple[NeverTrust, ...] | None = Field(default=None, min_length=1)
 

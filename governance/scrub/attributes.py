@@ -70,7 +70,7 @@ def attributes(instance: Instance, decisions: Iterable[Decision], *, clean: Mapp
         element, method = decision.where, decision.method
         if method is Method.REMOVE:
             edits[element] = None
-        elif method is Method.EMPTY:
+        elif method in (Method.EMPTY, Method.DOCUMENT):  # until there is a new document
             edits[element] = b""
         elif method in clean:
             if method is Method.KEEP:

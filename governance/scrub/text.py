@@ -11,6 +11,12 @@ from governance.datatypes import Span
 _MARKS = {"NAME": "[NAME]", "DATE": "[DATE]", "PLACE": "[PLACE]", "UNKNOWN_WORD": "[TEXT]", "AGE": "[TEXT]"}
 """Every other kind is an `[ID]`."""
 
+
+def mark_of(kind: str) -> str:
+    """The mark of a kind of span."""
+    return _MARKS.get(kind, "[ID]")
+
+
 _NOTHING_BETWEEN = re.compile(r"[\s^,.;'’&/_-]*")
 _CUT = re.compile(r"\S*\Z")
 
@@ -34,7 +40,7 @@ def replace(
     place = 0
     for span in _disjoint(spans, len(text)):
         start, stop, kind = span
-        mark = instead(span) or _MARKS.get(kind, "[ID]")
+        mark = instead(span) or mark_of(kind)
         between = text[place:start]
         if not (parts and parts[-1] == mark and mark[0] == "[" and _NOTHING_BETWEEN.fullmatch(between)):
             parts += (between, mark)

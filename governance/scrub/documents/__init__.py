@@ -1,0 +1,43 @@
+"""Documents inside DICOM objects, made anew: what stays is written into a new document, nothing is taken over.
+
+How identifiers are found and pictures are masked is handed in, because that is the work of other stages.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from governance.datatypes import Confidential, Span
+
+Picture = NDArray[np.uint8]
+"""One page as drawn without its text: (rows, columns, 3)."""
+
+MAX_BYTES = 64 << 20
+"""Of a document; a longer one is no report."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Treatment(Confidential):
+    """How a document of one study is cleaned.
+
+    find: everything that may identify in a text that stands for itself. find_across: what is found in texts that
+    do not belong together, such as cells of a row, without asking what a single word may be.
+    instead: what to write for a span of a text, None for its mark. mask: paints over text in a picture, and says
+    how many places were masked; it may raise Refused.
+    """
+
+    find: Callable[[str], Sequence[Span]]
+    find_across: Callable[[str], Sequence[Span]]
+    instead: Callable[[str], Callable[[Span], str | None]]
+    mask: Callable[[Picture], tuple[Picture, int]]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Cleaned(Confidential):
+    """A new document; `texts` is all that can be read in it, `said` counts what was done, for a receipt."""
+
+    data: bytes
+    texts: tuple[str, ...]
+    said: dict[str, int] = field(default_factory=dict)
