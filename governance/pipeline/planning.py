@@ -113,4 +113,5 @@ def _summary(decided: Plan, *, looked: bool) -> list[str]:
         f"codes      {' '.join(codes)}, once carried out and verified",
         f"dates      {decided.dates}",
         f"pixels     {pixels}",
+        *([] if decided.document is None else [f"document   made anew of the words that stay: {decided.document}"]),
     ]

@@ -16,8 +16,6 @@ PIXELS = at("PixelData", b"\0\0")
 @pytest.mark.parametrize(
     ("uid", "what"),
     [
-        ("1.2.840.10008.5.1.4.1.1.104.1", "encapsulated PDF"),
-        ("1.2.840.10008.5.1.4.1.1.104.2", "encapsulated CDA"),
         ("1.2.840.10008.5.1.4.1.1.104.3", "encapsulated STL"),
         ("1.2.840.10008.5.1.4.1.1.66", "raw data"),
         ("1.2.840.10008.5.1.4.1.1.77.1.6", "whole slide"),

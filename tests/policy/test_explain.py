@@ -42,6 +42,13 @@ def test_a_private_element_is_explained_by_its_creators() -> None:
     assert policy.explain("(0043,1039)", policy.load("basic")).also == ()
 
 
+def test_what_becomes_of_documents_is_explained() -> None:
+    (also,) = policy.explain("EncapsulatedDocument", RESEARCH).also
+
+    assert also.startswith("D new document in objects of")
+    assert policy.explain("EncapsulatedDocument", policy.load("basic")).also == ()
+
+
 @pytest.mark.parametrize("written", ["StudyDat", "studydate"])
 def test_a_misspelt_attribute_gets_a_hint(written: str) -> None:
     with pytest.raises(Misconfigured) as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from governance import policy
-from governance.datatypes import TextKind
+from governance.datatypes import DocumentKind, TextKind
 from governance.errors import Misconfigured
 from governance.policy.schema import Option
 from tests.policy.build import at, decision, instance
@@ -369,3 +369,19 @@ def test_a_path_that_cannot_be_explained_is_misconfigured(path: str) -> None:
         policy.explain(path, policy.load("research"))
 
     assert error.value.hint
+
+
+def test_what_a_layer_does_not_say_of_documents_stays() -> None:
+    said = "encapsulated_documents: {pdf: quarantine, because: t}"
+    below = policy.load("research").cleaned_documents
+
+    assert below - {DocumentKind.PDF} == layer(said).cleaned_documents
+    assert below == layer("").cleaned_documents == pickle.loads(pickle.dumps(layer(""))).cleaned_documents
+
+
+def test_text_of_documents_stays_only_where_that_is_claimed() -> None:
+    without = "without: [{option: clean_descriptors, because: t}]\n"
+
+    assert layer(without).cleaned_documents == frozenset()
+    with pytest.raises(Misconfigured, match=r"encapsulated_documents\.pdf needs clean_descriptors"):
+        layer(without + "encapsulated_documents: {pdf: clean, because: t}")

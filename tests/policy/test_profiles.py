@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from governance import policy
+from governance.datatypes import DocumentKind
 from governance.policy import standard
 from governance.policy.schema import Option
 
@@ -20,7 +21,8 @@ def test_there_are_three_profiles() -> None:
 def test_every_statement_of_a_profile_has_a_reason(name: str) -> None:
     chosen = policy.load(name).policy
 
-    for statement in (chosen, chosen.covers, *chosen.options, *chosen.rules, *chosen.filters):
+    said = [each for each in (chosen.covers, chosen.encapsulated_documents) if each is not None]
+    for statement in (chosen, *said, *chosen.options, *chosen.rules, *chosen.filters):
         assert len(statement.because.split()) >= 5
 
 
@@ -41,7 +43,16 @@ def test_research_headers_is_research_without_pixels() -> None:
     research, headers = policy.load("research").policy, policy.load("research-headers").policy
 
     assert [entry for entry in research.options if entry.option is not Option.CLEAN_PIXEL_DATA] == list(headers.options)
-    assert (research.rules, research.covers, research.filters) == (headers.rules, headers.covers, headers.filters)
+    assert (research.rules, research.filters) == (headers.rules, headers.filters)
+
+
+def test_research_alone_covers_documents_and_cleans_them() -> None:
+    """Pictures in documents are pixels, and the other two do not look at any."""
+    research, headers = policy.load("research"), policy.load("research-headers")
+
+    assert {"encapsulated_pdf", "encapsulated_cda"} == research.groups - headers.groups
+    assert set(DocumentKind) == research.cleaned_documents
+    assert frozenset() == headers.cleaned_documents == policy.load("basic").cleaned_documents
 
 
 def test_basic_has_no_options() -> None:

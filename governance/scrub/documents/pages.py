@@ -238,16 +238,15 @@ def _letter(text: Any, index: int, left: float, bottom: float) -> _Letter | None
     if pdfium.FPDFText_HasUnicodeMapError(text, index) == 1 or not _is_readable(shown):
         hint = "have it written again with fonts that say which letters they have"
         raise Refused("a PDF with letters that cannot be read, or that the standard fonts do not have", hint=hint)
-    box = [ctypes.c_double() for _ in range(4)]
+    box = pdfium.FS_RECTF()
     x, y = ctypes.c_double(), ctypes.c_double()
     matrix = pdfium.FS_MATRIX()
-    pdfium.FPDFText_GetCharBox(text, index, *box)
+    pdfium.FPDFText_GetLooseCharBox(text, index, box)  # with the room that it has in its line
     pdfium.FPDFText_GetCharOrigin(text, index, x, y)
     pdfium.FPDFText_GetMatrix(text, index, matrix)
     size = float(pdfium.FPDFText_GetFontSize(text, index)) * math.hypot(matrix.c, matrix.d)
     quarter = round(math.atan2(matrix.b, matrix.a) / (math.pi / 2)) % 4
-    low_x, high_x, low_y, high_y = (each.value for each in box)
-    xs, ys = (low_x - left, high_x - left), (low_y - bottom, high_y - bottom)
+    xs, ys = (box.left - left, box.right - left), (box.bottom - bottom, box.top - bottom)
     px, py = x.value - left, y.value - bottom
     if quarter == 0:
         return _Letter(shown, xs[0], xs[1], py, size, quarter)
