@@ -1,10 +1,13 @@
 """The document inside an object: made anew of what stays, inspected as a reader sees it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import assert_never
 
 import numpy as np
 import pypdfium2
+from lxml import etree
 
 from governance import dicom, read, write
 from governance.datatypes import (
@@ -17,15 +20,17 @@ from governance.datatypes import (
     Instance,
     Method,
     Plan,
+    Span,
     Step,
 )
 from governance.detect import identifiers, text
 from governance.errors import Leak, Refused
 from governance.pipeline.pixels import Pixels, refuse_text_left, scrub_pixels
 from governance.pseudonymise import Pseudonymiser, Subject, Texts
-from governance.scrub.documents import Cleaned, Picture, Treatment, pdf
+from governance.scrub.documents import Cleaned, Picture, Treatment, cda, pdf
 
-_MIME_TYPE, _LENGTH = 0x00420012, 0x00420015
+_MIME_TYPE, _LENGTH, _HL7_IDENTIFIER, _PATIENT_ID = 0x00420012, 0x00420015, 0x0040E001, 0x00100020
+_KEEPS_CHARACTERISTICS = "113108"  # CID 7050
 _ACROSS = text.ALL - {"UNKNOWN_WORD"}
 _EXPLICIT = "1.2.840.10008.1.2.1"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -53,14 +58,6 @@ def scrub_document(
     element = next((each.where for each in plan.decisions if each.method is Method.DOCUMENT), None)
     if element is None or plan.document is None:
         return Document()
-    if plan.document is not DocumentKind.PDF:
-        raise Refused("nothing here cleans this kind of document")
-    return _pdf(instance, element, plan, found, subject=subject, by=by)
-
-
-def _pdf(
-    instance: Instance, element: Element, plan: Plan, found: Identifiers, *, subject: Subject, by: Pseudonymiser
-) -> Document:
     texts = by.texts(subject, codes=plan.codes, known=found.dates)
     looks: list[Step] = []
     treatment = Treatment(
@@ -69,9 +66,41 @@ def _pdf(
         instead=texts.instead,
         mask=partial(_masked, plan=plan, found=found, steps=looks),
     )
-    cleaned = pdf.clean(_bytes_of(instance, element), treatment)
-    step = Step("document", "pypdfium2", pypdfium2.version.PYPDFIUM_INFO.version, {"kind": "pdf", **cleaned.said})
-    return _document(element, cleaned, texts, found, b"application/pdf", [*looks, step])
+    data = _bytes_of(instance, element)
+    match plan.document:
+        case DocumentKind.PDF:
+            cleaned = pdf.clean(data, treatment)
+            versions: dict[str, str] = {"pdfium": str(pypdfium2.version.PDFIUM_INFO.version)}
+            step = _step(plan.document, "pypdfium2", str(pypdfium2.version.PYPDFIUM_INFO.version), cleaned, versions)
+            made = _document(element, cleaned, texts, found, b"application/pdf", [*looks, step])
+        case DocumentKind.CDA:
+            cleaned, identifier = cda.clean(data, treatment, _subject(instance, plan, texts, subject=subject, by=by))
+            step = _step(plan.document, "lxml", etree.__version__, cleaned, {})
+            made = _document(element, cleaned, texts, found, b"text/XML", [step])
+            if instance.first(_HL7_IDENTIFIER) is not None:
+                made.added.append(Added(_HL7_IDENTIFIER, "ST", identifier.encode() + b" " * (len(identifier) % 2)))
+        case _:
+            assert_never(plan.document)
+    return made
+
+
+def _step(kind: DocumentKind, tool: str, version: str, cleaned: Cleaned, versions: Mapping[str, str]) -> Step:
+    return Step("document", tool, version, {"kind": kind.value, **versions, **cleaned.said})
+
+
+def _subject(instance: Instance, plan: Plan, texts: Texts, *, subject: Subject, by: Pseudonymiser) -> cda.Subject:
+    def move(day: str) -> str | None:
+        return texts.instead(day)(Span(0, len(day), "DATE"))
+
+    patient_id = instance.first(_PATIENT_ID)
+    return cda.Subject(
+        patient=subject.patient,
+        patient_ids=frozenset() if patient_id is None else frozenset(filter(None, instance.decode(patient_id))),
+        uid=by.uid,
+        pseudonym=by.consistent,
+        move=move,
+        keeps_sex=_KEEPS_CHARACTERISTICS in plan.codes,
+    )
 
 
 def _document(

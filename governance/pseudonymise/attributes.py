@@ -199,6 +199,10 @@ class Pseudonymiser(Confidential):
         digest = hmac.digest(self._keys.consistent, value.encode("utf-8", "surrogatepass"), "sha256")
         return base32(int.from_bytes(digest[:10]), 16)
 
+    def uid(self, value: str) -> str:
+        """The UID that stands instead of `value` everywhere in the project."""
+        return new_uid(self._keys.uid, value.strip())
+
     def _dummy(self, instance: Instance, element: Element) -> bytes:
         vr = element.vr
         if vr == "SQ":

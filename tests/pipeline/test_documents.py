@@ -2,8 +2,10 @@
 
 import subprocess
 from collections.abc import Callable
+from datetime import date
 from io import BytesIO
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pydicom
@@ -20,6 +22,8 @@ from tests.phantoms.bundled import Person, capture, identify, unchecked
 from tests.pipeline.validator import errors
 from tests.scrub.documents.build import SENTENCE, image, line
 from tests.scrub.documents.build import pdf as made
+from tests.scrub.documents.test_cda import FINDING
+from tests.scrub.documents.test_cda import document as clinical_document
 
 PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 PERSON = Person(
@@ -228,3 +232,78 @@ def test_a_plan_says_that_a_document_is_made_anew(tmp_path: Path) -> None:
     assert "made anew of the words that stay: pdf" in planned.summary
     (line,) = [each for each in planned.lines if each.path == "EncapsulatedDocument"]
     assert (line.rule, line.action) == ("encapsulated_documents", "D")
+
+
+# ------------------------------------------------------------------------ CDA
+
+CDA = "1.2.840.10008.5.1.4.1.1.104.2"
+
+
+def holding_cda(document: bytes) -> bytes:
+    ds = pydicom.dcmread(BytesIO(holding(document, sop_class=CDA, mime_type="text/XML")))
+    ds.HL7InstanceIdentifier = "1.2.3.4^DOC77"
+    file = BytesIO()
+    ds.save_as(file, enforce_file_format=True)
+    return file.getvalue()
+
+
+def test_a_clinical_document_is_published_with_its_findings(tmp_path: Path) -> None:
+    _, ds = published(holding_cda(clinical_document(f"<text>{FINDING} Seen on 17 May 2023.</text>")), tmp_path)
+
+    root = ElementTree.fromstring(ds.EncapsulatedDocument)
+    text = "".join(root.itertext())
+    assert FINDING in text
+    assert ds.PatientID in text
+    assert "2023" not in text
+    assert "Quillfeather" not in ds.EncapsulatedDocument.decode()
+
+
+def test_the_header_names_the_clinical_document_as_it_names_itself(tmp_path: Path) -> None:
+    _, ds = published(holding_cda(clinical_document()), tmp_path)
+
+    own = ElementTree.fromstring(ds.EncapsulatedDocument).find("{urn:hl7-org:v3}id")
+    assert own is not None
+    assert f"{own.get('root')}^{own.get('extension')}" == ds.HL7InstanceIdentifier
+    assert "DOC77" not in ds.HL7InstanceIdentifier
+    assert ds.MIMETypeOfEncapsulatedDocument == "text/XML"
+    assert ds.EncapsulatedDocumentLength == len(ds.EncapsulatedDocument)
+
+
+def test_days_in_a_clinical_document_move_with_those_of_the_header(tmp_path: Path) -> None:
+    data = holding_cda(clinical_document())
+    before = pydicom.dcmread(BytesIO(data))
+    _, ds = published(data, tmp_path)
+
+    time = ElementTree.fromstring(ds.EncapsulatedDocument).find("{urn:hl7-org:v3}effectiveTime")
+    assert time is not None
+    moved = date.fromisoformat(ds.ContentDate) - date.fromisoformat(before.ContentDate)
+    assert date.fromisoformat(time.get("value", "")[:8]) - date(2023, 5, 17) == moved
+
+
+def test_the_validator_has_nothing_new_to_say_of_a_clinical_document(
+    tmp_path: Path, program: Callable[[str], str]
+) -> None:
+    source = tmp_path / "source.dcm"
+    source.write_bytes(holding_cda(clinical_document()))
+    done, _ = published(source.read_bytes(), tmp_path)
+
+    assert done.staged is not None
+    assert errors(program("dciodvfy"), done.staged.path) - errors(program("dciodvfy"), source) == set()
+
+
+def test_the_receipt_of_a_clinical_document_counts_what_was_done(tmp_path: Path) -> None:
+    done, _ = published(holding_cda(clinical_document()), tmp_path)
+
+    assert done.receipt is not None
+    (step,) = [step for step in done.receipt.steps if step.name == "document"]
+    assert (step.tool, step.parameters["kind"]) == ("lxml", "cda")
+    assert step.parameters["masked"]
+    assert step.parameters["moved_times"] == 2
+
+
+@pytest.mark.parametrize("number", [3, 4])
+def test_models_are_not_covered(number: int, tmp_path: Path) -> None:
+    done = processed(holding(b"solid Quillfeather", sop_class=f"1.2.840.10008.5.1.4.1.1.104.{number}"), tmp_path)
+
+    assert done.outcome is Outcome.QUARANTINED
+    assert "not covered by this policy" in done.reason

@@ -33,11 +33,11 @@ CODECS = (
 
 HELD_BACK = {
     9: {"ZQ09Wex07ford.tar!link.dcm"},  # no file
-    21: {"one.dcm"},  # a document
+    21: {"one.dcm"},  # a document that nobody can read
     50: {"jpeg-xl.dcm"},  # nothing here can look into it
     53: {"eye.dcm", "photo.dcm"},
     54: {"label.dcm", "overview.dcm", "thumbnail.dcm"},
-    55: {"cda.dcm", "obj.dcm", "pdf.dcm", "stl.dcm", "video.dcm"},
+    55: {"obj.dcm", "stl.dcm", "video.dcm"},
 }
 """DICOM files of a case that are not published. All others are, so that there is something to search."""
 

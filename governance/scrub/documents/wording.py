@@ -40,17 +40,17 @@ class Wording(Confidential):
         for words in pages:
             found = layout.blocks(layout.lines(words))
             for block in found:
-                self._read(_joined(block), find)
+                self.read(_joined(block), find)
             for block in found:
-                self._read(_pieces(block), find)
+                self.read(_pieces(block), find)
             for row in layout.rows_of(words):
-                self._read(_pieces([row]), across)
-            self._read([Piece(word, len(word.text), " ") for word in words], across)
-            self._read([piece for block in found for piece in _pieces(block)], across)
+                self.read(_pieces([row]), across)
+            self.read([Piece(word, len(word.text), " ") for word in words], across)
+            self.read([piece for block in found for piece in _pieces(block)], across)
             if found:
                 ends.append((_pieces(found[0])[:_OVER_PAGES], _pieces(found[-1])[-_OVER_PAGES:]))
         for (_, last), (first, _) in pairwise(ends):
-            self._read([*last, *first], across)
+            self.read([*last, *first], across)
 
     def written(self, word: Word) -> str:
         """What stands instead of `word`; empty if nothing does."""
@@ -63,7 +63,7 @@ class Wording(Confidential):
         """Whether something else than `word` is written in its place."""
         return word in self._taken
 
-    def _read(self, pieces: Sequence[Piece], find: Callable[[str], Sequence[Span]]) -> None:
+    def read(self, pieces: Sequence[Piece], find: Callable[[str], Sequence[Span]]) -> None:
         """Look at pieces as one text, and take from them what is found."""
         letters: list[list[tuple[Word, int]]] = []
         text = ""
