@@ -196,7 +196,7 @@ def _pdf(person: Person) -> Dataset:
         del ds[tag]
     ds.SOPClassUID = ENCAPSULATED_PDF
     ds.Modality = "DOC"
-    ds.SeriesInstanceUID = uid("series", person.mrn, "DOC")
+    ds.SOPInstanceUID, ds.SeriesInstanceUID = (uid(level, person.mrn, "DOC") for level in ("instance", "series"))
     ds.DocumentTitle = f"Letter about {person.family}"
     ds.MIMETypeOfEncapsulatedDocument = "application/pdf"
     ds.EncapsulatedDocument = pdf(f"Dear Dr {person.physician}, {person.given} {person.family} ({person.mrn})")
