@@ -9,4 +9,5 @@ containers.py   what hides in and behind compressed and native pixel bytes
 fragments.py    which fragments are of which frame, and whether the offset tables are right
 codestreams.py  what hides in compressed frames: JPEG, JPEG-LS, JPEG 2000, RLE
 icc.py          what can be read in colour profiles
+documents/      encapsulated PDF and CDA, made anew of what stays
 """

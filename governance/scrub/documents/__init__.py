@@ -1,5 +1,8 @@
 """Documents inside DICOM objects, made anew: what stays is written into a new document, nothing is taken over.
 
+pdf.py      a PDF: pages.py reads it, layout.py orders its words, wording.py cleans them, writing.py writes the new one
+cda.py      a CDA: by its structure
+
 How identifiers are found and pictures are masked is handed in, because that is the work of other stages.
 """
 

@@ -55,6 +55,8 @@ class Page(NamedTuple):
     """All that is no text, turned as it is shown; None where that is nothing."""
     hidden: int
     """Words that nobody sees."""
+    annotations: int
+    """Links, notes, stamps and form fields, which are not read."""
 
 
 @contextmanager
@@ -114,6 +116,12 @@ def texts(data: bytes) -> tuple[str, ...]:
     return tuple(found)
 
 
+def attachments(data: bytes) -> int:
+    """How many files a PDF carries, which are not read."""
+    with opened(data) as document:
+        return int(pdfium.FPDFDoc_GetAttachmentCount(document.raw))
+
+
 def _page(document: Any, number: int) -> Page:
     page = None
     with suppress(pypdfium2.PdfiumError):
@@ -131,10 +139,10 @@ def _page(document: Any, number: int) -> Page:
         before = _drawn(page, dots)
         _hide_text(page)
         after = _drawn(page, dots)
-        rotation = page.get_rotation()
+        rotation, annotations = page.get_rotation(), int(pdfium.FPDFPage_GetAnnotCount(page.raw))
         seen = list(_seen(words, before, after, (width, height), rotation))
         blank = int(after.min()) >= 255 - _BLANK
-        return Page(width, height, rotation, seen, None if blank else after, len(words) - len(seen))
+        return Page(width, height, rotation, seen, None if blank else after, len(words) - len(seen), annotations)
     finally:
         page.close()
 

@@ -7,8 +7,12 @@ font or thumbnail, and no word that cannot be seen.
 from governance.errors import Refused
 from governance.scrub.documents import MAX_BYTES, Cleaned, Treatment, layout, pages, writing
 from governance.scrub.documents.layout import Word
+from governance.scrub.documents.pages import Page
 from governance.scrub.documents.wording import Wording
 from governance.scrub.documents.writing import Sheet, Written
+
+MOST_PICTURES, MOST_PICTURE_BYTES = 100, 512 << 20
+"""Of one document: each page that shows one is looked at for seconds."""
 
 
 def clean(data: bytes, treatment: Treatment) -> Cleaned:
@@ -19,24 +23,33 @@ def clean(data: bytes, treatment: Treatment) -> Cleaned:
     """
     if len(data) > MAX_BYTES:
         raise Refused(f"a PDF of more than {MAX_BYTES >> 20} MiB", hint="split it at its source")
-    found, pictures, masked = [], 0, 0
+    found: list[Page] = []
+    pictures: list[bytes] = []
+    masked = 0
     for page in pages.read(data):
-        picture = page.picture
-        if picture is not None:
-            picture, count = treatment.mask(picture)
-            pictures, masked = pictures + 1, masked + count
-        found.append(page._replace(picture=picture))
+        picture = b""
+        if page.picture is not None:
+            shown, count = treatment.mask(page.picture)
+            picture, masked = writing.image(shown, page.rotation), masked + count
+        pictures.append(picture)
+        found.append(page._replace(picture=None))
+        if sum(map(bool, pictures)) > MOST_PICTURES or sum(map(len, pictures)) > MOST_PICTURE_BYTES:
+            raise Refused(
+                f"a PDF with more than {MOST_PICTURES} pages that show pictures", hint="split it at its source"
+            )
     wording = Wording(treatment)
     wording.clean([page.words for page in found])
     sheets = [
-        Sheet(page.width, page.height, page.rotation, list(_written(page.words, wording)), page.picture)
-        for page in found
+        Sheet(page.width, page.height, page.rotation, list(_written(page.words, wording)), picture)
+        for page, picture in zip(found, pictures, strict=True)
     ]
     made = writing.pdf(sheets)
     said = {
         "pages": len(sheets),
         "words_not_seen": sum(page.hidden for page in found),
-        "pages_with_pictures": pictures,
+        "annotations_left_out": sum(page.annotations for page in found),
+        "attachments_left_out": pages.attachments(data),
+        "pages_with_pictures": sum(map(bool, pictures)),
         "masked_regions": masked,
         **{f"spans_{kind.lower()}": count for kind, count in sorted(wording.counts.items())},
     }

@@ -39,13 +39,13 @@ class Written(Confidential):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sheet(Confidential):
-    """One page to write. picture: behind the words, turned as it is shown."""
+    """One page to write. picture: behind the words, as `image` makes it; none if empty."""
 
     width: float
     height: float
     rotation: int
     words: Sequence[Written]
-    picture: Picture | None = None
+    picture: bytes = b""
 
 
 def pdf(sheets: Sequence[Sheet]) -> bytes:
@@ -54,8 +54,8 @@ def pdf(sheets: Sequence[Sheet]) -> bytes:
     pages = []
     for sheet in sheets:
         image = 0
-        if sheet.picture is not None:
-            objects.append(_image(sheet.picture, sheet.rotation))
+        if sheet.picture:
+            objects.append(sheet.picture)
             image = len(objects)
         objects.append(_stream(b"", _content(sheet, image)))
         pictures = f"/XObject << /I {image} 0 R >> " if image else ""
@@ -89,7 +89,8 @@ def _stream(entries: bytes, content: bytes) -> bytes:
     return b"<< %b/Length %d >>\nstream\n%b\nendstream" % (entries, len(content), content)
 
 
-def _image(picture: Picture, rotation: int) -> bytes:
+def image(picture: Picture, rotation: int) -> bytes:
+    """A picture, turned as it is shown, as an object of a page that is turned by `rotation` degrees."""
     lying = np.rot90(picture, rotation // 90)  # before the page is turned
     grey = bool((lying[:, :, 0] == lying[:, :, 1]).all() and (lying[:, :, 0] == lying[:, :, 2]).all())
     samples = np.ascontiguousarray(lying[:, :, 0] if grey else lying).tobytes()

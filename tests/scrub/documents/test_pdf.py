@@ -268,6 +268,21 @@ def test_words_in_forms_inside_of_forms_are_words() -> None:
 FORM = "/Type /XObject /Subtype /Form /BBox [0 0 612 792] /Resources << /Font << /F 3 0 R >> >>"
 
 
+def test_what_is_left_out_unread_is_counted() -> None:
+    attached, noted = (made(line("effusion"), **HIDING[each]) for each in ("attachment", "annotation"))  # type: ignore[arg-type]
+
+    assert pdf.clean(attached, treatment()).said["attachments_left_out"] == 1
+    assert pdf.clean(noted, treatment()).said["annotations_left_out"] == 1
+    assert pdf.clean(made(line("effusion", x=900)), treatment()).said["words_not_seen"] == 1
+
+
+def test_a_document_of_too_many_pictures_is_refused() -> None:
+    data = made(*["0.5 g 10 10 20 20 re f" for _ in range(pdf.MOST_PICTURES + 1)], box="0 0 40 40")
+
+    with pytest.raises(Refused, match="pages that show pictures"):
+        pdf.clean(data, treatment())
+
+
 def test_the_same_document_is_made_every_time() -> None:
     data = made(paragraph(f"Chest of {NAME}", SENTENCE[:60]))
 
