@@ -29,7 +29,13 @@ from governance.pipeline.pixels import Pixels, refuse_text_left, scrub_pixels
 from governance.pseudonymise import Pseudonymiser, Subject, Texts
 from governance.scrub.documents import Cleaned, Picture, Treatment, cda, pdf
 
-_MIME_TYPE, _LENGTH, _HL7_IDENTIFIER, _PATIENT_ID = 0x00420012, 0x00420015, 0x0040E001, 0x00100020
+_DOCUMENT, _MIME_TYPE, _LENGTH, _HL7_IDENTIFIER, _PATIENT_ID = (
+    0x00420011,
+    0x00420012,
+    0x00420015,
+    0x0040E001,
+    0x00100020,
+)
 _KEEPS_CHARACTERISTICS = "113108"  # CID 7050
 _ACROSS = text.ALL - {"UNKNOWN_WORD"}
 _EXPLICIT = "1.2.840.10008.1.2.1"
@@ -55,7 +61,8 @@ def scrub_document(
         Refused: it cannot be read for sure, or is too large.
         Leak: an identifier of this study can still be read in what was made.
     """
-    element = next((each.where for each in plan.decisions if each.method is Method.DOCUMENT), None)
+    anew = {each.where.tag: each.where for each in plan.decisions if each.method is Method.DOCUMENT}
+    element = anew.get(_DOCUMENT)
     if element is None or plan.document is None:
         return Document()
     texts = by.texts(subject, codes=plan.codes, known=found.dates)
@@ -77,7 +84,7 @@ def scrub_document(
             cleaned, identifier = cda.clean(data, treatment, _subject(instance, plan, texts, subject=subject, by=by))
             step = _step(plan.document, "lxml", etree.__version__, cleaned, {})
             made = _document(element, cleaned, texts, found, b"text/XML", [step])
-            if instance.first(_HL7_IDENTIFIER) is not None:
+            if _HL7_IDENTIFIER in anew:
                 made.added.append(Added(_HL7_IDENTIFIER, "ST", identifier.encode() + b" " * (len(identifier) % 2)))
         case _:
             assert_never(plan.document)

@@ -28,7 +28,9 @@ from governance.policy.verdicts import Place, Verdict
 MAX_DEPTH = 64
 """Items in items; real objects stay below ten."""
 
-_DOCUMENT = 0x00420011
+_DOCUMENT, _HL7_IDENTIFIER = 0x00420011, 0x0040E001
+_OF_DOCUMENT = dicom.tags("MIMETypeOfEncapsulatedDocument", "EncapsulatedDocumentLength")
+_BEYOND = "beyond E.1-1 X"
 _UNKNOWN = KnownDevice()
 _UNREADABLE = Verdict(Action.REMOVE, Method.REMOVE, "unreadable-sequence")
 _STAYS = Verdict(Action.KEEP, Method.KEEP, "private-creator")
@@ -54,7 +56,7 @@ def plan(instance: Instance, rules: Rules, *, device: KnownDevice = _UNKNOWN) ->
         decisions = tuple(decide(instance, rules, instance.elements, iod=iod, decider=rules.on(instance)))
         document = classes.DOCUMENTS.get(standard.groups()[iod])
         if document is not None:
-            decisions = tuple(map(_made_anew, decisions))
+            decisions = _made_anew(decisions)
     text = rules.burned_in_text
     known = classes.known_regions(instance, rules, device)
     likely = bool(known) or classes.text_is_likely(instance, iod, device)
@@ -80,11 +82,24 @@ def plan(instance: Instance, rules: Rules, *, device: KnownDevice = _UNKNOWN) ->
     )
 
 
-def _made_anew(decision: Decision) -> Decision:
-    """What the table replaces by a dummy is replaced by a new document."""
-    if decision.where.tag != _DOCUMENT or decision.within or decision.method is not Method.DUMMY:
-        return decision
-    return decision._replace(method=Method.DOCUMENT, rule=DOCUMENT_RULE)
+def _made_anew(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
+    """What the table replaces by a dummy is replaced by a new document, and what describes it is written anew.
+
+    A policy's own rule for the document, or for what names it in its archive, holds.
+    """
+    if not any(_is_replaced(each) and each.where.tag == _DOCUMENT for each in decisions):
+        return tuple(decisions)
+    return tuple(
+        decision._replace(action=Action.DUMMY, method=Method.DOCUMENT, rule=DOCUMENT_RULE)
+        if _is_replaced(decision) or (not decision.within and decision.where.tag in _OF_DOCUMENT)
+        else decision
+        for decision in decisions
+    )
+
+
+def _is_replaced(decision: Decision) -> bool:
+    by_table = decision.method is Method.DUMMY if decision.where.tag == _DOCUMENT else decision.rule == _BEYOND
+    return not decision.within and decision.where.tag in (_DOCUMENT, _HL7_IDENTIFIER) and by_table
 
 
 def _kinds(said: BurnedInText, action: str) -> frozenset[TextKind]:

@@ -13,12 +13,13 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from pydicom.dataset import Dataset
 
-from governance import pipeline, policy
+from governance import pipeline, policy, read
 from governance.datatypes import Outcome, Source
 from governance.keys import Keyring
 from governance.pipeline.instance import Processed, Worker
 from governance.scrub.documents import pages
 from tests.phantoms.bundled import Person, capture, identify, unchecked
+from tests.pipeline.differential import deviating, elements, surviving
 from tests.pipeline.validator import errors
 from tests.scrub.documents.build import SENTENCE, image, line
 from tests.scrub.documents.build import pdf as made
@@ -122,7 +123,7 @@ def test_the_receipt_says_what_was_done_and_claims_nothing_about_pixels(tmp_path
     assert step.tool == "pypdfium2"
     assert (step.parameters["kind"], step.parameters["pages"]) == ("pdf", 1)
     assert step.parameters["spans_name"] == 1
-    assert done.receipt.decisions["encapsulated_documents"] == 1
+    assert done.receipt.decisions["encapsulated_documents"] == 3  # itself, its type and its length
     assert "113105" in done.receipt.codes
     assert "113101" not in done.receipt.codes
     assert "Quillfeather" not in repr(done.receipt)
@@ -230,8 +231,8 @@ def test_a_plan_says_that_a_document_is_made_anew(tmp_path: Path) -> None:
     planned = pipeline.plan(tmp_path / "report.dcm", policy_name="research")
 
     assert "made anew of the words that stay: pdf" in planned.summary
-    (line,) = [each for each in planned.lines if each.path == "EncapsulatedDocument"]
-    assert (line.rule, line.action) == ("encapsulated_documents", "D")
+    anew = [each.path for each in planned.lines if each.rule == "encapsulated_documents"]
+    assert anew == ["EncapsulatedDocument", "MIMETypeOfEncapsulatedDocument", "EncapsulatedDocumentLength"]
 
 
 # ------------------------------------------------------------------------ CDA
@@ -299,6 +300,44 @@ def test_the_receipt_of_a_clinical_document_counts_what_was_done(tmp_path: Path)
     assert (step.tool, step.parameters["kind"]) == ("lxml", "cda")
     assert step.parameters["masked"]
     assert step.parameters["moved_times"] == 2
+
+
+@pytest.mark.parametrize("data", [holding(REPORT), holding_cda(clinical_document())], ids=["pdf", "cda"])
+def test_what_is_written_is_what_the_plan_says(data: bytes, tmp_path: Path) -> None:
+    done, _ = published(data, tmp_path)
+    assert done.staged is not None
+    source, output, instance = elements(data), elements(done.staged.path.read_bytes()), read.parse(data)
+    plan = policy.plan(instance, policy.load("research"))
+
+    assert surviving(source, output) == []
+    # A station that is called by a part of the patient's number.
+    assert [each for each in deviating(source, output, instance, plan) if each != "StationName changed"] == []
+
+
+def test_a_rule_of_a_policy_for_the_document_holds(tmp_path: Path) -> None:
+    removed = rules("rules: [{attribute: EncapsulatedDocument, action: remove, because: t}]")
+
+    _, ds = published(holding(REPORT), tmp_path, rules=removed)
+
+    assert "EncapsulatedDocument" not in ds
+
+
+def test_a_worker_that_remembers_headers_makes_documents_anew_all_the_same(tmp_path: Path) -> None:
+    """Also of objects that have pixels besides, as the memory of headers needs them."""
+    ds = pydicom.dcmread(BytesIO(holding(REPORT)))
+    image = capture(PERSON, "document", size=32, caption="")
+    for tag in [element.tag for element in image if element.tag.group in (0x0028, 0x7FE0)]:
+        ds[tag] = image[tag]
+    file = BytesIO()
+    ds.save_as(file, enforce_file_format=True)
+    worker = Worker(rules=policy.load("research"), keys=Keyring(bytes(32)).project("p"), staging=tmp_path)
+
+    for _ in range(3):
+        done = worker.process(Source("source", data=file.getvalue()), file.getvalue(), "")
+        assert (done.outcome, done.reason) == (Outcome.PUBLISHED, "")
+        assert done.staged is not None
+        (shown,) = pages.texts(pydicom.dcmread(done.staged.path).EncapsulatedDocument)
+        assert "no pneumothorax" in " ".join(shown.split())
 
 
 @pytest.mark.parametrize("number", [3, 4])
