@@ -10,7 +10,8 @@ What `search` does not find, so that ordinary files pass:
 - numbers shorter than 5 digits, round ones such as 10000, and UIDs of fewer than five parts;
 - identifiers of known words with fewer than 3 digits or 5 characters: CT12, HEAD1, "Study 1";
 - a number inside a longer number, a UID that only begins another UID;
-- other spellings than case, diacritics and umlauts; anything across a line break; a short
+- other spellings than case, diacritics and umlauts: names with a typing error are cleaned from texts (`near.py`), and
+  would hold clinical files back here; anything across a line break; a short
   ideographic name in a 7-bit code (ISO 2022) that does not follow its escape sequence.
 
 Dates of devices (calibration, manufacture) and UIDs of devices and of classes are not collected.

@@ -1,5 +1,7 @@
 """Find in a text what is this study's own, however it is spelled, and however its parts are put together.
 
+In free text also what a hurried hand makes of it: one typing error in a name (`near.py`), initials.
+
 To compile what a study is searched for costs milliseconds, and an archive of radiographs has a study in each
 file. So that is done when a text holds a part of it: the letters and digits of a name or number, or those of a
 day's parts, in a row and without anything between.
@@ -12,7 +14,17 @@ from typing import NamedTuple
 
 from governance.datatypes import Confidential, Span
 from governance.detect import patterns, vocabulary
-from governance.detect.literals import LONGEST_WORD, digits_of, has_case, says_nothing, spellings, together
+from governance.detect.literals import (
+    LONGEST_WORD,
+    SHORTEST_NAME,
+    digits_of,
+    has_case,
+    parts_of,
+    says_nothing,
+    spellings,
+    together,
+)
+from governance.detect.near import Near, near
 
 _BESIDE, _BESIDE_OF_MACHINES = r"\d", r"[^\W_]"
 """What does not stand beside an own number of up to four digits: machines write such into words, `B128f`."""
@@ -34,12 +46,16 @@ class Own(Confidential):
         ages: frozenset[str],
     ) -> None:
         beside = _BESIDE if free_text else _BESIDE_OF_MACHINES
-        self._sought = (_names(names), _numbers(numbers, beside), _dates(dates), _ages(ages))
+        exact = _names(names), _numbers(numbers, beside), _dates(dates), _ages(ages)
+        self._sought = (*exact, _initials(names)) if free_text else exact
+        self._near = _near(names) if free_text else None
 
     def find(self, text: str) -> Iterator[Span]:
         """Spans of `text`; they may overlap, and begin or end inside a word."""
         folded, spelled = _Folded.of(text), list(spelled_out(text))
         bare = "\0".join((_bare(folded.text), *(word for _, word in spelled)))
+        if self._near is not None:
+            yield from (folded.span(match, "NAME") for match in self._near.find(folded.text))
         for sought in self._sought:
             if not sought.may_be_in(bare):
                 continue
@@ -65,7 +81,9 @@ class _Sought(Confidential):
         """needed: `_bare` strings; all of one tuple, of any, are in a text that holds one of the identifiers."""
         self.kind = kind
         self._expressions = tuple(expressions)
-        self._needed = frozenset(needed)
+        every = frozenset(needed)
+        self._needed = tuple({parts[0] for parts in every if len(parts) == 1})
+        self._needed_together = tuple(parts for parts in every if len(parts) != 1)
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -74,7 +92,11 @@ class _Sought(Confidential):
 
     def may_be_in(self, bare: str) -> bool:
         """Whether the pattern can match a text with these letters and digits."""
-        return bool(self._expressions) and any(all(part in bare for part in parts) for parts in self._needed)
+        if not self._expressions:
+            return False
+        if any(map(bare.__contains__, self._needed)):
+            return True
+        return any(all(map(bare.__contains__, parts)) for parts in self._needed_together)
 
 
 def _bare(folded: str) -> str:
@@ -96,15 +118,30 @@ class _Folded(NamedTuple):
         return cls("".join(parts), [place for place, part in enumerate(parts) for _ in part])
 
     def span(self, match: re.Match[str], kind: str) -> Span:
+        start, stop = match.span(match.lastindex or 0)  # a group is what counts of what stands around it
         if self.origin is None:
-            return Span(match.start(), match.end(), kind)
-        return Span(self.origin[match.start()], self.origin[match.end() - 1] + 1, kind)
+            return Span(start, stop, kind)
+        return Span(self.origin[start], self.origin[stop - 1] + 1, kind)
 
 
 @lru_cache(maxsize=64)
 def _names(names: frozenset[str]) -> _Sought:
     folded = {vocabulary.fold(part) for name in names for parts in together(name) for part in parts}
     return _Sought("NAME", _name_expressions(names), ((_bare(form),) for form in folded | _name_forms(names)))
+
+
+@lru_cache(maxsize=64)
+def _near(names: frozenset[str]) -> Near:
+    return near(frozenset(_name_forms(names)))
+
+
+@lru_cache(maxsize=64)
+def _initials(names: frozenset[str]) -> _Sought:
+    whole = {tuple(vocabulary.fold(part) for part in parts_of(name)) for name in names}
+    whole = {parts for parts in whole if len(parts) > 1 and all(has_case(part[0]) for part in parts)}
+    needed = ((_bare(part),) for parts in whole for part in parts if len(part) >= SHORTEST_NAME)
+    in_context = ((letters,) for parts in whole for letters in _initials_of(parts))
+    return _Sought("NAME", _initial_expressions(whole), (*needed, *in_context))
 
 
 @lru_cache(maxsize=64)
@@ -116,7 +153,7 @@ def _numbers(numbers: frozenset[str], beside: str) -> _Sought:
 
 @lru_cache(maxsize=64)
 def _dates(dates: frozenset[str]) -> _Sought:
-    parts = ((str(int(date[4:6])), str(int(date[6:8]))) for date in dates)
+    parts = ((month, str(int(date[6:8]))) for date in dates for month in (str(int(date[4:6])), _ROMAN[int(date[4:6])]))
     return _Sought("DATE", _date_expressions(dates), parts)
 
 
@@ -154,6 +191,47 @@ def _name_expressions(names: frozenset[str]) -> Iterator[str]:
             yield rf"(?<![^\W\d_]){words}(?:[\W_]{gap}{words}){{{len(parts) - 1},}}(?![^\W\d_])"
 
 
+_SAYING_SOMETHING = "lrctapsihfm"
+"""Initials that are also left, right, a level of the spine, a view or a sex: alone they count with a full stop."""
+_BEFORE_INITIALS = (
+    "pt|pat|patient|patientin|paciente|paziente|initials|initialen|initiales|iniciales|name|by|dr|prof|tech|technologist"
+    "|technician|operator|radiographer|mta|mtr|mtra|mfa|sonographer|signed|gez|dict|dictated"
+)
+_FULL_STOP = r"\.[ _]?"
+
+
+def _initial_expressions(names: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Initials beside the rest of the name (`J. Smith`, `Smith, J`), and alone behind a word that says whose they are.
+
+    names: folded parts of each.
+    """
+    for parts in names:
+        for place, part in enumerate(parts):
+            others = sorted({other[0] for at, other in enumerate(parts) if at != place})
+            if len(part) < SHORTEST_NAME:
+                continue
+            stopped = rf"(?:[{''.join(others)}]\.)"
+            plain = "".join(letter for letter in others if letter not in _SAYING_SOMETHING)
+            if vocabulary.is_clinical(part):  # beside a word of any report a letter says nothing
+                before, behind = rf"(?:{stopped}[ _]?)+", rf",[ _]?{stopped}+"
+            else:
+                either = rf"(?:{stopped}|[{plain}](?![^\W_]))" if plain else stopped
+                before, behind = rf"(?:{either}[ _]?)+", rf"(?:,?[ _]|[,^]){either}(?:[ _]?{either})*"
+            yield rf"(?<![^\W_]){before}{re.escape(part)}(?![^\W\d_])"
+            yield rf"(?<![^\W\d_]){re.escape(part)}{behind}(?![^\W_])"
+        for letters in _initials_of(parts):
+            said = _FULL_STOP.join(letters) + r"(?:\.|(?![^\W_]))"
+            if not vocabulary.knows(letters):  # PA is a view, P.A. is somebody
+                said += rf"|{letters}(?![^\W_])"
+            yield rf"(?<![^\W_])(?:{_BEFORE_INITIALS})(?:[.:] ?| )({said})"
+
+
+def _initials_of(parts: tuple[str, ...]) -> set[str]:
+    """All of them, and those of the first and the last part; the family name, which stands first, first or last."""
+    letters = "".join(part[0] for part in parts)
+    return {letters, letters[1:] + letters[0], letters[:2], letters[1] + letters[0]}
+
+
 def _number_expressions(numbers: frozenset[str], *, beside: str) -> Iterator[str]:
     """Numbers of three characters and more; longer ones also with separators or without leading zeros."""
     runs = {run for number in numbers for run in digits_of(number)}
@@ -174,6 +252,11 @@ def _number_expressions(numbers: frozenset[str], *, beside: str) -> Iterator[str
             yield rf"(?<![^\W_]){between.join(map(re.escape, characters))}(?![^\W_])"
 
 
+_ROMAN = ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
+_SIGNS = tuple("(?:" + "|".join(map(vocabulary.fold, signs)) + ")" for signs in ("年년", "月월", "日일"))
+"""Year, month and day in Chinese, Japanese and Korean."""
+
+
 def _date_expressions(dates: frozenset[str]) -> Iterator[str]:
     """Own days without a year (03/04, 4-3, 4.3.), in six digits, and with anything between their parts.
 
@@ -189,6 +272,8 @@ def _date_expressions(dates: frozenset[str]) -> Iterator[str]:
         yield rf"(?<!\d)(?:{yy}{mm}{dd}|{dd}{mm}{yy}|{mm}{dd}{yy})(?!\d)"
         yield rf"(?<!\d)(?:{d}{gap}{m}|{m}{gap}{d}){gap}{year}(?!\d)"
         yield rf"(?<!\d){year}{gap}{m}{gap}{d}(?!\d)"
+        yield rf"(?<!\d){d}[./ -]{{1,2}}{_ROMAN[month]}[./ -]{{1,2}}{year}(?!\d)"
+        yield rf"(?<!\d)(?:{year} ?{_SIGNS[0]} ?)?{m} ?{_SIGNS[1]} ?{d} ?{_SIGNS[2]}"
 
 
 def _age_expressions(ages: frozenset[str]) -> Iterator[str]:

@@ -43,3 +43,56 @@ def test_nothing_is_compiled_for_a_text_that_holds_no_part_of_it() -> None:
 
     assert list(sought.find("CT CHEST 2 mm")) == []
     assert not any("pattern" in vars(each) for each in sought._sought)
+
+
+def found(text: str, *names: str, days: tuple[str, ...] = (), free_text: bool = True) -> list[str]:
+    sought = own.Own(free_text, frozenset(names), frozenset(), frozenset(days), frozenset())
+    return sorted({text[span.start : span.stop] for span in sought.find(text)}, key=len)[-1:]
+
+
+@pytest.mark.parametrize(
+    "written", ["J. Okonkwo", "J Okonkwo", "Okonkwo J", "Okonkwo, J.", "OKONKWO, J", "J.A. Okonkwo", "J_OKONKWO"]
+)
+def test_an_initial_beside_a_surname_goes_with_it(written: str) -> None:
+    assert found(f"CT {written} chest", "Okonkwo", "John Andrew", "Okonkwo^John Andrew") == [written]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        pytest.param("Pt. J.O. supine", "J.O.", id="full stops"),
+        pytest.param("patient: JO supine", "JO", id="without"),
+        pytest.param("signed O.J. today", "O.J.", id="surname first"),
+        pytest.param("by J. A. O. again", "J. A. O.", id="a middle name"),
+    ],
+)
+def test_initials_are_found_behind_a_word_that_says_whose_they_are(written: str, expected: str) -> None:
+    assert found(written, "Okonkwo^John Adam") == [expected]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("JO 3 mm", id="initials alone"),
+        pytest.param("patient PA view", id="initials that are a view"),
+        pytest.param("Head P supine", id="a letter beside a surname that is a word"),
+    ],
+)
+def test_letters_that_say_something_else_stay(text: str) -> None:
+    assert found(text, "Okonkwo^John", "Adams^Peter", "Head^Peter") == []
+
+
+def test_a_side_beside_a_surname_stays() -> None:
+    assert found("Okonkwo L knee", "Okonkwo", "Okonkwo^Laura") == ["Okonkwo"]
+
+
+@pytest.mark.parametrize(
+    "written", ["17 IV 2019", "17-IV-19", "17.iv.2019", "2019年4月17日", "4月17日", "2019년 4월 17일"]
+)
+def test_an_own_day_is_found_with_the_month_in_roman_numbers_or_in_signs(written: str) -> None:
+    assert found(f"CT {written} chest", days=("20190417",)) == [written]
+
+
+def test_a_typing_error_counts_where_people_write_not_machines() -> None:
+    assert found("CT Okonwko chest", "Okonkwo") == ["Okonwko"]
+    assert found("CT Okonwko chest", "Okonkwo", free_text=False) == []
