@@ -57,6 +57,7 @@ class ProjectKeys(Confidential):
     uid: bytes
     shift: bytes
     consistent: bytes
+    surrogate: bytes
     digest: bytes
 
 

@@ -4,6 +4,7 @@
     uids.py          UIDs under 2.25, the same wherever the original is referenced
     dates.py         one secret shift per patient and project
     written_dates.py dates in texts, in any usual form
+    surrogates.py    names, numbers, contacts and places that read like those they stand for
     texts.py         what stands in texts instead of what identifies in them
     attributes.py    a Plan's replacing decisions -> Edits
 

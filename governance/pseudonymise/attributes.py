@@ -17,6 +17,7 @@ from governance.keys import ProjectKeys
 from governance.pseudonymise.dates import DateShift
 from governance.pseudonymise.identifiers import base32, patient_pseudonym, short_pseudonym
 from governance.pseudonymise.items import dummy_item
+from governance.pseudonymise.surrogates import Surrogates
 from governance.pseudonymise.texts import Texts
 from governance.pseudonymise.uids import new_uid
 
@@ -150,10 +151,22 @@ class Pseudonymiser(Confidential):
                     self._replace(instance, whole, subject, shift, replaced)
         return replaced
 
-    def texts(self, subject: Subject, *, codes: Collection[str], known: Iterable[str]) -> Texts:
-        """What stands instead in texts of this patient. codes: of the plan. known: days of the study."""
-        shift = DateShift.derive(self._keys.shift, patient_id=subject.patient_id) if _MODIFIES_DATES in codes else None
-        return Texts(shift, known)
+    def texts(
+        self,
+        subject: Subject,
+        *,
+        codes: Collection[str],
+        known: Iterable[str],
+        taken: Callable[[str], bool] | None = None,
+    ) -> Texts:
+        """What stands instead in texts of this patient. codes: of the plan. known: days of the study.
+
+        taken: whether a text holds an identifier of the study, where surrogates shall stand in texts; None: marks.
+        """
+        whose = subject.patient_id
+        shift = DateShift.derive(self._keys.shift, patient_id=whose) if _MODIFIES_DATES in codes else None
+        drawn = None if taken is None else Surrogates(self._keys.surrogate, patient_id=whose, taken=taken)
+        return Texts(shift, known, surrogates=drawn)
 
     def _whole(self, instance: Instance, decision: Decision, codes: Collection[str]) -> Decision | None:
         """A private text that is nothing else than a UID or a date is replaced as such; None: it is a text."""

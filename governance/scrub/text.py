@@ -49,6 +49,18 @@ def replace(
     return "".join(parts) if limit is None else _fit(parts, limit)
 
 
+def joined(text: str, spans: Sequence[Span], *, kind: str) -> list[Span]:
+    """Spans in order, neighbours of one kind as one: a place of several words is one place."""
+    found: list[Span] = []
+    for span in _disjoint(spans, len(text)):
+        last = found[-1] if found else None
+        if last and last.kind == span.kind == kind and _NOTHING_BETWEEN.fullmatch(text[last.stop : span.start]):
+            found[-1] = Span(last.start, span.stop, kind)
+        else:
+            found.append(span)
+    return found
+
+
 def _disjoint(spans: Iterable[Span], length: int) -> list[Span]:
     """Spans in order, inside the text, overlapping ones joined."""
     joined: list[Span] = []

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.datatypes import Span
-from governance.scrub.text import replace
+from governance.scrub.text import joined, replace
 
 SECRET = "\ue000"
 KINDS = ("NAME", "DATE", "ID", "UNKNOWN_WORD", "CONTACT", "AGE", "POSTCODE")
@@ -53,3 +53,11 @@ def test_a_text_without_spans_stays_as_it_is(text: str) -> None:
 )
 def test_marks(marked: list[Span], limit: int | None, expected: str) -> None:
     assert replace("abc def ghi", marked, limit=limit) == expected
+
+
+def test_neighbours_of_one_kind_are_joined_and_others_are_not() -> None:
+    text = "at Quill General, Brixham by Ada"
+    spans = [Span(3, 8, "PLACE"), Span(9, 16, "PLACE"), Span(18, 25, "PLACE"), Span(29, 32, "NAME")]
+
+    assert joined(text, spans, kind="PLACE") == [Span(3, 25, "PLACE"), Span(29, 32, "NAME")]
+    assert joined(text, spans, kind="NAME") == spans
