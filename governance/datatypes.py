@@ -327,6 +327,13 @@ class DocumentKind(StrEnum):
     CDA = "cda"
 
 
+class Instead(StrEnum):
+    """What stands in a cleaned text where something identified."""
+
+    MARKS = "marks"
+    SURROGATES = "surrogates"
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Every decision on one instance, before anything is touched.
@@ -362,6 +369,8 @@ class Plan:
     document: DocumentKind | None = None  # the kind of the encapsulated document that is cleaned
     distrusted: bool = False
     """Whether the policy wants a person to look at the pixels, whatever a program sees in them."""
+    instead: Instead = Instead.MARKS
+    """What stands in cleaned texts where something identified."""
 
 
 EARLIER = "prior: "

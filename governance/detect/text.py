@@ -83,6 +83,11 @@ def find_own(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
     return find(text, identifiers, kinds=_TITLES)
 
 
+def holds_own(text: str, identifiers: Identifiers) -> bool:
+    """Whether anything in a text is this study's own, in any form in which it is looked for."""
+    return any(True for _ in own_of(True, *_sets(identifiers)).find(text))
+
+
 def _sets(identifiers: Identifiers) -> tuple[frozenset[str], ...]:
     return identifiers.names, identifiers.numbers, identifiers.dates, identifiers.ages
 

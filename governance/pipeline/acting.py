@@ -1,7 +1,8 @@
 """Decisions carried out by the stages that replace and that remove: how they are put together."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import governance
 from governance import dicom, write
@@ -14,6 +15,7 @@ from governance.datatypes import (
     Element,
     Identifiers,
     Instance,
+    Instead,
     Method,
     Plan,
     Ruling,
@@ -23,6 +25,7 @@ from governance.detect import identifiers, text
 from governance.pseudonymise import Pseudonymiser, Subject, Texts
 from governance.scrub.attributes import Clean
 from governance.scrub.attributes import attributes as scrub_attributes
+from governance.scrub.text import joined
 from governance.scrub.text import replace as replace_text
 
 RETAINS_UIDS, RETAINS_DATES = "113110", "113106"
@@ -76,7 +79,7 @@ def draft(
     changes, unless that removes them.
     codes: of the plan, and of what happened to the pixels (CID 7050).
     """
-    acted = act(instance, plan.decisions, codes=plan.codes, found=found, subject=subject, by=by)
+    acted = act(instance, plan, plan.decisions, found=found, subject=subject, by=by)
     edits = acted.edits
     edits |= {
         element: value
@@ -97,19 +100,21 @@ def draft(
 
 def act(
     instance: Instance,
+    plan: Plan,
     decisions: Sequence[Decision],
     *,
-    codes: Sequence[str],
     found: Identifiers,
     subject: Subject,
     by: Pseudonymiser,
 ) -> Acted:
     """Carry out decisions on elements of `instance`; a pure function of them, whatever else it holds.
 
-    codes: of the plan (CID 7050).
+    plan: what holds for all of it; its own decisions are not looked at.
     """
+    codes = plan.codes
     replaced = by.attributes(instance, decisions, subject, codes=codes)
-    texts = by.texts(subject, codes=codes, known=found.dates)
+    taken = None if plan.instead is Instead.MARKS else partial(text.holds_own, identifiers=found)
+    texts = by.texts(subject, codes=codes, known=found.dates, taken=taken)
     edits = scrub_attributes(instance, decisions, clean=cleaners(found, dummy=by.consistent, texts=texts))
     # What the plan keeps and is none of its VR.
     kept = {each.where for each in decisions if each.method is Method.KEEP and edits.get(each.where) == b""}
@@ -138,9 +143,7 @@ def retained(
 def cleaners(found: Identifiers, *, dummy: Callable[[str], str], texts: Texts) -> dict[Method, Clean]:
     """How text is cleaned, by the method that a decision asks for; `dummy` stands for a code that identifies."""
     return {
-        Method.TEXT: lambda value, limit: replace_text(
-            value, text.find(value, found), limit=limit, instead=texts.instead(value)
-        ),
+        Method.TEXT: lambda value, limit: _described(value, limit, found=found, texts=texts),
         Method.MACHINE: lambda value, limit: replace_text(
             value, text.find(value, found, kinds=text.OF_MACHINE_TEXT), limit=limit
         ),
@@ -148,6 +151,22 @@ def cleaners(found: Identifiers, *, dummy: Callable[[str], str], texts: Texts) -
         # In part, local codes would become one: 99SMS_[TEXT].
         Method.CODE: lambda value, _limit: dummy(value) if text.find_strictly(value, found) else value,
     }
+
+
+def _described(value: str, limit: int | None, *, found: Identifiers, texts: Texts) -> str:
+    """A text with surrogates, or with none at all: where they make it too long, or like an identifier of the study."""
+    spans = text.find(value, found)
+    if spans and texts.surrogates is not None:
+        made = replace_text(value, joined(value, spans, kind="PLACE"), instead=texts.in_plain_sight(value))
+        if (limit is None or len(made) <= limit) and not _identifies(made, found, texts):
+            return made
+    return replace_text(value, spans, limit=limit, instead=texts.instead(value))
+
+
+def _identifies(made: str, found: Identifiers, texts: Texts) -> bool:
+    """As the inspection of what is written would see it; of UIDs, which differ from file to file, none is drawn."""
+    sought = replace(found, uids=frozenset())
+    return bool(identifiers.search(made.encode("utf-8", "surrogatepass"), sought, allowed=frozenset(texts.shifted)))
 
 
 def count_rules(rules: Iterable[str]) -> dict[str, int]:

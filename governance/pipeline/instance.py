@@ -169,8 +169,7 @@ class Worker(Confidential):
             steps=_steps(
                 instance.source_syntax,
                 instance.repaired,
-                len(plan.decisions),
-                len(made.acted.emptied),
+                {"decisions": len(plan.decisions), "emptied": len(made.acted.emptied), "in_texts": plan.instead.value},
                 pixels,
                 prepared.document.steps,
             ),
@@ -191,7 +190,14 @@ class Worker(Confidential):
             codes=recalled.codes,
             rules=recalled.rules,
             steps=_steps(
-                recalled.source_syntax, "", sum(recalled.rules.values()), recalled.emptied, Pixels(steps=recalled.steps)
+                recalled.source_syntax,
+                "",
+                {
+                    "decisions": sum(recalled.rules.values()),
+                    "emptied": recalled.emptied,
+                    "in_texts": plan.instead.value,
+                },
+                Pixels(steps=recalled.steps),
             ),
             facts=recalled.facts,
             masked_regions=0,
@@ -295,13 +301,17 @@ def inspect(
 
 
 def _steps(
-    source_syntax: str, repaired: str, decisions: int, emptied: int, pixels: Pixels, document: Sequence[Step] = ()
+    source_syntax: str,
+    repaired: str,
+    header: Mapping[str, str | int],
+    pixels: Pixels,
+    document: Sequence[Step] = (),
 ) -> tuple[Step, ...]:
     version = governance.__version__
     reading = {"transfer_syntax": source_syntax} | ({"repaired": repaired} if repaired else {})
     return (
         Step("read", "governance", version, reading),
-        Step("header", "governance", version, {"decisions": decisions, "emptied": emptied}),
+        Step("header", "governance", version, header),
         *pixels.steps,
         *document,
         Step("inspect", "governance", version, {"pixels_looked_at_again": pixels.looked_again}),

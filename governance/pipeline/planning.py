@@ -9,11 +9,16 @@ from itertools import islice
 from pathlib import Path
 
 from governance import dicom, ingest, policy, read
-from governance.datatypes import Instance, Plan, SourceOutcome, TextKind
+from governance.datatypes import Instance, Instead, Plan, SourceOutcome, TextKind
 from governance.detect import devices
 from governance.errors import Misconfigured, Unreadable
 
 WIDTH = 120
+
+_TEXTS = {
+    Instead.MARKS: "what identifies in cleaned texts gets a mark, such as [NAME]",
+    Instead.SURROGATES: "what identifies in cleaned texts gets a surrogate of the patient's, or a mark",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,7 @@ def _summary(decided: Plan, *, looked: bool) -> list[str]:
         f"decisions  {len(decided.decisions)}",
         f"codes      {' '.join(codes)}, once carried out and verified",
         f"dates      {decided.dates}",
+        f"texts      {_TEXTS[decided.instead]}",
         f"pixels     {pixels}",
         *([] if decided.document is None else [f"document   made anew of the words that stay: {decided.document}"]),
     ]

@@ -290,8 +290,8 @@ class File(Confidential):
         decisions = self._decide(scene, self._reader, self._parsed(units))
         acted = act(
             self._reader,
+            scene.plan,
             decisions,
-            codes=scene.plan.codes,
             found=scene.found,
             subject=scene.subject,
             by=self._memory.pseudonymiser,
@@ -354,8 +354,8 @@ class File(Confidential):
         decisions = self._decide(scene, instance, elements)
         acted = act(
             instance,
+            scene.plan,
             decisions,
-            codes=scene.plan.codes,
             found=scene.found,
             subject=scene.subject,
             by=self._memory.pseudonymiser,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from governance import dicom
-from governance.datatypes import Action, Method
+from governance.datatypes import Action, Instead, Method
 from governance.errors import Misconfigured
 from governance.policy import paths, private, standard
 from governance.policy.rules import DOCUMENT_RULE, Rules
@@ -91,6 +91,7 @@ def _explanation(attribute: str, tag: int, verdict: Verdict, rules: Rules) -> Ex
             *_without(row, rules),
             *_elsewhere(tag, rules),
             *_document(tag, rules),
+            *_instead(verdict.method, rules),
         ),
     )
 
@@ -101,6 +102,13 @@ def _document(tag: int, rules: Rules) -> tuple[str, ...]:
     if dicom.keyword_of(tag) != "EncapsulatedDocument" or not kinds:
         return ()
     return (f"{Action.DUMMY.value} {Method.DOCUMENT.value} in objects of {kinds}: {rules.because(DOCUMENT_RULE)}",)
+
+
+def _instead(method: Method, rules: Rules) -> tuple[str, ...]:
+    """What a cleaned text reads like, where that is no mark."""
+    if method is not Method.TEXT or rules.free_text.instead is Instead.MARKS:
+        return ()
+    return (f"{rules.free_text.instead} stand for what identifies in it, by free_text: {rules.free_text.because}",)
 
 
 def _at_path(written: str, rules: Rules) -> Explanation:

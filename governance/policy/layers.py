@@ -17,12 +17,13 @@ from governance.policy.schema import (
     Coverage,
     EncapsulatedDocuments,
     Filter,
+    FreeText,
     Option,
     Policy,
     UnseenPixels,
 )
 
-Said = TypeVar("Said", BurnedInText, EncapsulatedDocuments)
+Said = TypeVar("Said", BurnedInText, EncapsulatedDocuments, FreeText)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +100,13 @@ def _over(base: Policy, layer: Layer, names: list[str]) -> Policy:
             "never_trust": (base.never_trust or ()) + (policy.never_trust or ()) or None,
             "burned_in_text": _said(base.burned_in_text, policy.burned_in_text),
             "encapsulated_documents": _said(base.encapsulated_documents, policy.encapsulated_documents),
+            "free_text": _said(base.free_text, policy.free_text),
         }
     )
 
 
 def _said(base: Said | None, said: Said | None) -> Said | None:
-    """What a layer does not say of burned-in text, or of documents, stays as the base has it."""
+    """What a layer does not say of text, or of documents, stays as the base has it."""
     if base is None or said is None:
         return said or base
     return base.model_copy(update={name: getattr(said, name) for name in said.model_fields_set})

@@ -79,6 +79,7 @@ def plan(instance: Instance, rules: Rules, *, device: KnownDevice = _UNKNOWN) ->
         known_text=known,
         document=document,
         distrusted=classes.is_distrusted(instance, rules),
+        instead=rules.free_text.instead,
     )
 
 

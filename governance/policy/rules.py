@@ -19,6 +19,7 @@ from governance.policy.schema import (
     ANY_CREATOR,
     SELECTORS,
     BurnedInText,
+    FreeText,
     Option,
     Policy,
     Rule,
@@ -107,6 +108,11 @@ class Rules(Confidential):
     def burned_in_text(self) -> BurnedInText:
         """What becomes of text in pixels; what no layer says has its default."""
         return self.policy.burned_in_text or BurnedInText(because="the default")
+
+    @property
+    def free_text(self) -> FreeText:
+        """What stands in cleaned texts; what no layer says has its default."""
+        return self.policy.free_text or FreeText(because="the default")
 
     @property
     def text_engines(self) -> tuple[TextEngine, ...]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
 
-from governance.datatypes import TextEngine
+from governance.datatypes import Instead, TextEngine
 
 
 class Option(StrEnum):
@@ -242,6 +242,21 @@ class EncapsulatedDocuments(Reasoned):
         return {name: value for name, value in whole(self).items() if name in self.model_fields_set}
 
 
+class FreeText(Reasoned):
+    """What stands in cleaned texts instead of what identifies in them.
+
+    instead: marks that say what was there, or surrogates, which read like what they stand for and are the same
+    wherever the same patient's texts have the same.
+    """
+
+    instead: Instead = Instead.MARKS
+
+    @model_serializer(mode="wrap")
+    def _said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What it says alone, as in `BurnedInText`."""
+        return {name: value for name, value in whole(self).items() if name in self.model_fields_set}
+
+
 class KnownText(Reasoned):
     """Where images of one device, class and size have text burned in: these boxes are masked, all else is looked at.
 
@@ -277,6 +292,7 @@ class Policy(Reasoned):
     unseen_pixels: UnseenPixels | None = None
     burned_in_text: BurnedInText | None = None
     encapsulated_documents: EncapsulatedDocuments | None = None
+    free_text: FreeText | None = None
     known_text: tuple[KnownText, ...] | None = Field(default=None, min_length=1)
     never_trust: tuple[NeverTrust, ...] | None = Field(default=None, min_length=1)
 

@@ -82,7 +82,10 @@ def dicom_file(case: dict[str, Any]) -> bytes:
 
 
 def rules_of(name: str) -> policy.Rules:
-    """A shipped profile, or `retaining`: the basic one with two options."""
+    """A shipped profile, `retaining`: the basic one with two options, or `surrogates`: one that draws them."""
+    if name == "surrogates":
+        said = "free_text: {instead: surrogates, because: t}"
+        return policy.loads(f"{{name: t, description: t, because: t, extends: research, {said}}}")
     return with_options(["retain_uids", "retain_full_dates"]) if name == "retaining" else policy.load(name)
 
 
@@ -107,7 +110,7 @@ def outcome(by: Worker, data: bytes) -> tuple[Outcome, str, bytes, bytes]:
     return done.outcome, done.reason, provenance.to_json(done.receipt), written
 
 
-@pytest.mark.parametrize("profile", ["research", "retaining"])
+@pytest.mark.parametrize("profile", ["research", "retaining", "surrogates"])
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(several=st.lists(cases, min_size=2, max_size=7))
 def test_no_file_changes_what_becomes_of_another(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from governance import policy
-from governance.datatypes import DocumentKind, TextKind
+from governance.datatypes import DocumentKind, Instead, TextKind
 from governance.errors import Misconfigured
 from governance.policy.schema import Option
 from tests.policy.build import at, decision, instance
@@ -128,6 +128,28 @@ def test_a_layer_that_takes_back_what_is_said_of_burned_in_text_has_a_digest_of_
     silent, default = (policy.load(str(tmp_path / f"{name}.yaml")) for name in ("silent", "default"))
 
     assert silent.digest != default.digest
+
+
+def test_a_policy_says_what_stands_in_texts_and_a_layer_takes_it_back(tmp_path: Path) -> None:
+    said = {
+        "middle": "free_text: {instead: surrogates, because: t}",
+        "top": "",
+        "back": "free_text: {instead: marks, because: t}",
+    }
+    for (name, text), below in zip(said.items(), ("research", "middle.yaml", "middle.yaml"), strict=True):
+        (tmp_path / f"{name}.yaml").write_text(f"{SITE.replace('site', name).replace('research', below)}{text}\n")
+    rules = [policy.load("research"), *(policy.load(str(tmp_path / f"{name}.yaml")) for name in said)]
+    copied = [pickle.loads(pickle.dumps(each)) for each in rules]
+    marks, drawn = Instead.MARKS, Instead.SURROGATES
+
+    for each in (rules, copied):
+        assert [policy.plan(instance(at("Modality", "CT")), one).instead for one in each] == [
+            marks,
+            drawn,
+            drawn,
+            marks,
+        ]
+    assert len({each.digest for each in rules}) == 4
 
 
 def test_a_layer_names_engines_and_takes_back_the_one_that_verifies(tmp_path: Path) -> None:
