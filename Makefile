@@ -4,22 +4,25 @@ BIN := .venv/bin
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: demo test test-easyocr check format bench bench-pixels bench-text curve
+.PHONY: demo test test-easyocr test-transformers check format bench bench-pixels bench-text curve
 
 .venv/ready: pyproject.toml infra/constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c infra/constraints.txt -e '.[dev]'
 	touch $@
 
-# An environment of its own, over the first: presidio-analyzer loads torch wherever it is installed, in every process
-.venv-easyocr/ready: .venv/ready
-	$(PYTHON) -m venv .venv-easyocr
-	$(BIN)/python -c "import site; print(*site.getsitepackages())" > "$$(.venv-easyocr/bin/python -c "import site; print(*site.getsitepackages())")/first.pth"
-	.venv-easyocr/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c infra/constraints.txt -e '.[easyocr]'
+# Environments of their own, over the first: presidio-analyzer loads torch wherever it is installed, in every process
+.venv-%/ready: .venv/ready
+	$(PYTHON) -m venv .venv-$*
+	$(BIN)/python -c "import site; print(*site.getsitepackages())" > "$$(.venv-$*/bin/python -c "import site; print(*site.getsitepackages())")/first.pth"
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c infra/constraints.txt -e '.[$*]'
 	touch $@
 
 test-easyocr: .venv-easyocr/ready ## the tests of the text engine EasyOCR, an extra that brings torch
 	.venv-easyocr/bin/python -m pytest -m easyocr tests/detect/test_easyocr.py
+
+test-transformers: .venv-transformers/ready ## the tests of models for names in a folder, an extra that brings torch
+	.venv-transformers/bin/python -m pytest -m transformers tests/detect/test_transformers.py
 
 demo: .venv/ready ## build demo/raw once, then run the Prefect flows over it; some of its sources are broken on purpose
 	@test -d demo/raw || $(BIN)/python -m tests.phantoms.archive demo/raw

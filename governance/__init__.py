@@ -19,7 +19,7 @@ the values of `datatypes`, and only `pipeline` knows their order.
     audit          the append-only log of Events
     storage, keys, database     bytes, secrets, rows
     palette        the colours of an instance
-    datatypes, regions          the things that travel
+    datatypes, regions, free_text   the things that travel
     confidential   what must not print
     dicom, merkle, signed_note  facts of the standards
     errors         what must happen next

@@ -15,6 +15,9 @@ from typing import NamedTuple
 from governance import dicom
 from governance.buffers import Data
 from governance.confidential import Confidential as Confidential
+from governance.free_text import Framework as Framework
+from governance.free_text import Instead as Instead
+from governance.free_text import NameModel as NameModel
 from governance.regions import KnownDevice as KnownDevice
 from governance.regions import Region as Region
 from governance.regions import Ruling as Ruling
@@ -327,13 +330,6 @@ class DocumentKind(StrEnum):
     CDA = "cda"
 
 
-class Instead(StrEnum):
-    """What stands in a cleaned text where something identified."""
-
-    MARKS = "marks"
-    SURROGATES = "surrogates"
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Every decision on one instance, before anything is touched.
@@ -371,6 +367,8 @@ class Plan:
     """Whether the policy wants a person to look at the pixels, whatever a program sees in them."""
     instead: Instead = Instead.MARKS
     """What stands in cleaned texts where something identified."""
+    name_model: NameModel | None = None
+    """What looks for names in texts besides our own network."""
 
 
 EARLIER = "prior: "

@@ -5,8 +5,12 @@ compressed.py    what could be read in compressed pixels
 tags.py          what surrounds a number in bytes: the next element, a time of day
 literals.py      how a name or number is spelled in bytes
 text.py          a text -> spans that may identify
+own.py           what of a text is this study's own, however it is spelled
+near.py          words that are an own name with one typing error
 names.py         which words of a text are in names of people and places: a small network of our own
 patterns.py      what has the form of an identifier: Presidio's recognisers with our patterns
+installed.py     models for names that a site has installed, besides ours
+recognizers.py   all of this for presidio-analyzer, which a run does not use
 vocabulary.py    the words that descriptions may keep, phrases, and frequent names; lists in data/
 burned_in.py     frames -> lines of text, each with what it is
 judging.py       what a line of burned-in text is

@@ -14,7 +14,7 @@ The marks that `scrub.text` writes are left alone.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -31,6 +31,9 @@ BLANK = "\1"
 """What stands for each character of what was taken: no part of any word, number or form."""
 _LEFT = re.compile(f"[^{BLANK}]+")
 MARK = re.compile(r"\[(?:NAME|DATE|PLACE|ID|TEXT)\]")
+
+Finder = Callable[[str], Iterable[Span]]
+"""Finds spans of a text; the same object always the same."""
 
 _KINDS = ("NAME", "DATE", "ID", "CONTACT", "POSTCODE", "PLACE", "AGE", "UNKNOWN_WORD")
 """The kind of overlapping spans is the first of these."""
@@ -57,19 +60,24 @@ _TITLED = re.compile(
 
 
 def find(
-    text: str, identifiers: Identifiers, *, kinds: frozenset[str] = ALL, strictly: bool = False
+    text: str,
+    identifiers: Identifiers,
+    *,
+    kinds: frozenset[str] = ALL,
+    strictly: bool = False,
+    besides: Finder | None = None,
 ) -> tuple[Span, ...]:
     """Spans of `text` that may identify, in order, disjoint; whole words, never parts of one.
 
     Behind an escape or shift that no character set explains, bytes are not the letters that they
     look like; with a NUL inside they are UTF-16, whose letters would each stand alone.
-    kinds: what is looked for besides this study's own identifiers.
+    kinds: what is looked for besides this study's own identifiers. besides: what looks for names as our network does.
     """
     if len(text) > LONGEST_TEXT or "\0" in text:
         return (Span(0, len(text), "UNKNOWN_WORD"),)
     readable = text.partition(dicom.ESCAPE)[0].partition(dicom.SHIFT_OUT)[0]
     search = _remembered if len(readable) <= LONGEST_REMEMBERED else _find
-    found = search(readable, kinds, strictly, *_sets(identifiers))
+    found = search(readable, kinds, strictly, besides, *_sets(identifiers))
     return (*found, Span(len(readable), len(text), "UNKNOWN_WORD")) if len(readable) < len(text) else found
 
 
@@ -92,9 +100,11 @@ def _sets(identifiers: Identifiers) -> tuple[frozenset[str], ...]:
     return identifiers.names, identifiers.numbers, identifiers.dates, identifiers.ages
 
 
-def _find(text: str, kinds: frozenset[str], strictly: bool, *identifiers: frozenset[str]) -> tuple[Span, ...]:
+def _find(
+    text: str, kinds: frozenset[str], strictly: bool, besides: Finder | None, *identifiers: frozenset[str]
+) -> tuple[Span, ...]:
     own = own_of(kinds == ALL, *identifiers)
-    named = [] if strictly or kinds != ALL else list(_named(text))
+    named = [] if strictly or kinds != ALL else list(_named(text, besides))
     closed = kinds == ALL and (strictly or sum(1 for _ in _WORD.finditer(text)) <= MOST_WORDS)
     found: list[Span] = []
     left = MARK.sub(_blank, text)
@@ -194,9 +204,12 @@ def _unfamiliar(text: str) -> tuple[Span, ...]:
     return tuple(Span(*word.span(), "UNKNOWN_WORD") for word in unknown if not _is_in(word.start(), known))
 
 
-def _named(text: str) -> Iterator[Span]:
-    """Words that a network takes for names, and those that are made of letters and digits and in no vocabulary."""
-    taken = [*names.find(text)]
+def _named(text: str, besides: Finder | None) -> Iterator[Span]:
+    """Words that a network takes for names, and those that are made of letters and digits and in no vocabulary.
+
+    besides: another one than ours.
+    """
+    taken = [*names.find(text), *(() if besides is None else besides(text))]
     taken += (
         Span(*word.span(), "UNKNOWN_WORD")
         for word in _WORD.finditer(text)

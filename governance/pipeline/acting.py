@@ -1,6 +1,6 @@
 """Decisions carried out by the stages that replace and that remove: how they are put together."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,9 +19,10 @@ from governance.datatypes import (
     Method,
     Plan,
     Ruling,
+    Span,
     Step,
 )
-from governance.detect import identifiers, text
+from governance.detect import identifiers, installed, text
 from governance.pseudonymise import Pseudonymiser, Subject, Texts
 from governance.scrub.attributes import Clean
 from governance.scrub.attributes import attributes as scrub_attributes
@@ -115,7 +116,9 @@ def act(
     replaced = by.attributes(instance, decisions, subject, codes=codes)
     taken = None if plan.instead is Instead.MARKS else partial(text.holds_own, identifiers=found)
     texts = by.texts(subject, codes=codes, known=found.dates, taken=taken)
-    edits = scrub_attributes(instance, decisions, clean=cleaners(found, dummy=by.consistent, texts=texts))
+    edits = scrub_attributes(
+        instance, decisions, clean=cleaners(found, dummy=by.consistent, texts=texts, besides=_besides(plan))
+    )
     # What the plan keeps and is none of its VR.
     kept = {each.where for each in decisions if each.method is Method.KEEP and edits.get(each.where) == b""}
     edits |= replaced.edits
@@ -140,10 +143,17 @@ def retained(
     return frozenset(found)
 
 
-def cleaners(found: Identifiers, *, dummy: Callable[[str], str], texts: Texts) -> dict[Method, Clean]:
-    """How text is cleaned, by the method that a decision asks for; `dummy` stands for a code that identifies."""
+def cleaners(
+    found: Identifiers, *, dummy: Callable[[str], str], texts: Texts, besides: text.Finder | None = None
+) -> dict[Method, Clean]:
+    """How text is cleaned, by the method that a decision asks for; `dummy` stands for a code that identifies.
+
+    besides: what looks for names besides our own network.
+    """
     return {
-        Method.TEXT: lambda value, limit: _described(value, limit, found=found, texts=texts),
+        Method.TEXT: lambda value, limit: _described(
+            value, limit, text.find(value, found, besides=besides), found=found, texts=texts
+        ),
         Method.MACHINE: lambda value, limit: replace_text(
             value, text.find(value, found, kinds=text.OF_MACHINE_TEXT), limit=limit
         ),
@@ -153,9 +163,18 @@ def cleaners(found: Identifiers, *, dummy: Callable[[str], str], texts: Texts) -
     }
 
 
-def _described(value: str, limit: int | None, *, found: Identifiers, texts: Texts) -> str:
+def _besides(plan: Plan) -> text.Finder | None:
+    return None if plan.name_model is None else installed.load(plan.name_model).find
+
+
+def said_of_header(plan: Plan, *, decisions: int, emptied: int) -> Mapping[str, str | int]:
+    """What a receipt says of the work on the header."""
+    model = {} if plan.name_model is None else installed.load(plan.name_model).said
+    return {"decisions": decisions, "emptied": emptied, "in_texts": plan.instead.value, **model}
+
+
+def _described(value: str, limit: int | None, spans: Sequence[Span], *, found: Identifiers, texts: Texts) -> str:
     """A text with surrogates, or with none at all: where they make it too long, or like an identifier of the study."""
-    spans = text.find(value, found)
     if spans and texts.surrogates is not None:
         made = replace_text(value, joined(value, spans, kind="PLACE"), instead=texts.in_plain_sight(value))
         if (limit is None or len(made) <= limit) and not _identifies(made, found, texts):

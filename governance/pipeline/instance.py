@@ -33,7 +33,7 @@ from governance.detect import devices, identifiers
 from governance.errors import GovernanceError, Leak, Refused, Unreadable
 from governance.keys import ProjectKeys
 from governance.pipeline import content, rulings
-from governance.pipeline.acting import Acted, Draft, count_rules, draft, is_directory, rejected
+from governance.pipeline.acting import Acted, Draft, count_rules, draft, is_directory, rejected, said_of_header
 from governance.pipeline.context import where
 from governance.pipeline.documents import Document, scrub_document
 from governance.pipeline.left import refuse_left
@@ -169,7 +169,7 @@ class Worker(Confidential):
             steps=_steps(
                 instance.source_syntax,
                 instance.repaired,
-                {"decisions": len(plan.decisions), "emptied": len(made.acted.emptied), "in_texts": plan.instead.value},
+                said_of_header(plan, decisions=len(plan.decisions), emptied=len(made.acted.emptied)),
                 pixels,
                 prepared.document.steps,
             ),
@@ -192,11 +192,7 @@ class Worker(Confidential):
             steps=_steps(
                 recalled.source_syntax,
                 "",
-                {
-                    "decisions": sum(recalled.rules.values()),
-                    "emptied": recalled.emptied,
-                    "in_texts": plan.instead.value,
-                },
+                said_of_header(plan, decisions=sum(recalled.rules.values()), emptied=recalled.emptied),
                 Pixels(steps=recalled.steps),
             ),
             facts=recalled.facts,

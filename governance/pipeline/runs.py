@@ -20,7 +20,7 @@ from governance import audit, ingest, policy
 from governance.database import outcomes as outcomes_table
 from governance.database import receipts, runs, writing
 from governance.datatypes import Outcome, SourceOutcome
-from governance.detect import engines
+from governance.detect import engines, installed
 from governance.errors import Misconfigured
 from governance.pipeline import shards
 from governance.pipeline.commit import UNCHANGED
@@ -69,7 +69,7 @@ def register(context: Context, sources: Sequence[Path], *, project: str, policy_
     """Write down what is to be done; returns the run's id, the only thing a scheduler needs.
 
     Raises:
-        Misconfigured: the policy does not load or names a text engine that is not there, the project's name
+        Misconfigured: the policy does not load or names a text engine or a model that is not there, the project's name
             is odd, or a source does not exist or lies in the workspace.
     """
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", project) is None:
@@ -77,6 +77,8 @@ def register(context: Context, sources: Sequence[Path], *, project: str, policy_
     rules = policy.load(policy_name)
     for engine in rules.text_engines:
         engines.load(engine)  # so that none is found to be missing in the middle of a run
+    if rules.free_text.name_model is not None:
+        installed.load(rules.free_text.name_model)
     ingest.refuse_missing(sources)
     inside = os.path.join(os.path.realpath(context.workspace.root), "")
     for source in sources:

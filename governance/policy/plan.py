@@ -80,6 +80,7 @@ def plan(instance: Instance, rules: Rules, *, device: KnownDevice = _UNKNOWN) ->
         document=document,
         distrusted=classes.is_distrusted(instance, rules),
         instead=rules.free_text.instead,
+        name_model=rules.free_text.name_model,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
 
-from governance.datatypes import Instead, TextEngine
+from governance.datatypes import Framework, Instead, NameModel, TextEngine
 
 
 class Option(StrEnum):
@@ -246,10 +246,20 @@ class FreeText(Reasoned):
     """What stands in cleaned texts instead of what identifies in them.
 
     instead: marks that say what was there, or surrogates, which read like what they stand for and are the same
-    wherever the same patient's texts have the same.
+    wherever the same patient's texts have the same. model: a spaCy pipeline (a package, or the whole path of a folder)
+    or a transformers model (a folder) that is installed and looks for names besides ours; `none` takes it back.
     """
 
     instead: Instead = Instead.MARKS
+    model: dict[Framework, Text] | Literal["none"] = Field(default="none", max_length=1, min_length=1)
+
+    @property
+    def name_model(self) -> NameModel | None:
+        """What looks for names besides our own network."""
+        if self.model == "none":
+            return None
+        ((framework, where),) = self.model.items()
+        return NameModel(framework, where)
 
     @model_serializer(mode="wrap")
     def _said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
