@@ -39,16 +39,22 @@ class Near(Confidential):
                 self._shorter.setdefault(shorter, set()).add(name)
 
     def find(self, folded: str) -> Iterator[re.Match[str]]:
-        """Words of folded text that are near a name."""
-        if not self._names:
-            return
-        for match in _WORD.finditer(folded):
-            word = plainly(match[0])
-            # Most words end here: one error leaves one of the two ends as it is.
-            if word[:_END] not in self._heads and word[-_END:] not in self._tails:
-                continue
-            if self._is_near(word) and not (vocabulary.knows(match[0]) or _is_in_phrase(folded, match.start())):
+        """Words of folded text that are near a name, and in no phrase that may stay."""
+        found = [match for match in _WORD.finditer(folded) if self._takes(match[0])] if self._names else []
+        phrases = iter([match.span() for match in vocabulary.phrases().finditer(folded)] if found else [])
+        start, stop = next(phrases, (len(folded), 0))
+        for match in found:
+            while stop and stop <= match.start():
+                start, stop = next(phrases, (len(folded), 0))
+            if match.start() < start:
                 yield match
+
+    def _takes(self, written: str) -> bool:
+        word = plainly(written)
+        # Most words end here: one error leaves one of the two ends as it is.
+        if word[:_END] not in self._heads and word[-_END:] not in self._tails:
+            return False
+        return self._is_near(word) and not vocabulary.knows(written)
 
     def _is_near(self, word: str) -> bool:
         if word in self._names or word in self._shorter:  # as it is, or with a letter missing
@@ -80,7 +86,3 @@ def _differs_once(name: str, word: str) -> bool:
         return True
     swapped = len(places) == 2 and places[0] + 1 == places[1]
     return swapped and name[places[0]] == word[places[1]] and name[places[1]] == word[places[0]]
-
-
-def _is_in_phrase(text: str, place: int) -> bool:
-    return any(match.start() <= place < match.end() for match in vocabulary.phrases().finditer(text))

@@ -131,7 +131,7 @@ _WORTH_A_LOOK = {
 def find(text: str, *, near: Sequence[Span] | None = None) -> Iterator[Span]:
     """Spans of `text` that have the form of an identifier; they may overlap.
 
-    near: only around words between which and one of these there are two characters at most.
+    near: only around words between which and one of these there are two characters at most; in order, disjoint.
     """
     worth = _worth_a_look(text, near)
     if not worth:
@@ -159,7 +159,8 @@ def _worth_a_look(text: str, near: Sequence[Span] | None) -> list[tuple[int, int
             continue
         if near is not None:
             start, stop = _word_around(text, place, place)
-            if not any(one.start - _BESIDE <= stop and start <= one.stop + _BESIDE for one in near):
+            before = bisect_right(near, stop + _BESIDE, key=lambda span: span.start)
+            if not before or near[before - 1].stop < start - _BESIDE:
                 continue
         start, stop = _word_around(text, max(place - _REACH, 0), min(place + _REACH, len(text)))
         if found and start <= found[-1][1]:

@@ -14,9 +14,10 @@ The marks that `scrub.text` writes are left alone.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from governance import dicom
 from governance.datatypes import Identifiers, Span
@@ -104,7 +105,7 @@ def _find(
     text: str, kinds: frozenset[str], strictly: bool, besides: Finder | None, *identifiers: frozenset[str]
 ) -> tuple[Span, ...]:
     own = own_of(kinds == ALL, *identifiers)
-    named = [] if strictly or kinds != ALL else list(_named(text, besides))
+    named = [] if strictly or kinds != ALL else _merge(text, list(_named(text, besides)))
     closed = kinds == ALL and (strictly or sum(1 for _ in _WORD.finditer(text)) <= MOST_WORDS)
     found: list[Span] = []
     left = MARK.sub(_blank, text)
@@ -117,8 +118,7 @@ def _find(
         if not taken:
             return tuple(sorted(found))
         found += taken
-        for span in taken:
-            left = f"{left[: span.start]}{BLANK * (span.stop - span.start)}{left[span.stop :]}"
+        left = _without(left, taken)
         general, named = _general_near(left, taken), []
 
 
@@ -127,6 +127,15 @@ _remembered = lru_cache(maxsize=4096)(_find)
 
 def _blank(mark: re.Match[str]) -> str:
     return BLANK * len(mark[0])
+
+
+def _without(text: str, taken: Iterable[Span]) -> str:
+    """`text` of the same length, with nothing where spans were taken. taken: in order, disjoint."""
+    parts, place = [], 0
+    for span in taken:
+        parts += (text[place : span.start], BLANK * (span.stop - span.start))
+        place = span.stop
+    return "".join((*parts, text[place:]))
 
 
 def _without_blanks(text: str, spans: Iterable[Span]) -> Iterator[Span]:
@@ -201,7 +210,7 @@ def _unfamiliar(text: str) -> tuple[Span, ...]:
     """Words that are in no vocabulary, and in no phrase that is."""
     unknown = [match for match in _WORD.finditer(text) if not vocabulary.knows(match[0])]
     known = _phrases(text) if unknown else []
-    return tuple(Span(*word.span(), "UNKNOWN_WORD") for word in unknown if not _is_in(word.start(), known))
+    return tuple(_outside((Span(*word.span(), "UNKNOWN_WORD") for word in unknown), known))
 
 
 def _named(text: str, besides: Finder | None) -> Iterator[Span]:
@@ -216,17 +225,24 @@ def _named(text: str, besides: Finder | None) -> Iterator[Span]:
         if sum(map(str.isdecimal, word[0])) > MOST_DIGITS_BESIDE and not vocabulary.knows(word[0])
     )
     known = [*_phrases(text), *(mark.span() for mark in MARK.finditer(text))] if taken else []
-    yield from (span for span in taken if not _is_in(span.start, known))
+    yield from _outside(taken, known)
 
 
 def _phrases(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in vocabulary.phrases().finditer(text)]
 
 
-def _is_in(place: int, ranges: Iterable[tuple[int, int]]) -> bool:
-    return any(start <= place < stop for start, stop in ranges)
+def _outside(words: Iterable[Span], ranges: Iterable[tuple[int, int]]) -> Iterator[Span]:
+    """Words that begin in none of the `ranges`; each looks at one, so that no text takes its length squared."""
+    reached = [(0, 0), *sorted(ranges)]
+    starts = [start for start, _ in reached]
+    stops = list(accumulate((stop for _, stop in reached), max))
+    yield from (word for word in words if stops[bisect_right(starts, word.start) - 1] <= word.start)
 
 
 def _beside(formed: Sequence[Span], words: Iterable[Span]) -> Iterator[Span]:
     """Words that are no part of what has a form: the month of a date is no name."""
-    yield from (word for word in words if not any(s.start <= word.start and word.stop <= s.stop for s in formed))
+    reached = [(0, 0), *sorted((span.start, span.stop) for span in formed)]
+    starts = [start for start, _ in reached]
+    stops = list(accumulate((stop for _, stop in reached), max))
+    yield from (word for word in words if stops[bisect_right(starts, word.start) - 1] < word.stop)
