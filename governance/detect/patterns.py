@@ -153,14 +153,16 @@ def find(text: str, *, near: Sequence[Span] | None = None) -> Iterator[Span]:
 def _worth_a_look(text: str, near: Sequence[Span] | None) -> list[tuple[int, int]]:
     """Parts of `text` around what every form holds, cut at spaces."""
     found: list[tuple[int, int]] = []
+    looked = 0
     for anchor in _ANCHOR.finditer(text):
         place = anchor.start()
-        if found and place + _REACH <= found[-1][1]:
+        if place < looked or (found and place + _REACH <= found[-1][1]):
             continue
         if near is not None:
             start, stop = _word_around(text, place, place)
             before = bisect_right(near, stop + _BESIDE, key=lambda span: span.start)
             if not before or near[before - 1].stop < start - _BESIDE:
+                looked = stop
                 continue
         start, stop = _word_around(text, max(place - _REACH, 0), min(place + _REACH, len(text)))
         if found and start <= found[-1][1]:
