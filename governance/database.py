@@ -38,8 +38,8 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from governance.errors import Misconfigured, Unavailable
 
-SCHEMA_VERSION = 2
-"""A database of an earlier version gets the tables that it lacks: 2 added `rulings`."""
+SCHEMA_VERSION = 3
+"""A database of an earlier version gets the tables that it lacks: 2 added `rulings`, 3 what tables of rows need."""
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one."""
@@ -181,6 +181,33 @@ rulings = Table(
     _text("actor"),
     _text("account"),  # of the system, whoever the actor says to be
     _text("time"),
+)
+
+studies = Table(
+    "studies",
+    metadata,
+    _text("project"),
+    Column("study", Text, nullable=False),
+    Column("patient", Text, nullable=False, index=True),
+    Column("sealed_known", LargeBinary, nullable=False),  # what identifies, for the rows of tables about the study
+    PrimaryKeyConstraint("project", "study", "patient"),
+)
+
+accessions = Table(
+    "accessions",
+    metadata,
+    _text("project"),
+    _text("accession"),  # its pseudonym: a keyed digest
+    _text("study"),
+    PrimaryKeyConstraint("project", "accession", "study"),
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("path", Text, primary_key=True),  # of the current receipt of a row of a table
+    _text("made_from"),  # a keyed digest of the row and of all that its treatment depends on
+    Column("content", LargeBinary, nullable=False),
 )
 
 APPEND_ONLY = ("events", "checkpoints", "rulings")

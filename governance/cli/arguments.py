@@ -19,6 +19,7 @@ _EXIT_CODES = (
     " does not verify, 75 try later"
 )
 _TAKES = "file, folder, zip, tar(.gz/.xz) or DICOMDIR"
+_RUN_TAKES = f"{_TAKES}; also tables of reports and labels: .csv, .tsv, .jsonl, .parquet"
 
 Act = Callable[[argparse.Namespace], int]
 
@@ -90,9 +91,10 @@ def _init(make: Make) -> None:
 
 
 def _run(make: Make) -> None:
-    example = "governance run /archive/2024 scans.zip -w /data/research --project lung --policy research"
-    sub = _command(make, "run", commands.run, example, interrupted=_GOES_ON)
-    sub.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help=_TAKES)
+    one = "governance run /archive/2024 scans.zip -w /data/research --project lung --policy research"
+    two = "governance run /archive/2024 reports.csv labels.csv -w /data/research --project lung"
+    sub = _command(make, "run", commands.run, one, two, interrupted=_GOES_ON)
+    sub.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help=_RUN_TAKES)
     _in_workspace(sub)
     sub.add_argument("--project", "-p", required=True, metavar="P", help="pseudonyms of projects cannot be linked")
     _by_policy(sub)

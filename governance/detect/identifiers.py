@@ -19,7 +19,7 @@ Dates of devices (calibration, manufacture) and UIDs of devices and of classes a
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -78,6 +78,32 @@ def collect(instance: Instance) -> Identifiers:
     found = collect_from(instance, (*instance.meta, *instance.walk()))
     ages = (str(age) for age in _ages(instance, found.dates) if OLDEST_AGE < age < OLDEST_PERSON)
     return replace(found, ages=frozenset(ages))
+
+
+def told(
+    *, names: Iterable[str], numbers: Iterable[str], uids: Iterable[str], dates: Iterable[str], ages: Iterable[str]
+) -> Identifiers:
+    """The identifiers in plain values, of a table. names: `Doe^John`, `Doe, John` or `John Doe`; dates: DA strings."""
+    return Identifiers(
+        names=frozenset(part for name in names for part in _name_parts(_as_pn(name))),
+        numbers=frozenset(number for number in numbers if len(number) >= 2),
+        uids=frozenset(uids),
+        dates=frozenset(_days(dates)),
+        ages=frozenset(ages),
+    )
+
+
+def joined(*several: Identifiers) -> Identifiers:
+    """All of them together."""
+    return Identifiers(
+        *(frozenset[str]().union(*(getattr(each, field.name) for each in several)) for field in fields(Identifiers))
+    )
+
+
+def _as_pn(name: str) -> str:
+    if "^" in name:
+        return name
+    return "^".join(part.strip() for part in name.split(",", 1)) if "," in name else "^".join(reversed(name.split()))
 
 
 def collect_from(instance: Instance, elements: Iterable[Element]) -> Identifiers:

@@ -7,7 +7,9 @@ by what stands beside them. How it was made, and what it misses: `infra/models/n
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
+from hashlib import sha256
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from itertools import pairwise, product
 from typing import NamedTuple
 from zlib import crc32
@@ -235,7 +237,16 @@ class _Network(NamedTuple):
     exit_bias: NDArray[np.float32]
 
 
+def digest() -> str:
+    """SHA-256 of the network's weights, hexadecimal."""
+    return sha256(_weights().read_bytes()).hexdigest()
+
+
+def _weights() -> Traversable:
+    return files("governance.detect") / "models" / "names.npz"
+
+
 @cache
 def _network() -> _Network:
-    with (files("governance.detect") / "models" / "names.npz").open("rb") as file, np.load(file) as stored:
+    with _weights().open("rb") as file, np.load(file) as stored:
         return _Network(*(stored[name] for name in _Network._fields))

@@ -8,6 +8,9 @@ acting.py      decisions carried out by the stages that replace and that remove
 content.py     the tree of a report: followed before, compared after
 left.py        what identifies in written bytes all the same, and where
 memo.py        headers made from what is remembered of others, scenes.py what is remembered
+studies.py     what images tell of their studies, for tables about these
+rows.py        one row of a table: joined, cleaned, inspected, proved
+tables.py      a shard of tables, committed row by row
 pool.py        many sources, in worker processes, results in order
 commit.py      results made real, batch by batch
 rulings.py     what people decide on the pixels of single sources

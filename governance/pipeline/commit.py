@@ -11,12 +11,13 @@ from governance import audit, provenance
 from governance.database import Question, batches, outcomes, pending, receipts, writing
 from governance.datatypes import BATCH_EVENT, Confidential, Outcome, Receipt, SourceOutcome
 from governance.keys import Keyring
-from governance.pipeline import rulings
+from governance.pipeline import rulings, studies
 from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.instance import Processed
 from governance.pipeline.pool import is_there
 
 UNCHANGED = "unchanged since an earlier run"
+SAME = "the same as another row"
 COLLISION = "another source with the same SOPInstanceUID and other content is curated already; keep the right one"
 OTHER_PLACE = (
     "another source with the same SOPInstanceUID, of another patient, study or series, is curated already; "
@@ -218,42 +219,48 @@ class Committer(Confidential):
         }
         details |= {name: len(paths) for name, paths in (("withdrawn", withdrawn), ("lost", lost)) if paths}
         if gone := withdrawn | lost:
-            _supersede(connection, gone)
+            supersede(connection, gone)
             connection.execute(insert(pending), [{"path": path, "run_id": self._run_id} for path in gone])
         made = [entry.processed.receipt for _, entry in placed if entry.commit and entry.processed.receipt is not None]
         if made:
-            self._record_batch(connection, made, details)
+            record_batch(connection, self._context.keyring, self._run_id, made, details)
         else:
             audit.append(connection, [event("outcomes-recorded", self._run_id, **details)])
+        told = [processed.told for processed in (entry.processed for _, entry in placed) if processed.told is not None]
+        studies.record(connection, self._context.keyring, self._project, told)
         sign(self._context, connection)
 
-    def _record_batch(self, connection: Connection, made: Sequence[Receipt], details: dict[str, str | int]) -> None:
-        """Receipts under one signature, and the event that vouches for them."""
-        bodies = [provenance.to_json(receipt) for receipt in made]
-        batch = provenance.sign_batch(bodies, self._context.keyring, now(timespec="microseconds"))
-        details |= {"root": batch.root, "receipts": batch.size}
-        index = audit.append(connection, [event(BATCH_EVENT, batch.batch_id, **details)])
-        paths = [receipt.path for receipt in made]
-        _supersede(connection, paths)
-        connection.execute(insert(batches).values(**asdict(batch), run_id=self._run_id, event_index=index))
-        connection.execute(
-            insert(receipts),
-            [
-                {
-                    **{name: getattr(receipt, name) for name in _COLUMNS},
-                    "receipt_id": provenance.id_of(body),
-                    "batch_id": batch.batch_id,
-                    "batch_index": number,
-                    "superseded": False,
-                    "body": body,
-                }
-                for number, (receipt, body) in enumerate(zip(made, bodies, strict=True))
-            ],
-        )
-        connection.execute(delete(pending).where(pending.c.path.in_(paths)))
+
+def record_batch(
+    connection: Connection, keyring: Keyring, run_id: str, made: Sequence[Receipt], details: dict[str, str | int]
+) -> None:
+    """Receipts under one signature, and the event that vouches for them; what they replace is superseded."""
+    bodies = [provenance.to_json(receipt) for receipt in made]
+    batch = provenance.sign_batch(bodies, keyring, now(timespec="microseconds"))
+    details |= {"root": batch.root, "receipts": batch.size}
+    index = audit.append(connection, [event(BATCH_EVENT, batch.batch_id, **details)])
+    paths = [receipt.path for receipt in made]
+    supersede(connection, paths)
+    connection.execute(insert(batches).values(**asdict(batch), run_id=run_id, event_index=index))
+    connection.execute(
+        insert(receipts),
+        [
+            {
+                **{name: getattr(receipt, name) for name in _COLUMNS},
+                "receipt_id": provenance.id_of(body),
+                "batch_id": batch.batch_id,
+                "batch_index": number,
+                "superseded": False,
+                "body": body,
+            }
+            for number, (receipt, body) in enumerate(zip(made, bodies, strict=True))
+        ],
+    )
+    connection.execute(delete(pending).where(pending.c.path.in_(paths)))
 
 
-def _supersede(connection: Connection, paths: Collection[str]) -> None:
+def supersede(connection: Connection, paths: Collection[str]) -> None:
+    """Receipts of these paths are current no more."""
     current = receipts.c.path.in_(paths) & receipts.c.superseded.is_(False)
     connection.execute(update(receipts).where(current).values(superseded=True))
 

@@ -40,6 +40,7 @@ from governance.pipeline.left import refuse_left
 from governance.pipeline.memo import Memo
 from governance.pipeline.pixels import Pixels, refuse_text_left, scrub_pixels
 from governance.pipeline.scenes import Recalled
+from governance.pipeline.studies import Known, Telling
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.storage import Staged, stage, stage_checked
 
@@ -56,6 +57,12 @@ class Processed(Confidential):
     source_digest: str = ""
     receipt: Receipt | None = None
     staged: Staged | None = None
+    content: bytes = b""
+    """What is published of a row of a table: it is no file."""
+    made_from: str = ""
+    """A keyed digest of a row and of all that its treatment depends on."""
+    told: Known | None = None
+    """What an image tells of its study for the first time."""
     ruling: str = ""
     """The id of what a person decided on it, which was obeyed."""
 
@@ -102,6 +109,7 @@ class Worker(Confidential):
         self._staging = staging
         self._pseudonymiser = Pseudonymiser(keys)
         self._memo = Memo(rules, self._pseudonymiser)
+        self._telling = Telling(self._pseudonymiser)
 
     def ruling_on(self, source_digest: str) -> str:
         """The id of what a person decided on these bytes, or empty."""
@@ -110,21 +118,8 @@ class Worker(Confidential):
 
     def process(self, source: Source, data: Data, source_digest: str) -> Processed:
         """De-identify one source; what goes wrong becomes its outcome and reason."""
-        return replace(self._processed(source, data, source_digest), ruling=self.ruling_on(source_digest))
-
-    def _processed(self, source: Source, data: Data, source_digest: str) -> Processed:
-        try:
-            return self._deidentify(source, data, source_digest)
-        except Unreadable as error:
-            return Processed(source.name, Outcome.UNREADABLE, reason(error), source_digest)
-        except Refused as error:
-            return Processed(source.name, Outcome.QUARANTINED, reason(error), source_digest)
-        except GovernanceError:
-            raise
-        except MemoryError:
-            return Processed(source.name, Outcome.QUARANTINED, "larger than the memory that is left", source_digest)
-        except Exception as error:  # our bug: this source is held back, the others go on
-            return Processed(source.name, Outcome.QUARANTINED, f"internal error: {where(error)}", source_digest)
+        done = ended(source.name, source_digest, lambda: self._deidentify(source, data, source_digest))
+        return replace(done, ruling=self.ruling_on(source_digest))
 
     def _deidentify(self, source: Source, data: Data, source_digest: str) -> Processed:
         ruling = self._rulings.get(source_digest)
@@ -176,7 +171,8 @@ class Worker(Confidential):
             facts={**provenance.facts(written), **pixels.facts},
             masked_regions=len(pixels.regions),
         )
-        return Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged)
+        told = self._telling.news(prepared.subject, instance.text("AccessionNumber"), found)
+        return Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged, told=told)
 
     def _copied(self, source: Source, source_digest: str, recalled: Recalled) -> Processed:
         """A header that the memo made and inspected, and the pixels behind it."""
@@ -198,7 +194,8 @@ class Worker(Confidential):
             facts=recalled.facts,
             masked_regions=0,
         )
-        return Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged)
+        told = self._telling.news(recalled.subject, recalled.accession, recalled.found)
+        return Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged, told=told)
 
     def _receipt(
         self,
@@ -231,6 +228,22 @@ class Worker(Confidential):
             facts=facts,
             masked_regions=masked_regions,
         )
+
+
+def ended(name: str, digest: str, act: Callable[[], Processed]) -> Processed:
+    """What `act` returns; what goes wrong in it becomes the outcome and reason of the source."""
+    try:
+        return act()
+    except Unreadable as error:
+        return Processed(name, Outcome.UNREADABLE, reason(error), digest)
+    except Refused as error:
+        return Processed(name, Outcome.QUARANTINED, reason(error), digest)
+    except GovernanceError:
+        raise
+    except MemoryError:
+        return Processed(name, Outcome.QUARANTINED, "larger than the memory that is left", digest)
+    except Exception as error:  # our bug: this source is held back, the others go on
+        return Processed(name, Outcome.QUARANTINED, f"internal error: {where(error)}", digest)
 
 
 def reason(error: GovernanceError) -> str:

@@ -30,6 +30,7 @@ from governance.keys import ProjectKeys
 from governance.pipeline import rulings
 from governance.pipeline.context import Context
 from governance.pipeline.instance import Processed, Worker, source_digest
+from governance.pipeline.rows import Joined, RowWorker
 
 CHUNK_FILES = 16
 CHUNK_BYTES = 64 << 20
@@ -39,7 +40,7 @@ STARTS = 3
 MOST_PROCESSES = 256
 CRASHED = "the process that worked on it died; a codec may have crashed, or memory ran out"
 
-Entry = Source | SourceOutcome
+Entry = Source | SourceOutcome | Joined | Processed
 Chunk = Sequence[Entry]
 Waiting = tuple[Chunk, Future[list[Processed]]]
 
@@ -62,6 +63,7 @@ class _Process(Confidential):
     """What one worker process holds."""
 
     worker: Worker
+    rows: RowWorker
     known: Question
     curated: Path
     settled: bool = False
@@ -76,6 +78,10 @@ class _Process(Confidential):
         return done
 
     def _one(self, entry: Entry) -> Processed:
+        if isinstance(entry, Processed):
+            return entry
+        if isinstance(entry, Joined):
+            return self.rows.process(entry)
         if isinstance(entry, SourceOutcome):
             return Processed(entry.source, entry.outcome, entry.reason)
         data = ingest.bytes_of(entry)
@@ -131,7 +137,8 @@ def _make(job: Job) -> _Process:
         receipts.c.policy_digest == job.rules.digest,
         receipts.c.superseded.is_(False),
     )
-    return _Process(worker, Question(open_database(job.database), known), job.curated)
+    rows = RowWorker(rules=job.rules, keys=job.keys)
+    return _Process(worker, rows, Question(open_database(job.database), known), job.curated)
 
 
 def _run(chunk: Chunk) -> list[Processed]:
@@ -259,6 +266,10 @@ class _Pool(Confidential):
 
 def _crashed(entry: Entry, job: Job) -> Processed:
     """Held back, with its digest, so that what an older policy or ruling made of it is withdrawn."""
+    if isinstance(entry, Processed):
+        return entry
+    if isinstance(entry, Joined):
+        return Processed(entry.row.name, Outcome.QUARANTINED, CRASHED, entry.source_digest)
     if isinstance(entry, SourceOutcome):
         return Processed(entry.source, entry.outcome, entry.reason)
     data = ingest.bytes_of(entry)
@@ -274,6 +285,8 @@ def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
         chunk.append(entry)
         if isinstance(entry, Source) and entry.data is not None:
             weight += len(entry.data)
+        if isinstance(entry, Joined):
+            weight += sum(map(len, entry.row.roles.values()))
         if len(chunk) >= CHUNK_FILES or weight >= CHUNK_BYTES:
             yield chunk
             chunk, weight = [], 0

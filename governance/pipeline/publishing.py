@@ -30,12 +30,16 @@ def _verify_batch(batch: Mapping[str, str | int], public_key: bytes) -> None:
 def ports() -> release.Ports:
     """What releases need of provenance and manifest."""
     from governance import manifest, release
+    from governance.manifest import reports
 
     return release.Ports(
         read_receipt=provenance.from_json,
         verify_batch=_verify_batch,
         write_tables=lambda receipts, folder: manifest.write(manifest.rows(receipts), folder),
         make_tables=lambda receipts: manifest.split(manifest.rows(receipts)),
+        write_rows=reports.write,
+        read_rows=reports.read,
+        place_of_rows=reports.name_of,
     )
 
 

@@ -38,7 +38,7 @@ from governance.scrub import containers
 OPENING = 16
 """Units in which character set and SOP Common UIDs stand."""
 
-_SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
+_SOP_CLASS, _SOP_INSTANCE, _ACCESSION = 0x00080016, 0x00080018, 0x00080050
 IMPLICIT = "1.2.840.10008.1.2"
 _NATIVE = frozenset({IMPLICIT, "1.2.840.10008.1.2.1"})
 
@@ -274,6 +274,8 @@ class File(Confidential):
             plan=scene.plan,
             codes=scene.codes,
             subject=self._memory.pseudonymiser.of_instance(scene.subject, self._sop_instance()),
+            found=replace(found, numbers=found.numbers | alone),
+            accession=self._accession(),
             header=made.whole,
             pixels=tuple,
             rules=dict(sorted(Counter(chain(scene.pixels, *[part.rules for part in parts])).items())),
@@ -404,6 +406,10 @@ class File(Confidential):
     def _sop_instance(self) -> str:
         unit = next(unit for unit in self._units[:OPENING] if unit.tag == _SOP_INSTANCE)
         return self._reader.decode(self._parsed([unit])[0])[0]
+
+    def _accession(self) -> str:
+        unit = next((unit for unit in self._units if unit.tag >= _ACCESSION), None)
+        return self._reader.decode(self._parsed([unit])[0])[0] if unit and unit.tag == _ACCESSION else ""
 
     def _data_set(self, parts: Sequence[Part], marks: Mapping[int, bytes]) -> list[bytes]:
         """The header's elements in the order of their tags."""

@@ -171,6 +171,8 @@ class Recalled(Confidential):
     plan: Plan
     codes: tuple[str, ...]
     subject: Subject
+    found: Identifiers
+    accession: str
     header: bytes
     """Everything that is written before PixelData."""
     pixels: Callable[[], Iterable[Data]]

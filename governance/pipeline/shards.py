@@ -9,19 +9,20 @@ import json
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from governance import ingest, policy
 from governance.database import outcomes, runs, shards, writing
-from governance.datatypes import Confidential, Source, SourceOutcome
+from governance.datatypes import Confidential, Outcome, Source, SourceOutcome
 from governance.errors import Misconfigured
 from governance.keys import Keyring
+from governance.pipeline import tables
 from governance.pipeline.commit import Committer, record_outcomes, seal_source
 from governance.pipeline.context import Context
 from governance.pipeline.instance import Processed
@@ -95,18 +96,35 @@ def write(context: Context, run_id: str) -> int:
     request = Request.unseal(run.sealed_request, context.keyring)
     found = ingest.files(request.places)
     lost: list[SourceOutcome] = []
+    listed: list[tuple[str, str]] = []
     number = 0
     with writing(context.engine) as connection:
         while part := list(islice(found, SHARD)):
-            files = [str(entry) for entry in part if isinstance(entry, Path)]
-            lost += [entry for entry in part if isinstance(entry, SourceOutcome)]
+            files: list[str] = []
+            for entry in part:
+                if isinstance(entry, SourceOutcome):
+                    lost.append(entry)
+                elif ingest.is_declaration(entry):
+                    lost.append(SourceOutcome(ingest.printable(str(entry)), Outcome.FILTERED, ingest.DECLARES))
+                elif ingest.is_table(entry):
+                    listed.append((str(entry), tables.fingerprint(context.keyring, run.project, entry)))
+                else:
+                    files.append(str(entry))
             if files:
                 number += 1
-                sealed = context.keyring.seal(json.dumps(files), purpose="shard")
-                connection.execute(insert(shards).values(run_id=run_id, number=number, sealed=sealed, done=False))
+                _insert(connection, context.keyring, run_id, number, files)
+        # Behind all images, because those tell what their studies are called and whose they are.
+        for start in range(0, len(listed), SHARD):
+            number += 1
+            _insert(connection, context.keyring, run_id, number, {"tables": listed[start : start + SHARD]})
         record_outcomes(connection, context.keyring, run_id, list(enumerate(lost)))
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(status=LISTED))
     return number
+
+
+def _insert(connection: Connection, keyring: Keyring, run_id: str, number: int, files: object) -> None:
+    sealed = keyring.seal(json.dumps(files), purpose="shard")
+    connection.execute(insert(shards).values(run_id=run_id, number=number, sealed=sealed, done=False))
 
 
 def left(context: Context, run_id: str) -> list[int]:
@@ -143,14 +161,26 @@ def process(
 ) -> int:
     """Process what is left of one shard; returns how many sources that was."""
     run = find(context, run_id)
-    committer = Committer(context, run_id, run.project, run.policy_digest)
+    files = _files(context, run_id, number)
+    project = run.project, run.policy_digest
     positions: deque[int] = deque()
-    entries = _noting(_left_of(context, run_id, number), positions)
-    results = _counted(workers.results(entries), on_progress)
-    count = 0
-    with closing(committer):
-        while batch := list(islice(results, BATCH)):
-            committer.commit([(positions.popleft(), processed) for processed in batch])
+    with ExitStack() as stack:
+        if isinstance(files, dict):
+            of_tables = stack.enter_context(closing(tables.RowCommitter(context, run_id, *project)))
+            joining = stack.enter_context(
+                closing(tables.Joining(context, run.project, policy_digest=run.policy_digest))
+            )
+            first = number * SHARD_SPAN
+            last = _last(context, run_id, first)
+            placed = tables.entries(joining, files["tables"], first=first, span=FILE_SPAN, last=last)
+            commit, size = of_tables.commit, tables.BATCH
+        else:
+            placed = _left_of(context, run_id, number, files)
+            commit, size = stack.enter_context(closing(Committer(context, run_id, *project))).commit, BATCH
+        results = _counted(workers.results(_noting(placed, positions)), on_progress)
+        count = 0
+        while batch := list(islice(results, size)):
+            commit([(positions.popleft(), processed) for processed in batch])
             count += len(batch)
     with writing(context.engine) as connection:
         mine = (shards.c.run_id == run_id) & (shards.c.number == number)
@@ -172,22 +202,36 @@ def _noting(placed: Iterator[tuple[int, Entry]], positions: deque[int]) -> Itera
         yield entry
 
 
-def _left_of(context: Context, run_id: str, number: int) -> Iterator[tuple[int, Entry]]:
+def _files(context: Context, run_id: str, number: int) -> Any:
+    """The files of a shard, or `{"tables": ...}` with places and fingerprints."""
+    with context.engine.connect() as connection:
+        mine = (shards.c.run_id == run_id) & (shards.c.number == number)
+        sealed = connection.execute(select(shards.c.sealed).where(mine)).scalar_one()
+    return json.loads(context.keyring.unseal(sealed, purpose="shard"))
+
+
+def _of_shard(run_id: str, first: int) -> ColumnElement[bool]:
+    return (outcomes.c.run_id == run_id) & outcomes.c.position.between(first, first + SHARD_SPAN - 1)
+
+
+def _last(context: Context, run_id: str, first: int) -> int | None:
+    """The last position of a shard that has an outcome."""
+    with context.engine.connect() as connection:
+        return connection.execute(select(func.max(outcomes.c.position)).where(_of_shard(run_id, first))).scalar()
+
+
+def _left_of(context: Context, run_id: str, number: int, files: list[str]) -> Iterator[tuple[int, Entry]]:
     """What has no outcome yet, and at which position it gets one.
 
     In the file at which an earlier attempt stopped, sources are known by their names: members
     may have come or gone since, and a count would skip the wrong ones.
     """
     first = number * SHARD_SPAN
+    last = _last(context, run_id, first)
+    reached = 0 if last is None else (last - first) // FILE_SPAN
     with context.engine.connect() as connection:
-        mine = (shards.c.run_id == run_id) & (shards.c.number == number)
-        sealed = connection.execute(select(shards.c.sealed).where(mine)).scalar_one()
-        within = (outcomes.c.run_id == run_id) & outcomes.c.position.between(first, first + SHARD_SPAN - 1)
-        last = connection.execute(select(func.max(outcomes.c.position)).where(within)).scalar()
-        reached = 0 if last is None else (last - first) // FILE_SPAN
-        there = within & (outcomes.c.position >= first + reached * FILE_SPAN)
+        there = _of_shard(run_id, first) & (outcomes.c.position >= first + reached * FILE_SPAN)
         done = Counter(connection.execute(select(outcomes.c.sealed_source).where(there)).scalars())
-    files = json.loads(context.keyring.unseal(sealed, purpose="shard"))
     for index, file in enumerate(files[reached:], reached):
         position = first + index * FILE_SPAN
         if index == reached and last is not None:

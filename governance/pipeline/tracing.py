@@ -15,10 +15,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Text, cast, func, literal, or_, select
 
 from governance import provenance
-from governance.database import batches, receipts, release_receipts, releases
+from governance.database import batches, contents, receipts, release_receipts, releases
 from governance.datatypes import Receipt
 from governance.errors import Misconfigured, Tampered
 from governance.pipeline.context import Context
+from governance.rows import table_of
 
 WIDTH, INDENT = 120, 15
 EQUIPMENT = ("Manufacturer", "ManufacturerModelName", "SoftwareVersions", "MagneticFieldStrength")
@@ -66,9 +67,13 @@ class Trace:
         facts = dict(r.facts)
         scanner = [shown(key, facts.pop(key)) for key in EQUIPMENT if key in facts]
         history, earlier = (_several(facts.pop(key, [])) for key in ("equipment_history", "earlier_deidentification"))
+        what = "instance" if (kind := table_of(r.path)) is None else "row"
         entries: list[tuple[str, Iterable[str]]] = [
-            ("patient", (r.patient, f"study {r.study}", f"series {r.series}", f"instance {r.instance}")),
-            ("scanner", [", ".join(scanner) or "not recorded in the source"]),
+            (
+                "patient",
+                (r.patient, f"study {r.study}", *([] if kind else [f"series {r.series}"]), f"{what} {r.instance}"),
+            ),
+            ("scanner", [] if kind else [", ".join(scanner) or "not recorded in the source"]),
             ("acquisition", _pairs(facts)),
             ("equipment", history),
             ("earlier", ["not verified:", *earlier] if earlier else []),
@@ -209,7 +214,7 @@ def _trace(connection: Connection, context: Context, row: Any, batch: provenance
         batch=batch.batch_id,
         batch_time=batch.time,
         releases=_releases(connection, row.receipt_id),
-        curated=_curated(row, _digest(context.workspace.curated / receipt.path)),
+        curated=_curated(row, _digest_of(connection, context, receipt.path)),
         given=given,
     )
 
@@ -234,6 +239,14 @@ def _given(asked: _Asked, row: Any, rows: Sequence[Any]) -> State | None:
         return State.PRESENT
     known = not asked.digest or any(asked.digest == other.sha256 for other in rows)
     return None if known or row.superseded or row.path not in asked.names else State.CHANGED
+
+
+def _digest_of(connection: Connection, context: Context, path: str) -> str:
+    """SHA-256 of what is curated of a receipt: a file, or a row of a table, which lies in the database."""
+    if table_of(path) is None:
+        return _digest(context.workspace.curated / path)
+    content = connection.execute(select(contents.c.content).where(contents.c.path == path)).scalar()
+    return sha256(content).hexdigest() if isinstance(content, bytes) else ""
 
 
 def _digest(path: Path) -> str:

@@ -21,6 +21,7 @@ from governance.policy.schema import (
     Option,
     Policy,
     Rule,
+    Tables,
     UnseenPixels,
     When,
 )
@@ -210,6 +211,13 @@ def refuse_unlooked(options: Sequence[Option], origin: Origin, said: str) -> Non
     if Option.CLEAN_PIXEL_DATA not in options:
         hint = "add the option clean_pixel_data, or leave this out"
         raise origin.wrong((said,), "is about text that nobody looks for", hint=hint)
+
+
+def refuse_uncleaned(options: Sequence[Option], tables: Tables, origin: Origin) -> None:
+    """Raise Misconfigured where tables are published, and nobody cleans texts."""
+    if tables.publish and Option.CLEAN_DESCRIPTORS not in options:
+        hint = "add the option clean_descriptors, or say tables: {publish: [], because: ...}"
+        raise origin.wrong(("tables",), "has texts published that nobody cleans", hint=hint)
 
 
 def refuse_no_box(known: Sequence[KnownText], origin: Origin) -> None:

@@ -67,6 +67,8 @@ def _check(merged: Policy, last: Layer) -> None:
         checks.refuse_kept_text(
             last.policy.encapsulated_documents, [entry.option for entry in merged.options], last.origin
         )
+    if last.policy.tables is not None:
+        checks.refuse_uncleaned([entry.option for entry in merged.options], last.policy.tables, last.origin)
     checks.refuse_no_box(last.policy.known_text or (), last.origin)
     checks.refuse_empty_filters(merged.filters, len(last.policy.filters), last.origin)
 
@@ -98,6 +100,7 @@ def _over(base: Policy, layer: Layer, names: list[str]) -> Policy:
             "unseen_pixels": policy.unseen_pixels or base.unseen_pixels,
             "known_text": (base.known_text or ()) + (policy.known_text or ()) or None,
             "never_trust": (base.never_trust or ()) + (policy.never_trust or ()) or None,
+            "tables": policy.tables or base.tables,
             "burned_in_text": _said(base.burned_in_text, policy.burned_in_text),
             "encapsulated_documents": _said(base.encapsulated_documents, policy.encapsulated_documents),
             "free_text": _said(base.free_text, policy.free_text),

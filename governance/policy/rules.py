@@ -28,6 +28,7 @@ from governance.policy.schema import (
     When,
 )
 from governance.policy.verdicts import Place, Verdict
+from governance.rows import TableKind
 
 LOGIC = 11
 """Raised whenever the same policy and tables lead to other outputs: digests differ, and objects are made again."""
@@ -103,6 +104,12 @@ class Rules(Confidential):
     def codes(self) -> tuple[str, ...]:
         """CID 7050 codes of the header work."""
         return tuple(sorted([BASIC_PROFILE, *(CODES[option] for option in self.options if option in CODES)]))
+
+    @property
+    def published_tables(self) -> tuple[TableKind, ...]:
+        """The tables beside the images that are published: none, if no layer says so, or no option cleans texts."""
+        cleaned = Option.CLEAN_DESCRIPTORS in self.options
+        return self.policy.tables.publish if cleaned and self.policy.tables is not None else ()
 
     @property
     def burned_in_text(self) -> BurnedInText:

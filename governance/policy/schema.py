@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
 
 from governance.datatypes import Framework, Instead, NameModel, TextEngine
+from governance.rows import TableKind
 
 
 class Option(StrEnum):
@@ -288,6 +289,12 @@ class NeverTrust(Reasoned):
     when: When
 
 
+class Tables(Reasoned):
+    """Which tables beside the images are published, once they are de-identified; others are held back."""
+
+    publish: tuple[TableKind, ...]
+
+
 class Policy(Reasoned):
     """A whole policy, or a layer over the one that it extends."""
 
@@ -305,6 +312,7 @@ class Policy(Reasoned):
     free_text: FreeText | None = None
     known_text: tuple[KnownText, ...] | None = Field(default=None, min_length=1)
     never_trust: tuple[NeverTrust, ...] | None = Field(default=None, min_length=1)
+    tables: Tables | None = None
 
 
 EXCLUSIVE = ((Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES),)

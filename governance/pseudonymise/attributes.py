@@ -90,9 +90,7 @@ class Pseudonymiser(Confidential):
     def __init__(self, keys: ProjectKeys) -> None:
         self._keys = keys
         self._act: dict[Method, Callable[[str, Element, Subject, DateShift], str]] = {
-            Method.ACCESSION: lambda value, _element, _subject, _shift: (
-                short_pseudonym(self._keys.accession, value, letter="A") if value else ""
-            ),
+            Method.ACCESSION: lambda value, _element, _subject, _shift: self.accession(value),
             Method.UID: lambda value, _element, _subject, _shift: new_uid(self._keys.uid, value.strip("\0 ")),
             Method.SHIFT: _shifted,
             Method.SHIFT_OR_DUMMY: _shifted,
@@ -118,8 +116,36 @@ class Pseudonymiser(Confidential):
             short_pseudonym(self._keys.study, letter + uid, letter=letter)
             for letter, uid in zip("SRN", uids, strict=True)
         )
-        patient = patient_pseudonym(self._keys.patient, patient_id, project=self._keys.project)
+        patient = self.patient(patient_id)
         return Subject(patient_id, patient, study, series, sop)
+
+    def accession(self, value: str) -> str:
+        """The pseudonym of an accession number, empty for none."""
+        return short_pseudonym(self._keys.accession, value, letter="A") if value else ""
+
+    def study(self, uid: str) -> str:
+        """The pseudonym of a study by its UID, as `subject` has it."""
+        return short_pseudonym(self._keys.study, "S" + uid, letter="S")
+
+    def patient(self, patient_id: str) -> str:
+        """The pseudonym of a patient, as `subject` has it."""
+        return patient_pseudonym(self._keys.patient, patient_id, project=self._keys.project)
+
+    def row(self, of_what: str, *, letter: str) -> str:
+        """The pseudonym of a row of a table. letter: of its kind."""
+        return short_pseudonym(self._keys.study, letter + of_what, letter=letter)
+
+    def of_row(self, patient_id: str, *, patient: str, study: str, row: str) -> Subject:
+        """Whose a row of a table is."""
+        return Subject(patient_id, patient, study, "", row)
+
+    def moved(self, day: str, patient_id: str) -> str:
+        """A day (YYYYMMDD), moved as all days of this patient.
+
+        Raises:
+            UnshiftableDate: it is none.
+        """
+        return DateShift.derive(self._keys.shift, patient_id=patient_id).apply(day)
 
     def of_instance(self, subject: Subject, sop_instance_uid: str) -> Subject:
         """The same patient, study and series, and another instance.

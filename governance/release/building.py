@@ -8,17 +8,19 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, select
 
 import governance
 from governance import merkle
-from governance.database import batches, events, receipts
+from governance.database import batches, contents, events, receipts
 from governance.datatypes import Receipt
 from governance.errors import Tampered
 from governance.keys import Keyring
@@ -27,6 +29,7 @@ from governance.release.census import Census, of_tables
 from governance.release.evidence import BATCH_FIELDS, EventLine, Proved, ReceiptLine, Tree, encode_batch
 from governance.release.layout import FileEntry
 from governance.release.ports import Ports
+from governance.rows import TableKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,25 @@ class Identity:
 
 def current(project: str) -> Select[Any]:
     """The receipts of what is curated in `project` now, in the order of their paths."""
-    table = receipts
-    return select(table).where(table.c.project == project, table.c.superseded.is_(False)).order_by(table.c.path)
+    return select(receipts).where(_in_force(project)).order_by(receipts.c.path)
+
+
+def is_object() -> ColumnElement[bool]:
+    """Of a DICOM object; rows of tables have no series."""
+    return receipts.c.series != ""
+
+
+def _in_force(project: str) -> ColumnElement[bool]:
+    """Not superseded; and of a row, that an image of its study is there."""
+    image = receipts.alias()
+    there = select(image.c.path).where(
+        image.c.study == receipts.c.study,
+        image.c.patient == receipts.c.patient,
+        image.c.project == project,
+        image.c.superseded.is_(False),
+        image.c.series != "",
+    )
+    return (receipts.c.project == project) & receipts.c.superseded.is_(False) & (is_object() | there.exists())
 
 
 def build(
@@ -60,17 +80,21 @@ def build(
     Raises:
         Tampered: a curated object is not what its receipt says, or an event is missing.
     """
-    entries = _link_objects(folder, curated, connection, identity.project)
+    project = identity.project
+    entries = _link_objects(folder, curated, connection, project)
     origin, size = checkpoint.split("\n")[:2]
     (folder / layout.CHECKPOINT).write_text(checkpoint, encoding="utf-8", newline="")
-    used = _write_batches(folder, connection, identity.project)
+    used = _write_batches(folder, connection, project)
     _write_events(folder, connection, used, size=int(size))
-    _write_receipts(folder, connection, identity.project)
+    _write_receipts(folder, connection, project)
     (folder / layout.PUBLIC_KEY).write_bytes(_pem(keyring.public_key))
     census = Census()
-    tables = ports.write_tables(census.count(_numbered(connection, identity.project, ports)), folder)
-    (folder / layout.README).write_text(readme.TEXT, encoding="utf-8")
-    own = [folder / name for name in layout.LISTED] + [*tables]
+    tables = {layout.TABLES: ports.write_tables(census.count(_numbered(connection, project, ports)), folder)}
+    for kind in TableKind:
+        if written := ports.write_rows(kind, _contents(connection, project, kind, ports, census), folder):
+            tables[kind.value] = written
+    (folder / layout.README).write_text(readme.text(tables), encoding="utf-8")
+    own = [*(folder / name for name in layout.LISTED), *chain.from_iterable(tables.values())]
     entries += [FileEntry(path.relative_to(folder).as_posix(), *layout.digest(path)) for path in own]
     manifest = layout.canonical(
         {
@@ -83,7 +107,7 @@ def build(
             "public_key": keyring.public_key.hex(),
             "key_fingerprint": layout.fingerprint(keyring.public_key),
             "checkpoint": {"origin": origin, "size": int(size)},
-            "tables": {layout.TABLES: of_tables(tables)},
+            "tables": {name: of_tables(paths) for name, paths in tables.items()},
             "files": [entry._asdict() for entry in sorted(entries)],
         }
         | census.summary(batches=len(used))
@@ -94,12 +118,12 @@ def build(
 
 
 def _link_objects(folder: Path, curated: Path, connection: Connection, project: str) -> list[FileEntry]:
-    expected = [(row.path, row.sha256) for row in _stream(connection, current(project))]
+    expected = [(row.path, row.sha256) for row in _stream(connection, current(project).where(is_object()))]
     placed = (_place(curated / path, folder / layout.OBJECTS / path) for path, _ in expected)
     entries = []
     # Read where it lies now: what is linked is what was checked.
-    for (path, sha256), (found, size) in zip(expected, layout.digests(placed), strict=True):
-        if found != sha256:
+    for (path, said), (found, size) in zip(expected, layout.digests(placed), strict=True):
+        if found != said:
             raise Tampered(f"curated/{path}: not what its receipt says")
         entries.append(FileEntry(f"{layout.OBJECTS}/{path}", found, size))
     return entries
@@ -123,13 +147,31 @@ def _stream(connection: Connection, query: Select[Any]) -> Iterator[Row[Any]]:
 
 
 def _numbered(connection: Connection, project: str, ports: Ports) -> Iterator[tuple[str, Receipt]]:
-    for row in _stream(connection, current(project)):
+    for row in _stream(connection, current(project).where(is_object())):
         yield row.receipt_id, ports.read_receipt(row.body)
+
+
+def _contents(
+    connection: Connection, project: str, kind: TableKind, ports: Ports, census: Census
+) -> Iterator[tuple[str, str, bytes]]:
+    """Patient, receipt id and content of each row of a table, by patient."""
+    first, last = f"{kind.value}/", f"{kind.value}0"  # what begins so sorts between them
+    query = (
+        current(project)
+        .add_columns(contents.c.content)
+        .outerjoin(contents, contents.c.path == receipts.c.path)
+        .where(~is_object(), receipts.c.path > first, receipts.c.path < last)
+    )
+    for row in _stream(connection, query):
+        if not isinstance(row.content, bytes) or sha256(row.content).hexdigest() != row.sha256:
+            raise Tampered(f"{row.path}: what is curated of this row is not what its receipt says")
+        census.note(ports.read_receipt(row.body))
+        yield row.patient, row.receipt_id, row.content
 
 
 def _write_batches(folder: Path, connection: Connection, project: str) -> list[int]:
     """Write the batches that hold a current receipt; returns the numbers of their events."""
-    holding = select(receipts.c.batch_id).where(receipts.c.project == project, receipts.c.superseded.is_(False))
+    holding = select(receipts.c.batch_id).where(_in_force(project))
     query = select(batches).where(batches.c.batch_id.in_(holding)).order_by(batches.c.event_index)
     used = []
     with (folder / layout.BATCHES).open("wb") as file:
@@ -153,15 +195,19 @@ def _write_events(folder: Path, connection: Connection, used: list[int], *, size
 def _write_receipts(folder: Path, connection: Connection, project: str) -> None:
     """Write the current receipts batch by batch; a proof needs its whole batch, also what is superseded."""
     table = receipts
-    holding = select(table.c.batch_id).where(table.c.project == project, table.c.superseded.is_(False)).distinct()
+    holding = select(table.c.batch_id).where(_in_force(project)).distinct()
     query = select(batches.c.batch_id).where(batches.c.batch_id.in_(holding)).order_by(batches.c.event_index)
     with (folder / layout.RECEIPTS).open("wb") as file:
         for (batch_id,) in connection.execute(query).all():
-            of_batch = select(table).where(table.c.batch_id == batch_id).order_by(table.c.batch_index)
+            of_batch = (
+                select(table, _in_force(project).label("in_force"))
+                .where(table.c.batch_id == batch_id)
+                .order_by(table.c.batch_index)
+            )
             members = connection.execute(of_batch).all()
             tree = Tree([merkle.leaf_hash(member.body) for member in members])
             for index, member in enumerate(members):
-                if not member.superseded and member.project == project:
+                if member.in_force:
                     proved = Proved(member.body, index, tree.proof(index))
                     file.write(ReceiptLine(member.receipt_id, batch_id, proved).encode() + b"\n")
 

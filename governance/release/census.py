@@ -34,8 +34,12 @@ class Census:
             self._instances += 1
             self._bytes += receipt.size
             self._policies[receipt.policy, receipt.policy_digest] += 1
-            self._tools.update((step.tool, step.version) for step in receipt.steps)
+            self.note(receipt)
             yield receipt_id, receipt
+
+    def note(self, receipt: Receipt) -> None:
+        """Count the tools alone, as of a row: its table says how many there are, and under which policies."""
+        self._tools.update((step.tool, step.version) for step in receipt.steps)
 
     def summary(self, *, batches: int) -> dict[str, Any]:
         """These entries of the manifest: counts; instances under each policy; tools in each of their versions."""

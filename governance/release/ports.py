@@ -1,6 +1,6 @@
 """What a release needs of other stages. The pipeline plugs them in, so that stages stay strangers."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -9,6 +9,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from governance.datatypes import Event, Receipt
+from governance.rows import TableKind
 
 
 class VerifyBatch(Protocol):
@@ -34,6 +35,12 @@ class Ports:
     """Write the Parquet files of these (receipt id, receipt) into a folder (manifest)."""
     make_tables: Callable[[Iterable[tuple[str, Receipt]]], Iterable[tuple[str, pa.Table]]]
     """The same tables in memory, by their place in that folder (manifest)."""
+    write_rows: Callable[[TableKind, Iterable[tuple[str, str, bytes]], Path], Sequence[Path]]
+    """Write (patient, receipt id, content) of rows, sorted by patient, as Parquet into a folder (manifest)."""
+    read_rows: Callable[[TableKind, Path], Iterator[tuple[str, str, str]]]
+    """(patient, receipt id, SHA-256 of the content) of the rows in one of these files (manifest)."""
+    place_of_rows: Callable[[TableKind, str], str]
+    """The place of the file that the rows of a patient are in (manifest)."""
 
 
 @dataclass(frozen=True, slots=True)

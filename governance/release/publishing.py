@@ -22,16 +22,17 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select
 
 from governance.database import release_receipts, releases, writing
 from governance.datatypes import RELEASE_EVENT, Event, Standing
 from governance.errors import Misconfigured, Tampered, Unavailable
 from governance.keys import Keyring
 from governance.release import layout
-from governance.release.building import Identity, build, current
+from governance.release.building import Identity, build, current, is_object
 from governance.release.ports import Log, Ports
 from governance.release.verification import verify
+from governance.rows import TableKind
 from governance.storage import Workspace
 
 MOVE = "move the folder elsewhere, or restore it from a backup; then try again"
@@ -41,7 +42,7 @@ _STAGING = ".staging-"
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A release as it stands; `changed` is False if it was there already with these contents."""
+    """A release as it stands; `changed` is False if it was there already with these contents. rows: of instances."""
 
     name: str
     version: int
@@ -83,14 +84,16 @@ def publish(
         heal(connection, workspace.published, keyring, dataset=dataset, now=now, ports=ports, log=log)
     with writing(engine) as connection:
         ids = frozenset(row.receipt_id for row in connection.execute(current(project)))
-        if not ids:
+        objects = connection.execute(current(project).where(is_object()).with_only_columns(func.count()).order_by(None))
+        rows = objects.scalar_one()
+        if not rows:
             raise Misconfigured("nothing is curated in this project", hint="governance run SOURCE... comes first")
         latest = _latest(connection, dataset, project)
         target = workspace.published / layout.folder_name(dataset, latest.version)
         if latest.receipt_ids == ids and target.is_dir():
             if _digest(target / layout.MANIFEST) != latest.manifest:
                 raise Tampered(f"published/{target.name}: not what was published under this name", hint=MOVE)
-            return Published(dataset, latest.version, target, len(ids), changed=False)
+            return Published(dataset, latest.version, target, rows, changed=False)
         identity = Identity(dataset, latest.version + 1, project, now)
         target = workspace.published / layout.folder_name(dataset, identity.version)
         with staging(workspace.published) as folder:
@@ -110,7 +113,7 @@ def publish(
             _move(folder, target)
         workspace.sync([workspace.published])
         _record(connection, manifest, sorted(ids), now=now, log=log)
-    return Published(dataset, identity.version, target, len(ids), changed=True)
+    return Published(dataset, identity.version, target, rows, changed=True)
 
 
 def _latest(connection: Connection, dataset: str, project: str) -> _Latest:
@@ -182,7 +185,8 @@ def _sync(workspace: Workspace, folder: Path) -> None:
 
     Linked objects were brought there when they were curated.
     """
-    workspace.sync([*folder.glob("*"), *folder.glob(f"{layout.TABLES}/*"), folder])
+    tables = (path for name in (layout.TABLES, *TableKind) for path in folder.glob(f"{name}/*"))
+    workspace.sync([*folder.glob("*"), *tables, folder])
 
 
 def _digest(path: Path) -> str:
@@ -208,7 +212,7 @@ def _record(connection: Connection, manifest: bytes, receipt_ids: Sequence[str],
     values = key | {"project": said["project"], "time": said["time"], "manifest_digest": digest}
     connection.execute(insert(releases).values(values))
     connection.execute(insert(release_receipts), [key | {"receipt_id": receipt_id} for receipt_id in receipt_ids])
-    details = {"manifest": digest, "project": said["project"], "instances": len(receipt_ids)}
+    details = {"manifest": digest, "project": said["project"], "instances": said["counts"]["instances"]}
     subject = layout.folder_name(said["name"], said["version"])
     log.append(connection, [Event(RELEASE_EVENT, "governance", now, subject, details)])
 

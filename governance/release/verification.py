@@ -5,7 +5,8 @@
     3. the digest of every file
     4. the checkpoint's signature, every batch's event in it, every batch's signature
     5. every receipt in its batch, every object as its receipt says
-    6. every row of the tables as its receipt says: they are made again, and compared
+    6. every row of the tables as its receipt says: they are made again, and compared; of reports and labels,
+       rows are read back to what was signed
     7. what the manifest says of all of them together
 
 A folder can vouch for itself only under the key that it brings along. Who must know whose
@@ -36,8 +37,11 @@ from governance.release.census import VERSION, Census, of_tables
 from governance.release.evidence import BATCH_FIELDS, EventLine, ReceiptLine, encode_batch
 from governance.release.layout import FileEntry
 from governance.release.ports import Ports, VerifyBatch
+from governance.rows import TableKind, table_of
 
 T = TypeVar("T")
+Rows = dict[TableKind, dict[str, tuple[str, str]]]
+"""Of each receipt of a row: the digest of its content, and its patient."""
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 """RFC 3339 in UTC and whole seconds, as this program writes it: nothing that is printed is somebody's free text."""
@@ -83,11 +87,15 @@ def verify(folder: Path, *, ports: Ports, public_key: bytes | None = None) -> Ve
         log_size = _events(folder, manifest, key, batches)
     with _reading(layout.RECEIPTS):
         census = Census()
-        receipts = _receipts(folder, manifest, entries, batches, ports.read_receipt)
-        tables = _tables(folder, entries, ports.make_tables(census.count(receipts)))
+        rows: Rows = {kind: {} for kind in TableKind}
+        receipts = _receipts(folder, manifest, entries, batches, ports.read_receipt, rows, census)
+        tables = {layout.TABLES: _tables(folder, entries, ports.make_tables(census.count(receipts)))}
+        tables |= {
+            kind.value: found for kind in TableKind if (found := _rows(folder, entries, kind, rows[kind], ports))
+        }
     with _reading(layout.MANIFEST):
         name = _named(folder, manifest)
-        summary = census.summary(batches=len(batches)) | {"tables": {layout.TABLES: tables}}
+        summary = census.summary(batches=len(batches)) | {"tables": tables}
         for said, expected in summary.items():
             if manifest[said] != expected:
                 _fail(layout.MANIFEST, f"its {said} are not those of the release")
@@ -286,8 +294,10 @@ def _receipts(
     entries: dict[str, FileEntry],
     batches: dict[str, dict[str, Any]],
     read_receipt: Callable[[bytes], Receipt],
+    rows: Rows,
+    census: Census,
 ) -> Iterator[tuple[str, Receipt]]:
-    """Every receipt by its id, checked in its batch and against its object."""
+    """Every receipt of an object by its id, checked in its batch and against its object; those of rows go to `rows`."""
     prefix = f"{layout.OBJECTS}/"
     waiting = {name for name in entries if name.startswith(prefix)}
     for line in _lines(folder, layout.RECEIPTS):
@@ -296,6 +306,11 @@ def _receipts(
         if found.proved.root(batch["size"]) != bytes.fromhex(batch["root"]):
             _fail(layout.RECEIPTS, "a receipt is not in its batch")
         receipt = _blaming(layout.RECEIPTS, partial(read_receipt, found.proved.body))
+        kind = table_of(receipt.path)
+        if kind is not None and receipt.project == manifest["project"] and found.receipt_id not in rows[kind]:
+            rows[kind][found.receipt_id] = receipt.sha256, receipt.patient
+            census.note(receipt)
+            continue
         name = prefix + receipt.path
         if receipt.project != manifest["project"] or (name in entries and name not in waiting):
             _fail(layout.RECEIPTS, "a receipt does not belong here")
@@ -305,6 +320,22 @@ def _receipts(
         yield found.receipt_id, receipt
     for name in sorted(waiting):
         _fail(name, "there is no receipt for it")
+
+
+def _rows(
+    folder: Path, entries: dict[str, FileEntry], kind: TableKind, waiting: dict[str, tuple[str, str]], ports: Ports
+) -> dict[str, Any] | None:
+    """Check every row of a table against its receipt; returns what the manifest has to say of it, if it is there."""
+    listed = sorted(name for name in entries if name.startswith(f"{kind.value}/"))
+    for name in listed:
+        with _reading(name):
+            for patient, receipt_id, sha256 in ports.read_rows(kind, folder / name):
+                if waiting.pop(receipt_id, None) != (sha256, patient) or ports.place_of_rows(kind, patient) != name:
+                    _fail(name, "a row is not what its receipt says")
+    if waiting:
+        _fail(f"{kind.value}/", "a receipt has no row")
+    with _reading(f"{kind.value}/"):
+        return of_tables(folder / name for name in listed) if listed else None
 
 
 def _tables(folder: Path, entries: dict[str, FileEntry], expected: Iterable[tuple[str, pa.Table]]) -> dict[str, Any]:

@@ -1,0 +1,260 @@
+"""One row of a table, from its values to what is published of it: joined, cleaned, inspected, proved."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, partial
+from hashlib import sha256
+from typing import Any
+
+import rfc8785
+from blake3 import blake3
+
+import governance
+from governance import policy
+from governance.datatypes import Confidential, Identifiers, Outcome, Receipt, Step
+from governance.detect import identifiers, names, text
+from governance.errors import Leak, Refused
+from governance.keys import ProjectKeys
+from governance.pipeline.instance import Processed, ended
+from governance.pseudonymise import Pseudonymiser, Subject, Texts
+from governance.rows import Label, LabelKind, Role, Row, Study, TableKind
+from governance.scrub.text import replace as replace_text
+
+LOGIC = 1
+"""Raised whenever the same row leads to another output, so that it is made again."""
+
+_DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ].*)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+_TRUTH = {"true": True, "yes": True, "1": True, "1.0": True, "false": False, "no": False, "0": False, "0.0": False}
+_MODIFIED_DATES = "113107"
+_LETTERS = {TableKind.REPORTS: "T", TableKind.LABELS: "L"}
+_OWN = {"NAME", "ID", "AGE"}
+
+Content = list[dict[str, str | float | bool | None]]
+"""The rows that are published of one row, each by the columns of its table."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Joined(Confidential):
+    """A row whose study is known, and everything that identifies its patient."""
+
+    row: Row
+    study: Study
+    found: Identifiers
+    source_digest: str
+    made_from: str
+
+
+def source_digest(keys: ProjectKeys, row: Row) -> str:
+    """Keyed BLAKE3 of what a row says, in whatever form and place."""
+    said, roles = row.declared, {role.value: value for role, value in row.roles.items()}
+    made = [said.source, said.extractor, said.extractor_version]
+    return _digest(keys, b"row", [said.kind.value, roles, dict(row.labels), made])
+
+
+def join(row: Row, study: Study, known: Identifiers, *, keys: ProjectKeys, policy_digest: str, digest: str) -> Joined:
+    """Put together what a worker needs. known: of the patient's images. digest: of the row.
+
+    Raises:
+        Refused: a day of the row is none.
+    """
+    roles = row.roles
+    days = {role: _day(role, roles[role]) for role in (Role.DATE, Role.BIRTH_DATE) if role in roles}
+    own = identifiers.told(
+        names=[roles[Role.PATIENT_NAME]] if Role.PATIENT_NAME in roles else [],
+        numbers=[roles[role] for role in (Role.ACCESSION, Role.PATIENT_ID) if role in roles] + [study.patient_id],
+        uids=[roles[Role.STUDY_UID]] if Role.STUDY_UID in roles else [],
+        dates=days.values(),
+        ages=_old(days.get(Role.BIRTH_DATE), {*known.dates, *days.values()}),
+    )
+    found = identifiers.joined(known, own)
+    parts = [sorted(part) for part in (found.names, found.numbers, found.uids, found.dates, found.ages)]
+    made_from = _digest(keys, b"made", [LOGIC, digest, policy_digest, row.declared.digest, parts])
+    return Joined(row, study, found, digest, made_from)
+
+
+def _digest(keys: ProjectKeys, domain: bytes, value: list[Any]) -> str:
+    return blake3(domain + b"\0" + rfc8785.dumps(value), key=keys.digest).hexdigest()
+
+
+def _old(birth: str | None, days: set[str]) -> Iterator[str]:
+    ages = {(int(day) - int(birth)) // 10_000 for day in days} if birth else set()
+    yield from (str(age) for age in ages if identifiers.OLDEST_AGE < age < identifiers.OLDEST_PERSON)
+
+
+def _day(role: Role, value: str) -> str:
+    match = _DAY.fullmatch(value)
+    try:
+        if match is not None:
+            return f"{date(*map(int, match.groups())):%Y%m%d}".zfill(8)
+    except ValueError:
+        pass
+    raise _wrong_day(role)
+
+
+def _wrong_day(role: Role) -> Refused:
+    return Refused(f"its {role} is not a complete day", hint="write days as YYYY-MM-DD, or drop the column")
+
+
+class RowWorker(Confidential):
+    """Everything that a process needs to de-identify rows for one project under one policy."""
+
+    def __init__(self, *, rules: policy.Rules, keys: ProjectKeys) -> None:
+        self._rules, self._project, self._by = rules, keys.project, Pseudonymiser(keys)
+
+    def process(self, joined: Joined) -> Processed:
+        """De-identify one row; what goes wrong becomes its outcome and reason."""
+        act = partial(made, joined, rules=self._rules, by=self._by, project=self._project)
+        return ended(joined.row.name, joined.source_digest, act)
+
+
+def made(joined: Joined, *, rules: policy.Rules, by: Pseudonymiser, project: str) -> Processed:
+    """De-identify a row; a pure function of what is joined, policy and keys.
+
+    Raises:
+        Refused: the policy does not publish such rows, a value is not as declared, or something identifies.
+    """
+    row, said, study = joined.row, joined.row.declared, joined.study
+    if said.kind not in rules.published_tables:
+        raise Refused(f"the policy publishes no {said.kind}", hint="see tables in policies/README.md")
+    subject = by.of_row(study.patient_id, patient=study.patient, study=study.study, row=_row_id(joined, by))
+    texts = by.texts(subject, codes=rules.codes, known=joined.found.dates)
+    day = ""
+    if Role.DATE in row.roles and _MODIFIED_DATES in rules.codes:
+        day = by.moved(_day(Role.DATE, row.roles[Role.DATE]), study.patient_id)
+    clean = _Cleaner(joined.found, texts)
+    rows = _reports(row, clean) if said.kind is TableKind.REPORTS else _labels(row, clean)
+    always = {
+        "patient_id": subject.patient,
+        "study_id": subject.study,
+        "row_id": subject.instance,
+        "date": day or None,
+        "policy": rules.name,
+        "policy_digest": rules.digest,
+    }
+    _refuse_left([*(value for each in rows for value in each.values()), day], joined.found, texts.shifted | {day})
+    content = encode([{**always, **each} for each in rows])
+    receipt = _receipt(joined, subject, content, rules=rules, project=project, clean=clean)
+    return Processed(
+        row.name, Outcome.PUBLISHED, "", joined.source_digest, receipt, content=content, made_from=joined.made_from
+    )
+
+
+def encode(content: Content) -> bytes:
+    """Canonical JSON (RFC 8785): what the digest of a receipt is of."""
+    return rfc8785.dumps(content)
+
+
+class _Cleaner(Confidential):
+    """Cleans texts of one patient, and counts."""
+
+    def __init__(self, found: Identifiers, texts: Texts) -> None:
+        self._found, self._texts = found, texts
+        self.cleaned = self.replaced = 0
+
+    def __call__(self, value: str) -> str:
+        if len(value) > text.LONGEST_TEXT:
+            raise Refused(f"a text of more than {text.LONGEST_TEXT:,} characters", hint="no report is so long")
+        spans = text.find(value, self._found)
+        self.cleaned += 1
+        self.replaced += len(spans)
+        written = replace_text(value, spans, instead=self._texts.instead(value))
+        if any(span.kind in _OWN for span in text.find_own(written, self._found)):
+            raise Leak("something of this study is still there after cleaning the text")
+        return written
+
+
+def _reports(row: Row, clean: Callable[[str], str]) -> Content:
+    return [{"text": clean(row.roles[Role.TEXT])}]
+
+
+def _labels(row: Row, clean: Callable[[str], str]) -> Content:
+    said = row.declared
+    made = {"label_source": said.source, "extractor": said.extractor, "extractor_version": said.extractor_version}
+    return [
+        {
+            "label": label.name,
+            "kind": label.kind.value,
+            "number": None,
+            "boolean": None,
+            "code": None,
+            "text": None,
+            **made,
+            label.kind.value: _value(label, row.labels[label.name], clean),
+        }
+        for label in said.labels
+        if label.name in row.labels
+    ]
+
+
+def _value(label: Label, value: str, clean: Callable[[str], str]) -> str | float | bool:
+    match label.kind:
+        case LabelKind.TEXT:
+            return clean(value)
+        case LabelKind.NUMBER if _NUMBER.fullmatch(value):
+            return float(value)
+        case LabelKind.BOOLEAN if value.casefold() in _TRUTH:
+            return _TRUTH[value.casefold()]
+        case LabelKind.CODE if value in label.values:
+            return value
+    raise Refused(f"a label that is not the {label.kind} that was declared", hint="declare all values of a code")
+
+
+def _row_id(joined: Joined, by: Pseudonymiser) -> str:
+    """A report is itself; labels are the only ones of their maker for their study."""
+    said = joined.row.declared
+    if said.kind is TableKind.REPORTS:
+        return by.row(joined.source_digest, letter=_LETTERS[said.kind])
+    who = [joined.study.patient, joined.study.study, said.source, said.extractor, said.extractor_version]
+    names_of = sorted(label.name for label in said.labels)
+    return by.row(rfc8785.dumps([*who, *names_of]).decode(), letter=_LETTERS[said.kind])
+
+
+def _refuse_left(values: list[str | float | bool | None], found: Identifiers, allowed: set[str]) -> None:
+    """Let pass values in which nothing identifies, numbers as whole ones too.
+
+    Raises:
+        Leak: an identifier is there; its kind is named.
+    """
+    said = [f"{value:.0f}" if isinstance(value, float) else str(value) for value in values if value is not None]
+    kinds = identifiers.search("\0".join(said).encode(), found, allowed=frozenset(allowed))
+    if kinds:
+        raise Leak(f"still there after cleaning: {', '.join(kinds)}", hint="is a column declared as what it is?")
+
+
+def _receipt(
+    joined: Joined, subject: Subject, content: bytes, *, rules: policy.Rules, project: str, clean: _Cleaner
+) -> Receipt:
+    kind, version = joined.row.declared.kind, governance.__version__
+    by = [str(role) for role in (Role.STUDY_UID, Role.ACCESSION, Role.PATIENT_ID) if role in joined.row.roles]
+    cleaning: dict[str, str | int] = {"texts": clean.cleaned, "replaced": clean.replaced}
+    steps = [
+        Step("read", "governance", version, {"form": joined.row.form, "declaration": joined.row.declared.digest}),
+        Step("join", "governance", version, {"by": ", ".join(by)}),
+        *([Step("clean", "governance", version, cleaning | {"names_sha256": _network()})] if clean.cleaned else []),
+        Step("inspect", "governance", version, {}),
+    ]
+    return Receipt(
+        project=project,
+        patient=subject.patient,
+        study=subject.study,
+        series="",
+        instance=subject.instance,
+        path=f"{kind}/{subject.patient}/{subject.study}/{subject.instance}",
+        source_digest=joined.source_digest,
+        sha256=sha256(content).hexdigest(),
+        size=len(content),
+        policy=rules.name,
+        policy_digest=rules.digest,
+        codes=(),  # they are claims about DICOM attributes (PS3.15)
+        decisions={f"{rules.name}#tables": 1},
+        steps=tuple(steps),
+        facts={},
+    )
+
+
+@cache
+def _network() -> str:
+    return names.digest()
