@@ -1,0 +1,143 @@
+"""A run over tables that is killed, or goes on, loses and duplicates nothing."""
+
+import os
+import signal
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from governance import pipeline
+from governance.pipeline import tables
+from governance.pipeline.instance import Processed
+from tests.pipeline.beside import ACCESSION, PATIENT, image, reports, run
+from tests.pipeline.test_runs import same_keys
+
+
+def many(folder: Path, count: int) -> Path:
+    return reports(folder, *((ACCESSION, PATIENT, f"Nodule of {n} mm.") for n in range(count)))
+
+
+def count(workspace: Path, what: str) -> int:
+    with closing(sqlite3.connect(workspace / "inner" / "workspace.sqlite3")) as connection:
+        return int(connection.execute(f"select count(*) from {what}").fetchone()[0])
+
+
+MOMENTS = ("before", "inside", "behind")
+
+
+def killed(workspace: Path, raw: Path, moment: str) -> int:
+    """Run the main job in a process that is killed at its second commit of rows; returns how it ended."""
+    process = os.fork()
+    if process == 0:
+        commits = iter(range(2))
+        whole, record = tables.RowCommitter.commit, tables.record_batch
+
+        def commit(self: tables.RowCommitter, batch: Sequence[tuple[int, Processed]]) -> None:
+            second = next(commits) == 1
+            if second and moment == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if second and moment == "inside":
+                tables.record_batch = die  # type: ignore[assignment]
+            whole(self, batch)
+            if second:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        def die(*args: object) -> None:
+            record(*args)  # type: ignore[arg-type]
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        tables.RowCommitter.commit = commit  # type: ignore[method-assign]
+        context = pipeline.open_context(workspace, passphrase=None)
+        pipeline.run(context, [raw], project="demo", policy_name="research", processes=0)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_kill_at_any_moment_loses_and_duplicates_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    monkeypatch.setattr(tables, "BATCH", 4)
+    image(tmp_path / "raw")
+    many(tmp_path / "raw", 10)
+    workspace = tmp_path / "workspace"
+    pipeline.create(workspace, passphrase=None).engine.dispose()
+    assert killed(workspace, tmp_path / "raw", moment) == -signal.SIGKILL
+    assert count(workspace, "contents") == (8 if moment == "behind" else 4)
+
+    context = pipeline.open_context(workspace, passphrase=None)
+    run_id = unfinished(workspace)
+    for number in pipeline.open_shards(context, run_id):
+        pipeline.deidentify(context, run_id, number, processes=0)
+    pipeline.finish(context, run_id)
+    names = Counter(outcome.source for outcome in pipeline.outcomes(context, run_id=run_id))
+    calm = same_keys(tmp_path / "calm", workspace)
+    pipeline.run(calm, [tmp_path / "raw"], project="demo", policy_name="research", processes=0)
+
+    assert len(names) == 11
+    assert set(names.values()) == {1}
+    assert contents(workspace) == contents(tmp_path / "calm")
+    assert len(contents(workspace)) == 10
+    assert count(workspace, "receipts") == 11
+    pipeline.verify_audit(context)
+
+
+def unfinished(workspace: Path) -> str:
+    with closing(sqlite3.connect(workspace / "inner" / "workspace.sqlite3")) as connection:
+        (row,) = connection.execute("select run_id from runs where finished is null").fetchall()
+        return str(row[0])
+
+
+def contents(workspace: Path) -> list[tuple[str, bytes]]:
+    with closing(sqlite3.connect(workspace / "inner" / "workspace.sqlite3")) as connection:
+        return connection.execute("select path, content from contents order by path").fetchall()
+
+
+def test_a_table_that_changed_while_its_run_lay_still_is_not_mixed_up(
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image(tmp_path / "raw")
+    many(tmp_path / "raw", 5)
+    monkeypatch.setattr(tables, "BATCH", 2)
+    run_id = pipeline.register(context, [tmp_path / "raw"], project="lung", policy_name="research")
+    pipeline.list_sources(context, run_id)
+    pipeline.deidentify(context, run_id, 1, processes=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(tables.RowCommitter, "commit", interrupted_after(1))
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.deidentify(context, run_id, 2, processes=0)
+    many(tmp_path / "raw", 4)
+
+    pipeline.deidentify(context, run_id, 2, processes=0)
+    pipeline.finish(context, run_id)
+
+    reasons = Counter(o.reason for o in pipeline.outcomes(context, run_id=run_id) if "reports.csv" in o.source)
+    assert reasons == {"": 2, tables.CHANGED: 1}
+
+
+def interrupted_after(batches: int) -> Callable[..., None]:
+    whole, left = tables.RowCommitter.commit, iter(range(batches))
+
+    def wrapped(self: tables.RowCommitter, batch: Sequence[tuple[int, Processed]]) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        whole(self, batch)
+
+    return wrapped
+
+
+def test_workers_make_the_same_bytes(tmp_path: Path) -> None:
+    image(tmp_path / "raw")
+    many(tmp_path / "raw", 40)
+    context = pipeline.create(tmp_path / "one", passphrase=None)
+    run(context, tmp_path / "raw")
+    other = same_keys(tmp_path / "two", tmp_path / "one")
+
+    run(other, tmp_path / "raw", processes=2)
+
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert len(contents(tmp_path / "two")) == 40
