@@ -131,7 +131,8 @@ def _blank(mark: re.Match[str]) -> str:
 
 def _without(text: str, taken: Iterable[Span]) -> str:
     """`text` of the same length, with nothing where spans were taken. taken: in order, disjoint."""
-    parts, place = [], 0
+    parts: list[str] = []
+    place = 0
     for span in taken:
         parts += (text[place : span.start], BLANK * (span.stop - span.start))
         place = span.stop
