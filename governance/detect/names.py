@@ -5,7 +5,7 @@ by what stands beside them. How it was made, and what it misses: `infra/models/n
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.resources import files
@@ -16,6 +16,7 @@ from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from governance.datatypes import Span
 from governance.detect import vocabulary
@@ -35,15 +36,18 @@ SHORTEST_PIECE, LONGEST_PIECE = 2, 5
 class Needed(NamedTuple):
     """How likely a word must be in a name to be taken.
 
-    doubtful: a word that no vocabulary has, or that people are called. letter: a single one. known: any other word.
+    doubtful: a word that no list has, or that people are called. usual: one that clinical texts have. letter: a single
+    one. known: one of the vocabulary.
     """
 
     doubtful: float
+    usual: float
     letter: float
     known: float
 
 
-ALONE, BESIDE = Needed(doubtful=0.2, letter=0.5, known=0.9), Needed(doubtful=0.05, letter=0.1, known=0.5)
+ALONE = Needed(doubtful=0.4, usual=0.4, letter=0.5, known=0.4)
+BESIDE = Needed(doubtful=0.12, usual=0.12, letter=0.12, known=0.12)
 """Of any word, and of one beside a word that was taken."""
 SURE = 0.5
 """Below it a word is no name, but a possible one."""
@@ -76,8 +80,11 @@ def tokens(text: str) -> list[Token]:
     return found
 
 
-def pieces(word: str) -> list[int]:
-    """The rows of a word's pieces: the whole word folded, how it is written and known, runs of its letters."""
+def pieces(word: str, *, as_unusual: bool = False) -> list[int]:
+    """The rows of a word's pieces: the whole word folded, how it is written and known, runs of its letters.
+
+    as_unusual: as if no clinical text had it, to learn what to think of words that stand in no list.
+    """
     if not word[0].isalpha():
         return [_row("\n" if word[0] == "\n" else f"0{min(len(word), 6)}" if word[0].isdigit() else word)]
     framed = f"<{vocabulary.fold(word)[:MOST_LETTERS]}>".encode("utf-8", "surrogatepass")
@@ -86,7 +93,7 @@ def pieces(word: str) -> list[int]:
         for length in range(SHORTEST_PIECE, LONGEST_PIECE + 1)
         for start in range(len(framed) - length + 1)
     ]
-    return [crc32(framed, 1) % ROWS, _row(f"%{_written(word)}"), _row(f"&{_known(word)}"), *runs]
+    return [crc32(framed, 1) % ROWS, _row(f"%{_written(word)}"), _row(f"&{_known(word, as_unusual)}"), *runs]
 
 
 def find(text: str) -> Iterator[Span]:
@@ -97,24 +104,31 @@ def find(text: str) -> Iterator[Span]:
     """
     seen = tokens(text)
     words = [(place, token) for place, token in enumerate(seen) if token.text[0].isalpha()]
-    doubtful = {place for place, token in words if len(token.text) > 1 and not _is_plain(token.text)}
-    if not doubtful:
+    if all(len(token.text) == 1 or _is_plain(token.text) for _, token in words):
         return
-    found = likely(token.text for token in seen)
+    shares = likely([token.text for token in seen])
+    named, is_place = (1 - shares[:, 0]).tolist(), (shares[:, 2] > shares[:, 1]).tolist()
     kinds: dict[int, str] = {}
     for needed in (ALONE, BESIDE):
         for place, token in words:
-            if place in kinds or (needed is BESIDE and not _is_beside(seen, kinds, place)):
+            if place in kinds or (needed is BESIDE and not (kinds and _is_beside(seen, kinds, place))):
                 continue
-            limit = needed.doubtful if place in doubtful else needed.known if len(token.text) > 1 else needed.letter
-            _, name, of_place = found[place].tolist()
+            limit = _limit(token.text, needed)
             if not _is_latin(token.text):
                 kinds[place] = "UNKNOWN_WORD"
-            elif name + of_place >= limit:
-                kinds[place] = "UNKNOWN_WORD" if name + of_place < SURE else "NAME" if name >= of_place else "PLACE"
+            elif named[place] >= limit:
+                kinds[place] = "UNKNOWN_WORD" if named[place] < SURE else "PLACE" if is_place[place] else "NAME"
     for place in _around(seen, kinds):
         kinds.setdefault(place, "PLACE")
     yield from (Span(seen[at].start, seen[at].start + len(seen[at].text), kind) for at, kind in sorted(kinds.items()))
+
+
+def _limit(word: str, needed: Needed) -> float:
+    if len(word) == 1:
+        return needed.letter
+    if _is_plain(word):
+        return needed.known
+    return needed.usual if _is_usual(word) else needed.doubtful
 
 
 def _is_beside(seen: list[Token], kinds: Mapping[int, str], place: int) -> bool:
@@ -179,6 +193,11 @@ def _is_plain(word: str) -> bool:
     return vocabulary.knows(word) and vocabulary.fold(word) not in vocabulary.names()
 
 
+@lru_cache(maxsize=1 << 16)
+def _is_usual(word: str) -> bool:
+    return vocabulary.is_usual(word) and vocabulary.fold(word) not in vocabulary.names()
+
+
 def _is_latin(word: str) -> bool:
     return word.isascii() or vocabulary.knows(word) or all(c < "\u0250" or "\u1e00" <= c < "\u1f00" for c in word)
 
@@ -192,34 +211,43 @@ def _written(word: str) -> str:
     return f"{case}{min(len(word), 4)}{'' if word.isascii() else 'é'}"
 
 
-def _known(word: str) -> str:
-    return f"{vocabulary.knows(word):d}{vocabulary.fold(word) in vocabulary.names():d}"
+def _known(word: str, as_unusual: bool) -> str:
+    usual = not as_unusual and vocabulary.is_usual(word)
+    return f"{usual and vocabulary.knows(word):d}{vocabulary.fold(word) in vocabulary.names():d}{usual:d}"
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 15)
 def _word(word: str) -> NDArray[np.float32]:
-    """What a word is made of, as the network takes it; most words of an archive come again."""
-    rows = pieces(word)
-    total: NDArray[np.float32] = np.add.reduce(_network().table.take(rows, axis=0), axis=0, dtype=np.float32)
-    return total / np.float32(len(rows))
+    """What a word is to the network before it sees its neighbours; most words of an archive come again."""
+    network, rows = _network(), pieces(word)
+    total: NDArray[np.float32] = np.add.reduce(network.table.take(rows, axis=0), axis=0, dtype=np.float32)
+    alone: NDArray[np.float32] = np.maximum(total / np.float32(len(rows)) @ network.entry + network.entry_bias, 0)
+    return alone
 
 
-def likely(words: Iterable[str]) -> NDArray[np.float32]:
+def likely(words: Sequence[str]) -> NDArray[np.float32]:
     """How likely each of the `words` of one text is to be each of LABELS: (words, labels).
 
     Three layers in which a word sees its neighbours. A runtime for networks takes longer to begin than this does.
     """
-    made = np.array([_word(word) for word in words], np.float32)
-    if not len(made):
+    count, network = len(words), _network()
+    if not count:
         return np.zeros((0, len(LABELS)), np.float32)
-    network, count = _network(), len(made)
-    alone = seen = np.maximum(made @ network.entry + network.entry_bias, 0)
+    width = network.layers.shape[2]
+    edged = np.zeros((count + 2 * STEPS[-1], width), np.float32)
+    seen = edged[STEPS[-1] : STEPS[-1] + count]
+    for place, word in enumerate(words):
+        seen[place] = _word(word)
+    said = seen @ network.exit[:width] + network.exit_bias
+    around = np.empty((count, 3 * width), np.float32)
     for step, weight, bias in zip(STEPS, network.layers, network.biases, strict=True):
-        edged = np.zeros((count + 2 * step, seen.shape[1]), np.float32)
-        edged[step : step + count] = seen
-        around = np.concatenate((edged[:count], seen, edged[2 * step :]), axis=1)
-        seen = seen + np.maximum(around @ weight + bias, 0)
-    said = np.concatenate((alone, seen), axis=1) @ network.exit + network.exit_bias
+        around[:, :width] = edged[STEPS[-1] - step :][:count]
+        around[:, width : 2 * width] = seen
+        around[:, 2 * width :] = edged[STEPS[-1] + step :][:count]
+        made = around @ weight
+        made += bias
+        seen += np.maximum(made, 0, out=made)
+    said += seen @ network.exit[width:]
     shares = np.exp(said - said.max(axis=1, keepdims=True))
     known: NDArray[np.float32] = shares / shares.sum(axis=1, keepdims=True)
     return known
@@ -248,5 +276,7 @@ def _weights() -> Traversable:
 
 @cache
 def _network() -> _Network:
+    """Loaded once; with more than one thread, products of matrices this small wait longer than they work."""
+    threadpool_limits(1, user_api="blas")
     with _weights().open("rb") as file, np.load(file) as stored:
         return _Network(*(stored[name] for name in _Network._fields))

@@ -3,7 +3,7 @@
 `Gonzales` and `Gnozalez` for `Gonzalez`, `Agard` for `Aagaard`, `Weis` for `Weiß`. For cleaned text alone: the search
 of written bytes stays exact (`literals.py`), or a word that happens to be near a name would hold clinical files back.
 
-A word that the vocabulary has is no typing error of a name, and names of fewer than five letters are near too much.
+A word that clinical texts have is no typing error of a name, and names of fewer than five letters are near too much.
 """
 
 import re
@@ -54,7 +54,7 @@ class Near(Confidential):
         # Most words end here: one error leaves one of the two ends as it is.
         if word[:_END] not in self._heads and word[-_END:] not in self._tails:
             return False
-        return self._is_near(word) and not vocabulary.knows(written)
+        return self._is_near(word) and not (vocabulary.knows(written) or vocabulary.is_usual(written))
 
     def _is_near(self, word: str) -> bool:
         if word in self._names or word in self._shorter:  # as it is, or with a letter missing

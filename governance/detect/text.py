@@ -1,14 +1,14 @@
 """Find what may identify in a text.
 
 Layers, merged: this study's own identifiers; what has the form of an identifier (`patterns.py`); names after
-titles; words that a network takes for names of people and places (`names.py`); and in short values every word that is
-not in the vocabulary: a stranger's name because it is no clinical word, and a rare clinical word with it. Where a word
-decides, as in codes and in pixels, `find_strictly` does that whatever the length, and does not ask the network.
+titles; and words that a network takes for names of people and places (`names.py`). Where a word decides, as in codes
+and in pixels, `find_strictly` does not ask the network and takes every word that is not in the vocabulary: a stranger's
+name because it is no clinical word, and a rare clinical word with it.
 
 What passes: numbers up to four digits that are no years, times of day, single letters that spell
 no word, days and months without a year unless they are this study's own, ages above 89 that
 nothing around them says to be one unless they are the patient's, and names that the network does not take for any:
-in longer texts some, in short values those that are clinical words.
+most of all where nothing around them says that they are some, and those that are words.
 
 The marks that `scrub.text` writes are left alone.
 """
@@ -47,8 +47,6 @@ _TITLES = frozenset({"NAME"})
 
 _WORD = re.compile(r"[^\W_]+")
 _DIRECTIONS = re.compile("(?:rl|lr|ap|pa|hf|fh|si|is)+")
-MOST_WORDS = 12
-"""Of a value in which the vocabulary decides too: there is little around a name in it, and the network misses many."""
 MOST_DIGITS_BESIDE = 2
 """A word of letters and more digits that no vocabulary has is a number of somebody or something."""
 LEAST_SPELLED = 4
@@ -106,7 +104,7 @@ def _find(
 ) -> tuple[Span, ...]:
     own = own_of(kinds == ALL, *identifiers)
     named = [] if strictly or kinds != ALL else _merge(text, list(_named(text, besides)))
-    closed = kinds == ALL and (strictly or sum(1 for _ in _WORD.finditer(text)) <= MOST_WORDS)
+    closed = strictly and kinds == ALL
     found: list[Span] = []
     left = MARK.sub(_blank, text)
     general = _general(left)

@@ -1,8 +1,9 @@
 """Words that descriptions may keep, and names that are never taken for one of them.
 
-Four lists in `data/`: `jargon.txt`, `names.txt` and `phrases.txt` are written by hand,
+Five lists in `data/`: `jargon.txt`, `names.txt` and `phrases.txt` are written by hand,
 `vocabulary.txt` is built by `infra/vocabulary.py` from the first two and from the
-tables of the standard. All are compared folded: without case and diacritics.
+tables of the standard, `clinical_words.txt` by `infra/models/names/clinical.py` from texts of seven languages.
+All are compared folded: without case and diacritics.
 """
 
 import re
@@ -48,6 +49,12 @@ def words() -> frozenset[str]:
 
 
 @cache
+def _clinical_words() -> frozenset[str]:
+    """Words of clinical texts, folded: five times the vocabulary, and people are called like some of them."""
+    return frozenset((DATA / "clinical_words.txt").read_text("utf-8").split())
+
+
+@cache
 def names() -> frozenset[str]:
     """Frequent names of many languages, folded."""
     return read_words("names.txt")
@@ -61,6 +68,7 @@ def phrases() -> re.Pattern[str]:
     return re.compile(rf"(?<![^\W_])(?:{'|'.join(sorted(listed, key=len, reverse=True))})(?![^\W_])", re.IGNORECASE)
 
 
+@lru_cache(maxsize=1 << 16)
 def knows(word: str) -> bool:
     """Whether every part of `word` may stay in a description.
 
@@ -73,6 +81,11 @@ def knows(word: str) -> bool:
     if digits > MOST_DIGITS and digits != len(word):
         return False
     return all(_knows_letters(run, shortest=2 if digits else 1) for run in _LETTERS.findall(word))
+
+
+def is_usual(word: str) -> bool:
+    """Whether texts of hospitals have the letters of `word`. Says nothing against a name: "temple" and "rosa" are."""
+    return fold(word) in _clinical_words() or fold(word) in words()
 
 
 def is_clinical(name: str) -> bool:

@@ -57,7 +57,7 @@ class Generator:
     def __init__(self, texts: Path, names: Path, seed: int, *, held_out: bool = False) -> None:
         self._chance = random.Random(seed)
         self._languages = {name: _Language(texts / name, held_out=held_out) for name in LANGUAGES}
-        self._people = People(names, self._chance, held_out=held_out)
+        self._people = People(names, texts, self._chance, held_out=held_out)
 
     def __iter__(self) -> Iterator[Example]:
         while True:
@@ -82,9 +82,9 @@ class Generator:
             between = chance.choice((" ", " ", " ", "_", ", ", " - "))
             parts = (value[:place].strip(" _^"), chance.choice(_ALONE), value[place:].strip(" _^"))
             return self._filled(between.join(part for part in parts if part), name)
-        if kind < 0.49 and language.reports:
+        if kind < 0.56 and language.reports:
             return self._filled(chance.choice(language.reports), name)
-        if kind < 0.53:
+        if kind < 0.60:
             heading = chance.choice(language.terms)
             terms = ", ".join(self._terms(language, 2, 9))
             return Filled(f"{heading[:1].upper()}{heading[1:]}: {terms}.", [])

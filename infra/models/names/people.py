@@ -1,6 +1,7 @@
 """Invented identifiers of people and places in the forms in which reports have them."""
 
 import random
+import re
 from functools import cached_property
 from pathlib import Path
 
@@ -25,8 +26,19 @@ LOCALES = {
     "nl": "nl_NL",
     "pt": "pt_BR",
 }
+_OFTEN = (*[6] * 24, 1, 1, 1, 1)
 OF_MANY = {"given": 0.15, "family": 0.3, "places": 0.5}
 """How often a name is drawn from the long lists, whatever the language."""
+_MONTHS = {
+    "en": "January February March April May June July August September October November December Jan Feb Sept Oct Dec",
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember Jan Feb Okt Dez",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre janv févr sept déc",
+    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre ene feb sept dic",
+    "it": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+    "nl": "januari februari maart april mei juni juli augustus september oktober november december",
+    "pt": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
+}
+_FIELD = re.compile(r"\{(\w+)\}")
 _ONSETS = "b br c ch d dr f fl g gr h j k kl kr l m n p pr r s sch sh sl st t tr v w z zh th ts ph dj ny"
 _VOWELS = "a a e e i i o o u ai au ea ee ei ia ie oa oo ou ue y á é í ö ü å ó"
 _CODAS = "b ck d dt f g k l ld ll lm m n nd ng nn ns nt r rd rg rk rn rt s sk ss st t tz v x z c sch th ş ł ň"
@@ -41,8 +53,9 @@ _ENDS = (
 class People:
     """Draws names and places from lists; the same seed draws the same."""
 
-    def __init__(self, folder: Path, chance: random.Random, *, held_out: bool) -> None:
+    def __init__(self, folder: Path, forms: Path, chance: random.Random, *, held_out: bool) -> None:
         self._chance = chance
+        self._forms = {language: lists(forms / language / "places.txt") for language in LOCALES}
         self._lists = {
             path.stem: {part: part_of(names, held_out=held_out) for part, names in lists(path).items()}
             for path in sorted(folder.glob("*.txt"))
@@ -120,7 +133,12 @@ class People:
                 f"{family}, {given} {initial}.",
                 f"{given[0]}. {family}",
                 f"{given[0]} {family}",
+                f"{given[0]}. {initial}. {family}",
+                f"{given[0]}.{initial}. {family}",
                 f"{family}, {given[0]}.",
+                f"{family}, {given[0]}",
+                f"{family} {given[0]}",
+                f"{family}, {given[0]}.{initial}.",
                 f"{family} {given}",
                 f"{family}^{given}",
                 f"{family.upper()}^{given.upper()}",
@@ -130,7 +148,7 @@ class People:
     _doctor = _person = _patient
 
     def _initials(self, _language: str) -> str:
-        letters = self._chance.sample("ABCDEFGHIJKLMNOPRSTUVWZ", self._chance.choice((2, 2, 3)))
+        letters = self._chance.choices("ABCDEFGHIJKLMNOPRSTUVWYZÁÖÜÓ", _OFTEN, k=self._chance.choice((2, 2, 2, 3)))
         return self._chance.choice(("".join(letters), ".".join(letters) + ".", "".join(letters).lower()))
 
     # ----------------------------------------------------------------- places
@@ -139,47 +157,23 @@ class People:
         return self._from("places", language) if self._chance.random() < 0.7 else self._invented()
 
     def _street(self, language: str) -> str:
-        name, number = self._last(language), self._chance.randint(1, 240)
-        whole = f"{self._first(language)} {name}"
-        forms = {
-            "de": (f"{name}straße {number}", f"{name}str. {number}", f"Am {name} {number}", f"{name}weg {number}"),
-            "fr": (f"{number}, rue {whole}", f"{number} rue de {name}", f"{number} avenue {name}"),
-            "es": (f"Calle {name}, {number}", f"C/ {whole} {number}", f"Avda. {name} {number}"),
-            "it": (f"via {whole} {number}", f"viale {name}, {number}"),
-            "nl": (f"{name}straat {number}", f"{name}laan {number}"),
-            "pt": (f"Rua {whole}, {number}", f"Av. {name} {number}"),
-        }
-        english = tuple(
-            f"{number} {name} {kind}" for kind in ("Street", "St", "Road", "Rd", "Avenue", "Ave", "Lane", "Dr")
-        )
-        return self._chance.choice(forms.get(language, english))
+        return self._place("STREET", language)
 
     def _hospital(self, language: str) -> str:
-        city, saint, name = self._city(language), self._from("given", language), self._last(language)
-        forms = {
-            "de": (
-                f"Klinikum {city}",
-                f"Universitätsklinikum {city}",
-                f"St.-{saint}-Krankenhaus",
-                f"Praxis Dr. {name}",
-            ),
-            "fr": (f"CHU de {city}", f"Hôpital Saint-{saint}", f"Clinique {name}", f"CH {city}"),
-            "es": (f"Hospital {city}", f"Hospital San {saint}", f"Clínica {name}", f"Hospital General de {city}"),
-            "it": (f"Ospedale San {saint}", f"Ospedale di {city}", f"Policlinico {name}"),
-            "nl": (f"{city} Ziekenhuis", f"St. {saint} Ziekenhuis", f"{name} Kliniek"),
-            "pt": (f"Hospital São {saint}", f"Hospital de {city}", f"Clínica {name}"),
+        return self._place("HOSPITAL", language)
+
+    def _place(self, kind: str, language: str) -> str:
+        values = {
+            "city": self._city,
+            "saint": lambda language: self._from("given", language),
+            "name": self._last,
+            "first": self._first,
+            "whole": lambda language: f"{self._first(language)} {self._last(language)}",
+            "number": lambda _language: str(self._chance.randint(1, 240)),
+            "small": lambda _language: str(self._chance.randint(1, 24)),
         }
-        english = (
-            f"{city} General Hospital",
-            f"St. {saint}'s Hospital",
-            f"St {saint} Medical Center",
-            f"{city} Medical Centre",
-            f"{name} Clinic",
-            f"{name} Imaging",
-            f"{city} Community Hospital",
-            f"{name} Memorial",
-        )
-        return self._chance.choice(forms.get(language, english))
+        form = self._chance.choice(self._forms[language][kind])
+        return _FIELD.sub(lambda field: values[field[1]](language), form)
 
     # ----------------------------------------------------------------- numbers
 
@@ -207,14 +201,23 @@ class People:
     def _postcode(self, _language: str) -> str:
         return self._digits(5)
 
-    def _date(self, _language: str) -> str:
+    def _date(self, language: str) -> str:
         day, month, year = self._chance.randint(1, 28), self._chance.randint(1, 12), self._chance.randint(1930, 2026)
+        named = self._chance.choice(_MONTHS.get(language, _MONTHS["en"]).split())
         return self._chance.choice(
-            (f"{day:02}.{month:02}.{year}", f"{month}/{day}/{year}", f"{year}-{month:02}-{day:02}")
+            (
+                f"{day:02}.{month:02}.{year}",
+                f"{month}/{day}/{year}",
+                f"{year}-{month:02}-{day:02}",
+                f"{day} {named} {year}" if language != "de" else f"{day}. {named} {year}",
+                f"{named} {day}, {year}" if language == "en" else f"{day} de {named} de {year}",
+            )
         )
 
-    def _date_short(self, _language: str) -> str:
-        return f"{self._chance.randint(1, 12):02}/{self._chance.randint(1990, 2026)}"
+    def _date_short(self, language: str) -> str:
+        month, year = self._chance.randint(1, 12), self._chance.randint(1990, 2026)
+        named = self._chance.choice(_MONTHS.get(language, _MONTHS["en"]).split())
+        return self._chance.choice((f"{month:02}/{year}", f"{named} {year}", named.title(), f"{month}.{year % 100:02}"))
 
     def _oldage(self, _language: str) -> str:
         return str(self._chance.randint(90, 103))

@@ -24,16 +24,19 @@ from infra.models.names.network import REACH, Names
 
 HERE = Path(__file__).parent
 LONGEST = 220
+"""Words of a text that are seen at a time; of a longer one, another part each time."""
 NO_WORD = -100
 WHOLE_LEFT_OUT, PIECES_LEFT_OUT = 0.5, 0.15
 """How often a word is seen without its row for the whole word, and without another piece: not to know it by heart."""
+UNUSUAL = 0.2
+"""How often a word is seen as if no list had it: the lists have all words that are trained with, not all there are."""
 
-remembered = lru_cache(maxsize=200_000)(lambda word: tuple(pieces(word)))
+remembered = lru_cache(maxsize=300_000)(lambda word, as_unusual: tuple(pieces(word, as_unusual=as_unusual)))
 
 
 def labelled(example: Example) -> tuple[list[str], list[int]]:
     """The words of a text, and what each is."""
-    found = tokens(example.text)[:LONGEST]
+    found = tokens(example.text)
     labels = [0] * len(found)
     for place, token in enumerate(found):
         for start, stop, label in example.spans:
@@ -58,9 +61,11 @@ def batch(generator: Generator, chance: random.Random, texts: int) -> Batch:
     truth: list[int] = []
     for example in islice(generator, texts):
         words, labels = labelled(example)
+        first = chance.randint(0, max(len(words) - LONGEST, 0))
+        words, labels = words[first : first + LONGEST], labels[first : first + LONGEST]
         for word in words:
             offsets.append(len(rows))
-            found = remembered(word)
+            found = remembered(word, chance.random() < UNUSUAL)
             if len(found) > 3:
                 found = found[1:] if chance.random() < WHOLE_LEFT_OUT else found
                 rows += [row for row in found if chance.random() > PIECES_LEFT_OUT] or found
@@ -145,7 +150,7 @@ def main() -> None:
     """Train and export."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="OUT.npz")
-    parser.add_argument("--steps", type=int, default=7_500)
+    parser.add_argument("--steps", type=int, default=11_000)
     parser.add_argument("--texts", type=int, default=128, help="of a step")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=4e-3)
