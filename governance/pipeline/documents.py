@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
-import pypdfium2
-from lxml import etree
 
 from governance import dicom, read, write
 from governance.datatypes import (
@@ -27,7 +25,10 @@ from governance.detect import identifiers, text
 from governance.errors import Leak, Refused
 from governance.pipeline.pixels import Pixels, refuse_text_left, scrub_pixels
 from governance.pseudonymise import Pseudonymiser, Subject, Texts
-from governance.scrub.documents import Cleaned, Picture, Treatment, cda, pdf
+from governance.scrub.documents import Cleaned, Picture, Treatment
+
+if TYPE_CHECKING:
+    from governance.scrub.documents import cda
 
 _DOCUMENT, _MIME_TYPE, _LENGTH, _HL7_IDENTIFIER, _PATIENT_ID = (
     0x00420011,
@@ -76,11 +77,19 @@ def scrub_document(
     data = _bytes_of(instance, element)
     match plan.document:
         case DocumentKind.PDF:
+            import pypdfium2  # half a second, for what few archives have
+
+            from governance.scrub.documents import pdf
+
             cleaned = pdf.clean(data, treatment)
             versions: dict[str, str] = {"pdfium": str(pypdfium2.version.PDFIUM_INFO.version)}
             step = _step(plan.document, "pypdfium2", str(pypdfium2.version.PYPDFIUM_INFO.version), cleaned, versions)
             made = _document(element, cleaned, texts, found, b"application/pdf", [*looks, step])
         case DocumentKind.CDA:
+            from lxml import etree
+
+            from governance.scrub.documents import cda
+
             cleaned, identifier = cda.clean(data, treatment, _subject(instance, plan, texts, subject=subject, by=by))
             step = _step(plan.document, "lxml", etree.__version__, cleaned, {})
             made = _document(element, cleaned, texts, found, b"text/XML", [step])
@@ -95,7 +104,9 @@ def _step(kind: DocumentKind, tool: str, version: str, cleaned: Cleaned, version
     return Step("document", tool, version, {"kind": kind.value, **versions, **cleaned.said})
 
 
-def _subject(instance: Instance, plan: Plan, texts: Texts, *, subject: Subject, by: Pseudonymiser) -> cda.Subject:
+def _subject(instance: Instance, plan: Plan, texts: Texts, *, subject: Subject, by: Pseudonymiser) -> "cda.Subject":
+    from governance.scrub.documents import cda
+
     def move(day: str) -> str | None:
         return texts.instead(day)(Span(0, len(day), "DATE"))
 

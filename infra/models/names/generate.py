@@ -71,20 +71,20 @@ class Generator:
             return self._filled(chance.choice(language.values), name)
         if kind < 0.30:
             return Filled(chance.choice((" ", ", ", "_", " - ", "/")).join(self._terms(language, 1, 5)), [])
-        if kind < 0.37:  # a name among terms, with nothing else to go by
-            terms = [*self._terms(language, 1, 3)]
+        if kind < 0.38:  # a name among terms or all alone, with nothing else to go by
+            terms = [*self._terms(language, 0, 3)]
             terms.insert(chance.randint(0, len(terms)), chance.choice(_ALONE))
             return self._filled(chance.choice((" ", "_", ", ", "^", " - ")).join(terms), name)
-        if kind < 0.44:  # the same in a value that has no gap for it
+        if kind < 0.45:  # the same in a value that has no gap for it
             value = chance.choice(language.bare)
             gaps = [0, len(value), *(gap.start() for gap in re.finditer(r"[ _^]", value))]
             place = chance.choice((0, len(value), chance.choice(gaps)))
             between = chance.choice((" ", " ", " ", "_", ", ", " - "))
             parts = (value[:place].strip(" _^"), chance.choice(_ALONE), value[place:].strip(" _^"))
             return self._filled(between.join(part for part in parts if part), name)
-        if kind < 0.56 and language.reports:
+        if kind < 0.57 and language.reports:
             return self._filled(chance.choice(language.reports), name)
-        if kind < 0.60:
+        if kind < 0.61:
             heading = chance.choice(language.terms)
             terms = ", ".join(self._terms(language, 2, 9))
             return Filled(f"{heading[:1].upper()}{heading[1:]}: {terms}.", [])

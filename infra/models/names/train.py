@@ -150,7 +150,7 @@ def main() -> None:
     """Train and export."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="OUT.npz")
-    parser.add_argument("--steps", type=int, default=11_000)
+    parser.add_argument("--steps", type=int, default=8_500)
     parser.add_argument("--texts", type=int, default=128, help="of a step")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=4e-3)
