@@ -46,8 +46,8 @@ class Needed(NamedTuple):
     known: float
 
 
-ALONE = Needed(doubtful=0.4, usual=0.4, letter=0.5, known=0.4)
-BESIDE = Needed(doubtful=0.12, usual=0.12, letter=0.12, known=0.12)
+ALONE = Needed(doubtful=0.35, usual=0.35, letter=0.4, known=0.3)
+BESIDE = Needed(doubtful=0.06, usual=0.06, letter=0.14, known=0.1)
 """Of any word, and of one beside a word that was taken."""
 SURE = 0.5
 """Below it a word is no name, but a possible one."""

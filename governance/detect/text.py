@@ -47,8 +47,6 @@ _TITLES = frozenset({"NAME"})
 
 _WORD = re.compile(r"[^\W_]+")
 _DIRECTIONS = re.compile("(?:rl|lr|ap|pa|hf|fh|si|is)+")
-FEW_WORDS = 3
-"""Of a value in which nothing stands around a name: what is in no list is taken, whatever the network says."""
 MOST_DIGITS_BESIDE = 2
 """A word of letters and more digits that no vocabulary has is a number of somebody or something."""
 LEAST_SPELLED = 4
@@ -112,7 +110,7 @@ def _find(
     # Taking one word can make its neighbour stand out, so what is left is looked at until nothing is found.
     while True:
         formed = [*own.find(left), *(span for span in general if span.kind in kinds)]
-        words = [*(_unknown(left, strictly) if kinds == ALL else ()), *named]
+        words = [*(_unfamiliar(left) if strictly and kinds == ALL else ()), *named]
         taken = list(_without_blanks(left, _merge(left, [*formed, *_beside(formed, words)])))
         if not taken:
             return tuple(sorted(found))
@@ -206,13 +204,9 @@ def _of_form(text: str, formed: Iterable[Span]) -> Iterator[Span]:
 
 
 @lru_cache(maxsize=4096)
-def _unknown(text: str, strictly: bool) -> tuple[Span, ...]:
-    """Words that are in no vocabulary, or, where few are left, those in no list; and in no phrase that is in one."""
-    words = [*_WORD.finditer(text)]
-    if not strictly and len(words) > FEW_WORDS:
-        return ()
-    knows = vocabulary.knows if strictly else vocabulary.is_familiar
-    unknown = [match for match in words if not knows(match[0])]
+def _unfamiliar(text: str) -> tuple[Span, ...]:
+    """Words that are in no vocabulary, and in no phrase that is."""
+    unknown = [match for match in _WORD.finditer(text) if not vocabulary.knows(match[0])]
     known = _phrases(text) if unknown else []
     return tuple(_outside((Span(*word.span(), "UNKNOWN_WORD") for word in unknown), known))
 

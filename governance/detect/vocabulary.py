@@ -88,12 +88,6 @@ def is_usual(word: str) -> bool:
     return fold(word) in _clinical_words() or fold(word) in words()
 
 
-@lru_cache(maxsize=1 << 16)
-def is_familiar(word: str) -> bool:
-    """Whether every part of `word` is in the vocabulary or in texts of hospitals."""
-    return knows(word) or all(map(is_usual, _LETTERS.findall(word)))
-
-
 def is_clinical(name: str) -> bool:
     """Whether a part of a person's name says nothing alone, because it is a word of every other report.
 

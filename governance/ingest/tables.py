@@ -34,6 +34,8 @@ def is_table(path: Path) -> bool:
 
 def is_declaration(path: Path) -> bool:
     """Whether a file is the declaration of a table that lies beside it."""
+    if path.name == declaring.SUFFIX:
+        return False
     table = path.with_name(path.name.removesuffix(declaring.SUFFIX))
     return table != path and declaring.form_of(table.name) is not None and is_table(table)
 

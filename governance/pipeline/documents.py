@@ -71,6 +71,7 @@ def scrub_document(
     treatment = Treatment(
         find=partial(text.find, identifiers=found),
         find_across=partial(text.find, identifiers=found, kinds=_ACROSS),
+        find_own=partial(text.find_own, identifiers=found),
         instead=texts.instead,
         mask=partial(_masked, plan=plan, found=found, steps=looks),
     )
@@ -101,7 +102,7 @@ def scrub_document(
 
 
 def _step(kind: DocumentKind, tool: str, version: str, cleaned: Cleaned, versions: Mapping[str, str]) -> Step:
-    return Step("document", tool, version, {"kind": kind.value, **versions, **cleaned.said})
+    return Step("document", tool, version, {"kind": kind.value, "in_texts": "marks", **versions, **cleaned.said})
 
 
 def _subject(instance: Instance, plan: Plan, texts: Texts, *, subject: Subject, by: Pseudonymiser) -> "cda.Subject":

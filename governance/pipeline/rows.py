@@ -219,6 +219,8 @@ def _refuse_left(values: list[str | float | bool | None], found: Identifiers, al
         Leak: an identifier is there; its kind is named.
     """
     said = [f"{value:.0f}" if isinstance(value, float) else str(value) for value in values if value is not None]
+    if not found.ages.isdisjoint(said):  # 45 CFR 164.514
+        raise Leak("still there after cleaning: an age above 89", hint="declare ages as text")
     kinds = identifiers.search("\0".join(said).encode(), found, allowed=frozenset(allowed))
     if kinds:
         raise Leak(f"still there after cleaning: {', '.join(kinds)}", hint="is a column declared as what it is?")

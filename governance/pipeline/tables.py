@@ -131,7 +131,8 @@ class RowCommitter(Confidential):
     def commit(self, batch: Sequence[tuple[int, Processed]]) -> None:
         """Settle and record; everything or nothing."""
         there: dict[str, _Curated] = {}
-        settled = [self._settled(processed, there) for _, processed in batch]
+        made_now: set[str] = set()
+        settled = [self._settled(processed, there, made_now) for _, processed in batch]
         fresh = [
             processed
             for (_, processed), outcome in zip(batch, settled, strict=True)
@@ -169,8 +170,8 @@ class RowCommitter(Confidential):
         counts = Counter(outcome.outcome.value for outcome in settled)
         return {"run": self._run_id, "policy": self._policy_digest, **dict(sorted(counts.items()))}
 
-    def _settled(self, processed: Processed, there: dict[str, _Curated]) -> SourceOutcome:
-        """The final outcome of a row; a published one without a reason is new."""
+    def _settled(self, processed: Processed, there: dict[str, _Curated], made_now: set[str]) -> SourceOutcome:
+        """The final outcome of a row; a published one without a reason is new. made_now: paths of this batch."""
         name, receipt = processed.source, processed.receipt
         if processed.outcome is Outcome.DUPLICATE:
             curated = self._by_digest.first(digest=processed.source_digest)
@@ -190,13 +191,16 @@ class RowCommitter(Confidential):
             row = self._by_path.first(path=receipt.path)
             there[receipt.path] = mine if row is None else _Curated(*row)
             if row is None:
+                made_now.add(receipt.path)
                 return SourceOutcome(name, Outcome.PUBLISHED, "", receipt.path)
         known = there[receipt.path]
-        if known == mine:
+        # The same row of a table that is declared otherwise is the same row.
+        if known == mine or (receipt.path in made_now and known.source_digest == mine.source_digest):
             return SourceOutcome(name, Outcome.DUPLICATE, SAME, receipt.path)
         if known.source_digest != mine.source_digest:
             return SourceOutcome(name, Outcome.QUARANTINED, TAKEN)
         there[receipt.path] = mine
+        made_now.add(receipt.path)
         return SourceOutcome(name, Outcome.PUBLISHED, "", receipt.path)
 
     def _withdraw(self, connection: Connection, digests: Sequence[str]) -> int:

@@ -184,7 +184,7 @@ def ecg() -> Dataset:
     ds.WaveformAnnotationSequence[0].UnformattedTextValue = "RITMO SINUSALE, Quillfordax"
     ds.WaveformAnnotationSequence[1].UnformattedTextValue = "ST elevation, Dr. Brannockdale 04/18/1964"
     (first, *_) = ds.WaveformSequence
-    first.MultiplexGroupLabel = "rhythm strip, Zwickelmann"
+    first.MultiplexGroupLabel = "strip Zwickelmann"
     first.ChannelDefinitionSequence[0].ChannelLabel = "Lead I Zwickelmann"
     return ds
 
@@ -195,7 +195,7 @@ def test_notes_and_labels_of_a_waveform_stay_without_names(tmp_path: Path) -> No
     notes = [note.UnformattedTextValue for note in made.WaveformAnnotationSequence[:2]]
     assert notes[0] == "RITMO SINUSALE, [NAME]"
     assert notes[1].startswith("ST elevation, Dr. [NAME]")
-    assert made.WaveformSequence[0].MultiplexGroupLabel == "rhythm strip, [NAME]"
+    assert made.WaveformSequence[0].MultiplexGroupLabel == "strip [NAME]"
     assert made.WaveformSequence[0].ChannelDefinitionSequence[0].ChannelLabel == "Lead I [NAME]"
 
 

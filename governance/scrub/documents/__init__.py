@@ -26,13 +26,15 @@ class Treatment(Confidential):
     """How a document of one study is cleaned.
 
     find: everything that may identify in a text that stands for itself. find_across: what is found in texts that
-    do not belong together, such as cells of a row, without asking what a single word may be.
+    do not belong together, such as cells of a row, without asking what a single word may be. find_own: what is this
+    study's own, in codes and numbers.
     instead: what to write for a span of a text, None for its mark. mask: paints over text in a picture, and says
     how many places were masked; it may raise Refused.
     """
 
     find: Callable[[str], Sequence[Span]]
     find_across: Callable[[str], Sequence[Span]]
+    find_own: Callable[[str], Sequence[Span]]
     instead: Callable[[str], Callable[[Span], str | None]]
     mask: Callable[[Picture], tuple[Picture, int]]
 

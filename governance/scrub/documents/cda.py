@@ -20,6 +20,8 @@ from governance.scrub.documents.layout import Word
 from governance.scrub.documents.wording import Piece, Wording
 
 MAX_BYTES = 16 << 20
+LONGEST_SECTION = 90_000
+"""Characters of one narrative."""
 _HL7, _XSI = "urn:hl7-org:v3", "http://www.w3.org/2001/XMLSchema-instance"
 _NAMESPACES = frozenset({"", _HL7, "urn:hl7-org:sdtc"})
 _MASKED = "MSK"
@@ -169,7 +171,7 @@ class _Cda(Confidential):
         if parent is None or _is_narrative(node):
             return
         name, around = _name(node), _name(parent)
-        is_name = name == "name" and around not in _THINGS
+        is_name = name == "name" and (around not in _THINGS or _is_of_person(node))
         is_sex = name == "administrativeGenderCode" and not self.subject.keeps_sex
         if not (is_name or is_sex or name in _NULLED or node.get("representation") == "B64"):
             return
@@ -216,7 +218,7 @@ class _Cda(Confidential):
             return self._link(value)
         if name == "code":
             is_known = is_standard or _name(node) in _CODED_BY_HL7
-            find = self.treatment.find_across if is_known else self.treatment.find
+            find = self.treatment.find_own if is_known else self.treatment.find
             return self.subject.pseudonym(value) if find(value) or not _WORD_OF_STRUCTURE.fullmatch(value) else value
         if name in _STRUCTURE:
             return None if self.treatment.find_across(value) or not _WORD_OF_STRUCTURE.fullmatch(value) else value
@@ -244,8 +246,12 @@ class _Cda(Confidential):
             return moved + time[2] + (time[3] or "")
         if _name(node) == "reference":
             return "#" + self._link(value[1:]) if value.startswith("#") else None
-        if _NUMBER.fullmatch(value) and not self.treatment.find_across(value):
-            return value
+        if _NUMBER.fullmatch(value):
+            is_old_age = node.get("unit") == "a" and abs(float(value)) > 89  # 45 CFR 164.514
+            if not is_old_age and not self.treatment.find_own(value):
+                return value
+            node.set("nullFlavor", _MASKED)
+            return None
         return self._cleaned(value)
 
     def _link(self, value: str) -> str:
@@ -270,6 +276,8 @@ class _Cda(Confidential):
             in_a_row = [
                 piece if index else piece._replace(between=" ") for b in blocks for index, piece in enumerate(b)
             ]
+            if sum(piece.stop for piece in in_a_row) > LONGEST_SECTION:
+                raise Refused("a CDA with a section that is too long to be looked at as a whole", hint="split it")
             self.wording.read(in_a_row, self.treatment.find_across)
         for node, place, word in chunks:
             setattr(node, place, self.wording.written(word))
@@ -277,6 +285,13 @@ class _Cda(Confidential):
 
 def _word(text: str) -> Word:
     return Word(text, 0, 0, 0, 0, 0)
+
+
+def _is_of_person(name: Node) -> bool:
+    """Whether the name of something is a person's: by its parts, or by what it is said to be."""
+    parent = name.getparent()
+    parts = {_name(each) for each in name}
+    return bool(parts & {"given", "family", "prefix"}) or (parent is not None and parent.get("classCode") == "PSN")
 
 
 def _is_narrative(node: Node) -> bool:
@@ -336,7 +351,7 @@ def _note(
     node: Node, place: str, blocks: list[list[Piece]], chunks: list[tuple[Node, str, Word]], *, between: str = ""
 ) -> None:
     text = getattr(node, place)
-    if text and text.strip():
+    if text:  # spaces alone too: without them two words would be one
         word = _word(text)
         blocks[-1].append(Piece(word, len(text), between))
         chunks.append((node, place, word))

@@ -91,6 +91,7 @@ def treatment(identifiers: Identifiers = NAMES, *, pictures: Pictures | None = N
     return Treatment(
         find=lambda words: text.find(words, identifiers),
         find_across=lambda words: text.find(words, identifiers, kinds=text.ALL - {"UNKNOWN_WORD"}),
+        find_own=lambda words: text.find_own(words, identifiers),
         instead=lambda _text: lambda _span: None,
         mask=pictures or Pictures(),
     )

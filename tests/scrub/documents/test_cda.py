@@ -271,3 +271,36 @@ def test_no_markup_saves_a_name(parts: list[str], tag: str) -> None:
 
 def test_the_same_document_is_made_every_time() -> None:
     assert cda.clean(document(), treatment(), subject()) == cda.clean(document(), treatment(), subject())
+
+
+def test_codes_of_published_systems_stay_and_numbers_stay_numbers() -> None:
+    made = cleaned(
+        document(
+            "<text>done</text><entry><observation classCode='OBS' moodCode='EVN'>"
+            "<code code='18748-4' codeSystem='2.16.840.1.113883.6.1'/>"
+            "<value xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:type='PQ' value='150000' unit='/uL'/>"
+            "</observation></entry>"
+        )
+    )
+
+    shown = ET.tostring(made, encoding="unicode")
+    assert 'code="18748-4"' in shown
+    assert 'value="150000"' in shown
+
+
+def test_an_age_above_89_and_the_name_of_a_caregiver_are_masked() -> None:
+    made = cleaned(
+        document(
+            "<text>done</text><entry><observation classCode='OBS' moodCode='EVN'>"
+            "<code code='30525-0' codeSystem='2.16.840.1.113883.6.1'/>"
+            "<value xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:type='PQ' value='93' unit='a'/>"
+            "<participant typeCode='IND'><participantRole classCode='CAREGIVER'><playingEntity classCode='PSN'>"
+            "<name><given>Grace</given><family>Long</family></name>"
+            "</playingEntity></participantRole></participant></observation></entry>"
+        )
+    )
+
+    shown = ET.tostring(made, encoding="unicode")
+    assert 'value="93"' not in shown
+    assert "Long" not in shown
+    assert "Grace" not in shown

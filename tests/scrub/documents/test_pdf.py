@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable
 from hashlib import md5
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -111,16 +112,26 @@ def test_white_words_on_a_dark_ground_stay() -> None:
     assert "Pleural effusion" in shown
 
 
+WIDTHS = dict(zip("Quilfeathr", (9.34, 6.67, 2.66, 2.66, 3.34, 6.67, 6.67, 3.34, 6.67, 4.0), strict=True))
+"""Of letters of Helvetica at 12 points."""
+
+
+def placed(word: str) -> list[tuple[float, str]]:
+    """Where each letter begins."""
+    ends = accumulate((WIDTHS[letter] for letter in word), initial=72.0)
+    return list(zip(ends, word, strict=False))
+
+
 BROKEN = {
     "over two lines": paragraph("The chest of our patient Agnes Quill-", "feather shows no pleural effusion."),
     "between two words": paragraph("The chest of our patient Agnes", "Quillfeather shows no pleural effusion."),
     "kerned": "BT /F 12 Tf 72 700 Td [(Qu) -20 (ill) 40 (fea) -15 (ther shows no pleural effusion)] TJ ET",
     "letter by letter": "\n".join(
-        line(letter, 72 + 7.5 * place) for place, letter in enumerate(NAME)
+        line(letter, place) for place, letter in placed(NAME)
     )
     + "\n" + line("shows no pleural effusion", y=600),
     "out of order": "\n".join(
-        line(letter, 72 + 7.5 * place) for place, letter in reversed(list(enumerate(NAME)))
+        line(letter, place) for place, letter in reversed(placed(NAME))
     )
     + "\n" + line("shows no pleural effusion", y=600),
     "two columns": "\n".join(
