@@ -44,6 +44,11 @@ def code(value: str, scheme: str) -> tuple[Node, ...]:
     return text(0x00080100, value, "SH"), text(0x00080102, scheme, "SH"), text(0x00080104, "Quillbrandt lung")
 
 
+def item(kind: str, *nodes: Node) -> tuple[Node, ...]:
+    """An item of content."""
+    return text(0x0040A010, "CONTAINS", "CS"), text(0x0040A040, kind, "CS"), *nodes
+
+
 MEASURED = (
     Node(0x0040A043, "SQ", items=(code("121033", "DCM"),)),
     Node(
@@ -78,7 +83,14 @@ SHARED = (
 """What all files have, byte for byte, and what means something else in each."""
 
 
-OBSERVED = ((MEASURED, BIRTH, DATED), (DATED, MEASURED, BIRTH), (BIRTH,), (DATED,), (MEASURED[1:], DATED))
+A_NUMBER, A_BIRTH, A_DATE = item("NUM", *MEASURED), item("DATE", *BIRTH), item("DATE", *DATED)
+OBSERVED = (
+    (A_NUMBER, A_BIRTH, A_DATE),
+    (A_DATE, A_NUMBER, A_BIRTH),
+    (A_BIRTH,),
+    (A_DATE,),
+    (item("NUM", *MEASURED[1:]), A_DATE),
+)
 CODED = (code("113691", "DCM"), code("113691", "99LOCAL"), code("Q77Z", "DCM"))
 """Items that differ from file to file, in what they say about their own elements."""
 
@@ -116,6 +128,7 @@ def alike() -> tuple[bytes, ...]:
             syntax = (EXPLICIT, IMPLICIT)[(number + place) % 2]
             turn = number + place
             own = (
+                text(0x0040A040, "CONTAINER", "CS"),
                 *BLOCKS[turn % len(BLOCKS)],
                 Node(0x0040A730, "SQ", items=OBSERVED[turn % len(OBSERVED)]),
                 Node(0x0040A504, "SQ", items=(CODED[turn % len(CODED)],)),
