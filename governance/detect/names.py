@@ -36,18 +36,16 @@ SHORTEST_PIECE, LONGEST_PIECE = 2, 5
 class Needed(NamedTuple):
     """How likely a word must be in a name to be taken.
 
-    doubtful: a word that no list has, or that people are called. usual: one that clinical texts have. letter: a single
-    one. known: one of the vocabulary.
+    doubtful: a word that the vocabulary has not, or that people are called. letter: a single one. known: any other.
     """
 
     doubtful: float
-    usual: float
     letter: float
     known: float
 
 
-ALONE = Needed(doubtful=0.2, usual=0.2, letter=0.4, known=0.35)
-BESIDE = Needed(doubtful=0.05, usual=0.05, letter=0.14, known=0.1)
+ALONE = Needed(doubtful=0.2, letter=0.4, known=0.35)
+BESIDE = Needed(doubtful=0.05, letter=0.14, known=0.1)
 """Of any word, and of one beside a word that was taken."""
 SURE = 0.5
 """Below it a word is no name, but a possible one."""
@@ -126,9 +124,7 @@ def find(text: str) -> Iterator[Span]:
 def _limit(word: str, needed: Needed) -> float:
     if len(word) == 1:
         return needed.letter
-    if _is_plain(word):
-        return needed.known
-    return needed.usual if _is_usual(word) else needed.doubtful
+    return needed.known if _is_plain(word) else needed.doubtful
 
 
 def _is_beside(seen: list[Token], kinds: Mapping[int, str], place: int) -> bool:
@@ -191,11 +187,6 @@ def _around(seen: list[Token], kinds: Mapping[int, str]) -> set[int]:
 @lru_cache(maxsize=1 << 16)
 def _is_plain(word: str) -> bool:
     return vocabulary.knows(word) and vocabulary.fold(word) not in vocabulary.names()
-
-
-@lru_cache(maxsize=1 << 16)
-def _is_usual(word: str) -> bool:
-    return vocabulary.is_usual(word) and vocabulary.fold(word) not in vocabulary.names()
 
 
 def _is_latin(word: str) -> bool:

@@ -16,12 +16,22 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from governance import audit, ingest
 from governance.buffers import CHUNK
-from governance.database import Question, contents, outcomes, receipts, writing
+from governance.database import Question, contents, receipts, writing
 from governance.datatypes import Confidential, Outcome, SourceOutcome
 from governance.errors import Refused
 from governance.keys import Keyring
 from governance.pipeline import rows
-from governance.pipeline.commit import HELD_BACK, SAME, UNCHANGED, record_batch, record_outcomes, seal_source, supersede
+from governance.pipeline.commit import (
+    HELD_BACK,
+    SAME,
+    UNCHANGED,
+    paths_by_digest,
+    published_before,
+    record_batch,
+    record_outcomes,
+    seal_source,
+    supersede,
+)
 from governance.pipeline.context import Context, event, sign
 from governance.pipeline.instance import Processed, reason
 from governance.pipeline.pool import Entry
@@ -104,24 +114,14 @@ class RowCommitter(Confidential):
     def __init__(self, context: Context, run_id: str, project: str, policy_digest: str) -> None:
         self._context, self._run_id, self._project, self._policy_digest = context, run_id, project, policy_digest
         current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
-        self._by_digest = Question(
-            context.engine, select(receipts.c.path).where(current & (receipts.c.source_digest == bindparam("digest")))
-        )
+        self._by_digest = paths_by_digest(context.engine, project)
         self._by_path = Question(
             context.engine,
             select(receipts.c.source_digest, contents.c.made_from)
             .join(contents, contents.c.path == receipts.c.path)
             .where(current & (receipts.c.path == bindparam("path"))),
         )
-        self._before = Question(
-            context.engine,
-            select(outcomes.c.run_id).where(
-                outcomes.c.sealed_source == bindparam("sealed"),
-                outcomes.c.source_digest == bindparam("digest"),
-                outcomes.c.outcome == Outcome.PUBLISHED.value,
-                outcomes.c.run_id != run_id,
-            ),
-        )
+        self._before = published_before(context.engine, run_id)
 
     def close(self) -> None:
         """Give its connections back."""
