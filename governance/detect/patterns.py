@@ -49,7 +49,8 @@ PATTERNS = {
         rf"(?<![^\W_]){_DAY}[ \-/.]{{0,3}}(?:(?:de|of) )?(?:{_MONTH}|{_MONTH_ABBREVIATED})(?![^\W\d_])"
         rf"(?:[ \-/.,']{{0,3}}(?:de )?(?:{_YEAR}|\d\d))?(?!\d)",
         rf"(?<![^\W\d_]){_MONTH}[ \-/.]{{0,3}}{_DAY}(?!\d)(?:[ \-/.,]{{0,3}}{_YEAR})?",
-        rf"(?<![^\W\d_])(?:{_MONTH}|{_MONTH_ABBREVIATED})[ \-/.,']{{0,3}}{_YEAR}(?!\d)",
+        rf"(?<![^\W\d_])(?:{_MONTH}|{_MONTH_ABBREVIATED})[ \-/.,']{{0,3}}(?:del? )?{_YEAR}(?!\d)",
+        rf"(?<=\b(?:am|vom|zum|seit|bis|ab|den) ){_NUMBER}\.(?:0?[1-9]|1[0-2])\.(?!\d)",
         rf"(?<![\w.=])(?<!jpeg )(?:19\d|20[0-3])\d(?!\w)(?!\.\d)(?! ?{_UNIT}(?!\w))",
     ),
     "ID": (
@@ -74,15 +75,16 @@ PATTERNS = {
         r"(?<![\w.])0\d{1,4}[ /\-]{1,3}\d{5,8}(?!\d)",
         r"(?<![\w.,])[2-9]\d{3} \d{4}(?![\w.,])",
         rf"(?<=\b{_CALL}\.?:? ?)(?=(?:[^\d\n]{{0,2}}\d){{6}})\d[\d ()./\-]{{4,20}}\d(?!\w)",
-        r"(?<=\b(?:extension|ext|durchwahl|apparat|poste|pager|bleep|beeper)\.?:? ?)\d{3,}(?!\w)",
-        r"(?<![\w.+\-])[\w.+\-]{1,64}@[\w\-]+(?:\.[\w\-]+)*",
+        r"(?<=\b(?:durchwahl|apparat|poste|pager|bleep|beeper)\.?:? ?)\d{3,}(?!\w)",
+        r"(?<!\w)ext(?:ension)?\.?:? ?\d{3,}(?!\w)",
+        r"(?<![\w.+\-])[\w.+\-]{1,64}(?:'[\w.+\-]{1,64})?@[\w\-]+(?:\.[\w\-]+)*",
         r"(?:https?|ftps?|file|dicom|smb)://\S+",
         r"(?<!\w)www\.\S+",
         r"(?<![\w.\-])[\w\-]{1,63}(?:\.[\w\-]{1,63}){0,4}\.(?:com|org|net|edu|gov|mil|int|io|info|de|at|ch|fr|es|it|nl|be|uk|eu|pt|br|pl|se|no|dk|fi|jp|cn|kr|in|ca|au|local|lan)(?![\w.])(?:/\S*)?",
     ),
     "AGE": (
-        r"(?<![\d.])0?(?:9\d|1[0-4]\d) ?-? ?(?:years?|yrs?|yo|y/o|y|jahre?|j|ans?|años?|anni|jaar|anos)(?![^\W_])",
-        r"(?<!\w)(?:aged?|alter|âge|edad|età|leeftijd|idade)[ :=]{0,3}(?:9\d|1[0-4]\d)(?!\d)",
+        r"(?<![\d.])0?(?:9\d|1[0-4]\d)(?= ?-? ?(?:years?|yrs?|yo|y/o|y|jahren?|jährige[mnrs]?|j|ans?|años?|anni|jaar|anos)(?![^\W_]))",
+        r"(?<=\b(?:aged?|alter|âge|edad|età|leeftijd|idade)[ :=]{0,3})(?:9\d|1[0-4]\d)(?!\d)",
         # 97F, 97 F, 97/F, 97 M; 99m is technetium, 90 m minutes or a length, B90f a kernel.
         r"(?<![^\W_])(?<!\d[.,])(?<!tc.)(?:9\d ?/? ?f|9[0-8] ?/? ?(?-i:M)|9[1-8]m)(?![^\W_])",
         r"(?<![^\W_])[fm] ?/ ?9\d(?!\w)(?!\.\d)",
@@ -114,7 +116,7 @@ _MONTHS = (
 )
 _WORTH_A_LOOK = {
     "DATE": re.compile(
-        rf"\d[-./ ]{{1,3}}\d{{1,2}}[-./ ]{{1,3}}\d|(?:1[89]|20)\d\d|\d.{{0,8}}(?:{_MONTHS})|(?:{_MONTHS}).{{0,12}}\d",
+        rf"\d[-./ ]{{1,3}}\d{{1,2}}[-./ ]{{1,3}}\d|\d\.\d\d?\.|(?:1[89]|20)\d\d|\d.{{0,8}}(?:{_MONTHS})|(?:{_MONTHS}).{{0,12}}\d",
         re.IGNORECASE | re.DOTALL,
     ),
     "ID": re.compile(r"(?:\d ?){6}|\d[^\W_]*\d[^\W_]*\d[^\W_]*\d[^\W_]*\d|\d(?:\.\d+){4}|\d\d?/\d{7}|(?:192|172)\.\d"),
@@ -193,7 +195,7 @@ def _is_harmless(text: str, kind: str) -> bool:
     """
     if kind == "POSTCODE":
         return text[:4].isdecimal() and vocabulary.knows(text[-2:])
-    if kind == "CONTACT" and len(text) == 9 and text[4] == " ":
+    if kind == "CONTACT" and len(text) == 9 and text[4] == " " and text[:4].isdecimal():
         return any(not int(part) % 10 or not int(part) % 32 for part in text.split() if part.isdecimal())
     return text in _OF_NOBODY or dicom.is_registered(text)
 

@@ -74,11 +74,16 @@ def test_near_a_span_the_words_beside_it_are_looked_at(before: str, text: str, b
         ("RVNR 12 345678 M 123", "ID"),
         ("NUSS 28/12345678/40", "ID"),
         ("ring ext. 4471", "CONTACT"),
+        ("ring ext. 8900", "CONTACT"),
         ("Durchwahl 4471", "CONTACT"),
+        ("an m.o'leary@example.org", "CONTACT"),
+        ("desde septiembre de 2021", "DATE"),
+        ("desde julio del 2020", "DATE"),
+        ("seit 10.8.", "DATE"),
     ],
 )
 def test_numbers_of_people_and_telephones_are_found_whole(text: str, kind: str) -> None:
-    number = text.partition(" ")[2].removeprefix("ext. ")
+    number = text.partition(" ")[2]
 
     (found,) = {
         (text[span.start : span.stop], span.kind)
@@ -86,3 +91,11 @@ def test_numbers_of_people_and_telephones_are_found_whole(text: str, kind: str) 
         if len(number) <= span.stop - span.start
     }
     assert found == (number, kind)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("102-year-old lady", "102"), ("97-jährige Pat.", "97"), ("aged 94, frail", "94"), ("a los 95 años", "95")],
+)
+def test_of_an_age_the_number_is_found_and_what_says_so_stays(text: str, number: str) -> None:
+    assert [text[span.start : span.stop] for span in patterns.find(text)] == [number]
