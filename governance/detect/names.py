@@ -1,36 +1,14 @@
-"""How likely each word of a text is in the name of a person or of a place, by a small network of our own.
-
-It knows words by the letters that they are made of, so that names that no list has look like names, and
-by what stands beside them. How it was made, and what it misses: `infra/models/names/README.md`.
-"""
+"""Names of people and places in a text, by what a small network says of its words (`tagger.py`)."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache, lru_cache
-from hashlib import sha256
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from collections.abc import Mapping
+from functools import lru_cache
 from itertools import pairwise, product
 from typing import NamedTuple
-from zlib import crc32
-
-import numpy as np
-from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from governance.datatypes import Span
 from governance.detect import vocabulary
-
-LABELS = ("other", "name", "place")
-"""What a word can be."""
-
-ROWS = 3 << 15
-"""Of the table in which pieces of words are looked up by their hash."""
-
-STEPS = (1, 2, 4)
-"""How far apart the neighbours are that a word sees in each layer."""
-
-SHORTEST_PIECE, LONGEST_PIECE = 2, 5
+from governance.detect.tagger import likely
 
 
 class Needed(NamedTuple):
@@ -49,9 +27,6 @@ BESIDE = Needed(doubtful=0.05, letter=0.14, known=0.1)
 """Of any word, and of one beside a word that was taken."""
 SURE = 0.5
 """Below it a word is no name, but a possible one."""
-
-MOST_LETTERS = 24
-"""Of a longer word the beginning is looked at."""
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|\n+|[^\w\s]|_")
 # A new word starts at a capital after a small letter: "SmithLung".
@@ -78,23 +53,7 @@ def tokens(text: str) -> list[Token]:
     return found
 
 
-def pieces(word: str, *, as_unusual: bool = False) -> list[int]:
-    """The rows of a word's pieces: the whole word folded, how it is written and known, runs of its letters.
-
-    as_unusual: as if no clinical text had it, to learn what to think of words that stand in no list.
-    """
-    if not word[0].isalpha():
-        return [_row("\n" if word[0] == "\n" else f"0{min(len(word), 6)}" if word[0].isdigit() else word)]
-    framed = f"<{vocabulary.fold(word)[:MOST_LETTERS]}>".encode("utf-8", "surrogatepass")
-    runs = [
-        crc32(framed[start : start + length]) % ROWS
-        for length in range(SHORTEST_PIECE, LONGEST_PIECE + 1)
-        for start in range(len(framed) - length + 1)
-    ]
-    return [crc32(framed, 1) % ROWS, _row(f"%{_written(word)}"), _row(f"&{_known(word, as_unusual)}"), *runs]
-
-
-def find(text: str) -> Iterator[Span]:
+def find(text: str) -> tuple[Span, ...]:
     """Words of `text` that are likely to be in a name; those that are just possible have the kind UNKNOWN_WORD.
 
     A text of nothing but words that every report has is not looked at closer. In scripts that the network does not
@@ -103,7 +62,7 @@ def find(text: str) -> Iterator[Span]:
     seen = tokens(text)
     words = [(place, token) for place, token in enumerate(seen) if token.text[0].isalpha()]
     if all(len(token.text) == 1 or _is_plain(token.text) for _, token in words):
-        return
+        return ()
     shares = likely([token.text for token in seen])
     named, is_place = (1 - shares[:, 0]).tolist(), (shares[:, 2] > shares[:, 1]).tolist()
     kinds: dict[int, str] = {}
@@ -118,7 +77,7 @@ def find(text: str) -> Iterator[Span]:
                 kinds[place] = "UNKNOWN_WORD" if named[place] < SURE else "PLACE" if is_place[place] else "NAME"
     for place in _around(seen, kinds):
         kinds.setdefault(place, "PLACE")
-    yield from (Span(seen[at].start, seen[at].start + len(seen[at].text), kind) for at, kind in sorted(kinds.items()))
+    return tuple(Span(seen[at].start, seen[at].start + len(seen[at].text), kind) for at, kind in sorted(kinds.items()))
 
 
 def _limit(word: str, needed: Needed) -> float:
@@ -191,83 +150,3 @@ def _is_plain(word: str) -> bool:
 
 def _is_latin(word: str) -> bool:
     return word.isascii() or vocabulary.knows(word) or all(c < "\u0250" or "\u1e00" <= c < "\u1f00" for c in word)
-
-
-def _row(piece: str) -> int:
-    return crc32(piece.encode("utf-8", "surrogatepass")) % ROWS
-
-
-def _written(word: str) -> str:
-    case = "a" if word.islower() else "Aa" if word[1:].islower() else "A" if word.isupper() else "aA"
-    return f"{case}{min(len(word), 4)}{'' if word.isascii() else 'é'}"
-
-
-def _known(word: str, as_unusual: bool) -> str:
-    usual = not as_unusual and vocabulary.is_usual(word)
-    return f"{usual and vocabulary.knows(word):d}{vocabulary.fold(word) in vocabulary.names():d}{usual:d}"
-
-
-@lru_cache(maxsize=1 << 15)
-def _word(word: str) -> NDArray[np.float32]:
-    """What a word is to the network before it sees its neighbours; most words of an archive come again."""
-    network, rows = _network(), pieces(word)
-    total: NDArray[np.float32] = np.add.reduce(network.table.take(rows, axis=0), axis=0, dtype=np.float32)
-    alone: NDArray[np.float32] = np.maximum(total / np.float32(len(rows)) @ network.entry + network.entry_bias, 0)
-    return alone
-
-
-def likely(words: Sequence[str]) -> NDArray[np.float32]:
-    """How likely each of the `words` of one text is to be each of LABELS: (words, labels).
-
-    Three layers in which a word sees its neighbours. A runtime for networks takes longer to begin than this does.
-    """
-    count, network = len(words), _network()
-    if not count:
-        return np.zeros((0, len(LABELS)), np.float32)
-    width = network.layers.shape[2]
-    edged = np.zeros((count + 2 * STEPS[-1], width), np.float32)
-    seen = edged[STEPS[-1] : STEPS[-1] + count]
-    for place, word in enumerate(words):
-        seen[place] = _word(word)
-    said = seen @ network.exit[:width] + network.exit_bias
-    around = np.empty((count, 3 * width), np.float32)
-    for step, weight, bias in zip(STEPS, network.layers, network.biases, strict=True):
-        around[:, :width] = edged[STEPS[-1] - step :][:count]
-        around[:, width : 2 * width] = seen
-        around[:, 2 * width :] = edged[STEPS[-1] + step :][:count]
-        made = around @ weight
-        made += bias
-        seen += np.maximum(made, 0, out=made)
-    said += seen @ network.exit[width:]
-    shares = np.exp(said - said.max(axis=1, keepdims=True))
-    known: NDArray[np.float32] = shares / shares.sum(axis=1, keepdims=True)
-    return known
-
-
-class _Network(NamedTuple):
-    """The weights. table: of pieces, in 8 bits. layers: of (words, 3 x width), neighbours from left to right."""
-
-    table: NDArray[np.int8]
-    entry: NDArray[np.float32]
-    entry_bias: NDArray[np.float32]
-    layers: NDArray[np.float32]
-    biases: NDArray[np.float32]
-    exit: NDArray[np.float32]
-    exit_bias: NDArray[np.float32]
-
-
-def digest() -> str:
-    """SHA-256 of the network's weights, hexadecimal."""
-    return sha256(_weights().read_bytes()).hexdigest()
-
-
-def _weights() -> Traversable:
-    return files("governance.detect") / "models" / "names.npz"
-
-
-@cache
-def _network() -> _Network:
-    """Loaded once; with more than one thread, products of matrices this small wait longer than they work."""
-    threadpool_limits(1, user_api="blas")
-    with _weights().open("rb") as file, np.load(file) as stored:
-        return _Network(*(stored[name] for name in _Network._fields))

@@ -52,7 +52,7 @@ class Own(Confidential):
 
     def find(self, text: str) -> Iterator[Span]:
         """Spans of `text`; they may overlap, and begin or end inside a word."""
-        folded, spelled = _Folded.of(text), list(spelled_out(text))
+        folded, spelled = _Folded.of(text), spelled_out(text)
         bare = "\0".join((_bare(folded.text), *(word for _, word in spelled)))
         if self._near is not None:
             yield from (folded.span(match, "NAME") for match in self._near.find(folded.text))
@@ -68,10 +68,11 @@ class Own(Confidential):
 own_of = lru_cache(maxsize=64)(Own)
 
 
-def spelled_out(text: str) -> Iterator[tuple[re.Match[str], str]]:
+@lru_cache(maxsize=64)
+def spelled_out(text: str) -> tuple[tuple[re.Match[str], str], ...]:
     """Runs of single letters, and the folded word that they spell."""
-    for match in _SPELLED.finditer(text):
-        yield match, vocabulary.fold("".join(filter(str.isalpha, match[0])))
+    found = _SPELLED.finditer(text)
+    return tuple((match, vocabulary.fold("".join(filter(str.isalpha, match[0])))) for match in found)
 
 
 class _Sought(Confidential):

@@ -33,6 +33,7 @@ MEASURES = r"(?:%|(?:ms|s|sec|min|hu|mm|cm|kv|kvp|ma|mas|hz|px|ml|cc|mg|kg|lbs?|
 """What follows a number between 90 and 119 that is no age. A lone "m" may stand for a man."""
 _OLD = r"(?:9\d|1[01]\d)"
 
+_YEARS = r"years?|yrs?|yo|y/o|y|jahren?|jährige[mnrs]?|j|ans?|años?|anni|jaar|anos"
 _CALL = r"(?:tel|telefon|telephone|t[ée]l|tlf|phone|mobile|mob|handy|cell|fax|call)"
 
 PATTERNS = {
@@ -83,7 +84,7 @@ PATTERNS = {
         r"(?<![\w.\-])[\w\-]{1,63}(?:\.[\w\-]{1,63}){0,4}\.(?:com|org|net|edu|gov|mil|int|io|info|de|at|ch|fr|es|it|nl|be|uk|eu|pt|br|pl|se|no|dk|fi|jp|cn|kr|in|ca|au|local|lan)(?![\w.])(?:/\S*)?",
     ),
     "AGE": (
-        r"(?<![\d.])0?(?:9\d|1[0-4]\d)(?= ?-? ?(?:years?|yrs?|yo|y/o|y|jahren?|jährige[mnrs]?|j|ans?|años?|anni|jaar|anos)(?![^\W_]))",
+        rf"(?<![\d.])0?(?:9\d|1[0-4]\d)(?= ?-? ?(?:{_YEARS})(?![^\W_]))",
         r"(?<=\b(?:aged?|alter|âge|edad|età|leeftijd|idade)[ :=]{0,3})(?:9\d|1[0-4]\d)(?!\d)",
         # 97F, 97 F, 97/F, 97 M; 99m is technetium, 90 m minutes or a length, B90f a kernel.
         r"(?<![^\W_])(?<!\d[.,])(?<!tc.)(?:9\d ?/? ?f|9[0-8] ?/? ?(?-i:M)|9[1-8]m)(?![^\W_])",
@@ -116,7 +117,8 @@ _MONTHS = (
 )
 _WORTH_A_LOOK = {
     "DATE": re.compile(
-        rf"\d[-./ ]{{1,3}}\d{{1,2}}[-./ ]{{1,3}}\d|\d\.\d\d?\.|(?:1[89]|20)\d\d|\d.{{0,8}}(?:{_MONTHS})|(?:{_MONTHS}).{{0,12}}\d",
+        rf"\d[-./ ]{{1,3}}\d{{1,2}}[-./ ]{{1,3}}\d|\d\.\d\d?\.|(?:1[89]|20)\d\d"
+        rf"|\d.{{0,8}}(?:{_MONTHS})|(?:{_MONTHS}).{{0,12}}\d",
         re.IGNORECASE | re.DOTALL,
     ),
     "ID": re.compile(r"(?:\d ?){6}|\d[^\W_]*\d[^\W_]*\d[^\W_]*\d[^\W_]*\d|\d(?:\.\d+){4}|\d\d?/\d{7}|(?:192|172)\.\d"),

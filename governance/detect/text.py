@@ -47,8 +47,8 @@ _TITLES = frozenset({"NAME"})
 
 _WORD = re.compile(r"[^\W_]+")
 _DIRECTIONS = re.compile("(?:rl|lr|ap|pa|hf|fh|si|is)+")
-MOST_DIGITS_BESIDE = 2
-"""A word of letters and more digits that no vocabulary has is a number of somebody or something."""
+_WORD_WITH_DIGITS = re.compile(r"(?<![^\W_])(?=(?:[^\W\d_]*\d){3})[^\W_]+")
+"""If no vocabulary has it, it is a number of somebody or something."""
 LEAST_SPELLED = 4
 """Fewer single letters are initials of things: L, P, S."""
 # Titles with a small letter or a full stop: MR and DR without are modalities.
@@ -105,18 +105,21 @@ def _find(
     own = own_of(kinds == ALL, *identifiers)
     named = [] if strictly or kinds != ALL else _merge(text, list(_named(text, besides)))
     found: list[Span] = []
-    left = MARK.sub(_blank, text)
-    general = _general(left)
+    left = MARK.sub(_blank, text) if "[" in text else text
+    general = (_general if len(left) > LONGEST_REMEMBERED else _remembered_general)(left)
     # Taking one word can make its neighbour stand out, so what is left is looked at until nothing is found.
-    while True:
+    while _WORD.search(left):
         formed = [*own.find(left), *(span for span in general if span.kind in kinds)]
         words = [*(_unfamiliar(left) if strictly and kinds == ALL else ()), *named]
+        if not formed and not words:
+            break
         taken = list(_without_blanks(left, _merge(left, [*formed, *_beside(formed, words)])))
         if not taken:
-            return tuple(sorted(found))
+            break
         found += taken
         left = _without(left, taken)
         general, named = _general_near(left, taken), []
+    return tuple(sorted(found))
 
 
 _remembered = lru_cache(maxsize=4096)(_find)
@@ -182,7 +185,6 @@ def _is_list(word: str) -> bool:
     return _DIRECTIONS.fullmatch(word) is not None or all(ord(b) - ord(a) == 1 for a, b in pairwise(word))
 
 
-@lru_cache(maxsize=4096)
 def _general(text: str) -> tuple[Span, ...]:
     """What has the form of an identifier, stands after a title, or is spelled out and no word that we know."""
     return tuple(_of_form(text, patterns.find(text)))
@@ -203,12 +205,16 @@ def _of_form(text: str, formed: Iterable[Span]) -> Iterator[Span]:
     )
 
 
+_remembered_general = lru_cache(maxsize=4096)(_general)
+_remembered_names = lru_cache(maxsize=4096)(names.find)
+
+
 @lru_cache(maxsize=4096)
 def _unfamiliar(text: str) -> tuple[Span, ...]:
     """Words that are in no vocabulary, and in no phrase that is."""
     unknown = [match for match in _WORD.finditer(text) if not vocabulary.knows(match[0])]
-    known = _phrases(text) if unknown else []
-    return tuple(_outside((Span(*word.span(), "UNKNOWN_WORD") for word in unknown), known))
+    spans = [Span(*word.span(), "UNKNOWN_WORD") for word in unknown]
+    return tuple(_outside(spans, _phrases(text, spans)))
 
 
 def _named(text: str, besides: Finder | None) -> Iterator[Span]:
@@ -216,17 +222,19 @@ def _named(text: str, besides: Finder | None) -> Iterator[Span]:
 
     besides: another one than ours.
     """
-    taken = [*names.find(text), *(() if besides is None else besides(text))]
-    taken += (
-        Span(*word.span(), "UNKNOWN_WORD")
-        for word in _WORD.finditer(text)
-        if sum(map(str.isdecimal, word[0])) > MOST_DIGITS_BESIDE and not vocabulary.knows(word[0])
-    )
-    known = [*_phrases(text), *(mark.span() for mark in MARK.finditer(text))] if taken else []
+    search = names.find if len(text) > LONGEST_REMEMBERED else _remembered_names
+    taken = [*search(text), *(() if besides is None else besides(text))]
+    numbers = (word for word in _WORD_WITH_DIGITS.finditer(text) if not vocabulary.knows(word[0]))
+    taken += (Span(*word.span(), "UNKNOWN_WORD") for word in numbers)
+    known = [*_phrases(text, taken), *(mark.span() for mark in MARK.finditer(text))] if taken else []
     yield from _outside(taken, known)
 
 
-def _phrases(text: str) -> list[tuple[int, int]]:
+def _phrases(text: str, words: Iterable[Span]) -> list[tuple[int, int]]:
+    """Where phrases stand, if any of the `words` may be in one."""
+    found = vocabulary.words_of_phrases()
+    if not any(vocabulary.fold(word) in found for span in words for word in _WORD.findall(text, *span[:2])):
+        return []
     return [match.span() for match in vocabulary.phrases().finditer(text)]
 
 

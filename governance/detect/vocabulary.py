@@ -1,8 +1,9 @@
 """Words that descriptions may keep, and names that are never taken for one of them.
 
-Five lists in `data/`: `jargon.txt`, `names.txt` and `phrases.txt` are written by hand,
+Six lists in `data/`: `jargon.txt`, `names.txt` and `phrases.txt` are written by hand,
 `vocabulary.txt` is built by `infra/vocabulary.py` from the first two and from the
-tables of the standard, `clinical_words.txt` by `infra/models/names/clinical.py` from texts of seven languages.
+tables of the standard, `clinical_words.txt` by `infra/models/names/clinical.py` from texts of seven languages,
+`ordinary_words.txt` beside it from how often words are written.
 All are compared folded: without case and diacritics.
 """
 
@@ -55,6 +56,12 @@ def _clinical_words() -> frozenset[str]:
 
 
 @cache
+def _ordinary_words() -> frozenset[str]:
+    """Frequent words of English, German and Spanish that are no names, folded."""
+    return frozenset((DATA / "ordinary_words.txt").read_text("utf-8").split())
+
+
+@cache
 def names() -> frozenset[str]:
     """Frequent names of many languages, folded."""
     return read_words("names.txt")
@@ -63,9 +70,19 @@ def names() -> frozenset[str]:
 @cache
 def phrases() -> re.Pattern[str]:
     """Words beside each other that may stay although one of them is a name: "x-ray", "Baker's cyst"."""
-    lines = (DATA / "phrases.txt").read_text("utf-8").splitlines()
-    listed = ("[ _'’-]".join(line.split()) for line in lines if line and not line.startswith("#"))
+    listed = ("[ _'’-]".join(line.split()) for line in _phrases())
     return re.compile(rf"(?<![^\W_])(?:{'|'.join(sorted(listed, key=len, reverse=True))})(?![^\W_])", re.IGNORECASE)
+
+
+@cache
+def words_of_phrases() -> frozenset[str]:
+    """Folded: a word that is none of them is in no phrase."""
+    return frozenset(fold(word) for line in _phrases() for word in _LETTERS.findall(line))
+
+
+def _phrases() -> list[str]:
+    lines = (DATA / "phrases.txt").read_text("utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -75,7 +92,9 @@ def knows(word: str) -> bool:
     word: letters and digits without anything between, such as `B30f`, `HeadMatrix`, `p2`.
     Letters beside digits may be any one or two; a single letter is nobody's name.
     """
-    digits = sum(c.isdigit() for c in word)
+    if word.isascii() and word.isalpha():
+        return _knows_letters(word, shortest=1)
+    digits = sum(map(str.isdigit, word))
     if digits and _MATRIX.fullmatch(word):
         return True
     if digits > MOST_DIGITS and digits != len(word):
@@ -86,6 +105,11 @@ def knows(word: str) -> bool:
 def is_usual(word: str) -> bool:
     """Whether texts of hospitals have the letters of `word`. Says nothing against a name: "temple" and "rosa" are."""
     return fold(word) in _clinical_words() or fold(word) in words()
+
+
+def is_ordinary(word: str) -> bool:
+    """Whether a language has the letters of `word` often, and as a name less often than not."""
+    return fold(word) in _ordinary_words()
 
 
 def is_clinical(name: str) -> bool:
@@ -108,6 +132,8 @@ def _knows_letters(run: str, *, shortest: int) -> bool:
             return _knows_script_without_case(run)
     if len(run) <= shortest:
         return True
+    if run.islower() or run.isupper():
+        return False
     parts = _CAMEL.split(run)
     return len(parts) > 1 and all(len(part) == 1 or fold(part) in words() for part in parts)
 

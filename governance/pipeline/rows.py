@@ -14,7 +14,7 @@ from blake3 import blake3
 import governance
 from governance import policy
 from governance.datatypes import Confidential, Identifiers, Outcome, Receipt, Step
-from governance.detect import identifiers, names, text
+from governance.detect import identifiers, tagger, text
 from governance.errors import Leak, Refused
 from governance.keys import ProjectKeys
 from governance.pipeline.instance import Processed, ended
@@ -259,4 +259,4 @@ def _receipt(
 
 @cache
 def _network() -> str:
-    return names.digest()
+    return tagger.digest()

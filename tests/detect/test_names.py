@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.datatypes import Identifiers
-from governance.detect import names
+from governance.detect import tagger
 from governance.detect import text as detect
-from governance.detect.names import LABELS, find, likely, pieces, tokens
+from governance.detect.names import find, tokens
+from governance.detect.tagger import LABELS, ROWS, likely, pieces, writing
 from governance.detect.text import MARK
 from governance.scrub.text import replace
 
@@ -34,7 +35,21 @@ def test_tokens_are_parts_of_the_text_in_order_and_hold_every_letter_and_digit(t
 
 @given(st.text(min_size=1, max_size=40))
 def test_pieces_are_rows_of_the_table(text: str) -> None:
-    assert all(0 <= row < names.ROWS for token in tokens(text) for row in pieces(token.text))
+    assert all(0 <= row < ROWS for token in tokens(text) for row in pieces(token.text, "few"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("CT of Smith", "few"),
+        ("seen by smith and told to come back", "small"),
+        ("Seen by Smith, told to come back", "mixed"),
+        ("SEEN BY SMITH, TOLD TO COME BACK", "capitals"),
+        ("Liver Spleen Pancreas Kidney", "other"),
+    ],
+)
+def test_a_text_is_told_by_how_its_words_are_written(text: str, expected: str) -> None:
+    assert writing(token.text for token in tokens(text)) == expected
 
 
 @given(st.lists(st.text(st.characters(categories=["L"]), min_size=1, max_size=12), max_size=20))
@@ -43,6 +58,19 @@ def test_every_word_is_something(words: list[str]) -> None:
 
     assert found.shape == (len(words), len(LABELS))
     assert np.allclose(found.sum(axis=1), 1, atol=1e-4)
+
+
+def test_words_are_remembered_up_to_a_limit_and_mean_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [[f"word{letter}{other}" for letter in "abcdef"] for other in "ghijkl"]
+    expected = [likely(words) for words in texts]
+    few = tagger._Words(tagger._network())
+    few.MOST = 8
+    monkeypatch.setattr(tagger, "_words", lambda: few)
+
+    for _ in range(2):
+        for words, before in zip(texts, expected, strict=True):
+            assert np.allclose(likely(words), before, atol=1e-6)
+    assert len(few._known[0]) <= 8
 
 
 @given(texts)

@@ -1,4 +1,5 @@
-"""Write `governance/detect/data/clinical_words.txt`: words of the texts that the network learns from, names left out.
+"""Write two lists of `governance/detect/data`: `clinical_words.txt`, of the texts that the network learns from, without
+names; and `ordinary_words.txt`, of what English, German and Spanish write often.
 
     python -m infra.models.names.clinical
 
@@ -7,15 +8,18 @@ written with a capital inside a term is an eponym more often than not, in German
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from governance.detect.vocabulary import DATA, fold, names, words
 from infra.models.names.generate import LANGUAGES
 from infra.models.names.templates import lines
+from infra.models.names.words import FREQUENCIES, frequent
 
 TEXTS = Path(__file__).parent / "texts"
-SHORTEST, LONGEST_ABBREVIATION = 3, 5
+SHORTEST = 3
+LEAST_OFTEN = -15.0
+"""Of an ordinary word, as a logarithm: rarer ones hold many names."""
 
 _WORD = re.compile(r"[^\W\d_]+")
 _SLOT = re.compile(r"\{[^}]*\}")
@@ -45,9 +49,17 @@ def build() -> list[str]:
     return sorted(word for word in found - words() - names() if len(word) >= SHORTEST and word.isalpha())
 
 
+def ordinary(clinical: Collection[str]) -> list[str]:
+    """Folded, sorted; without what stands in another list. clinical: one of these."""
+    found = {fold(word) for language in sorted(FREQUENCIES) for word in frequent(language, least=LEAST_OFTEN)}
+    return sorted(word for word in found - words() - names() - set(clinical) if word.isalpha())
+
+
 def main() -> None:
-    """Write the list."""
-    (Path(str(DATA)) / "clinical_words.txt").write_text("".join(f"{word}\n" for word in build()), "utf-8")
+    """Write the lists."""
+    clinical = build()
+    for name, found in (("clinical_words.txt", clinical), ("ordinary_words.txt", ordinary(clinical))):
+        (Path(str(DATA)) / name).write_text("".join(f"{word}\n" for word in found), "utf-8")
 
 
 if __name__ == "__main__":

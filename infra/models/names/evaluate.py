@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from governance.detect import names, vocabulary
+from governance.detect import tagger, vocabulary
 from infra.models.names.generate import Generator
 from infra.models.names.train import HERE, labelled
 
@@ -26,7 +26,7 @@ def main() -> None:
     kinds: dict[str, list[tuple[float, bool]]] = {}
     for example in islice(generator, options.texts):
         words, labels = labelled(example)
-        for word, label, said in zip(words, labels, names.likely(words), strict=True):
+        for word, label, said in zip(words, labels, tagger.likely(words), strict=True):
             if word[0].isalpha():
                 kinds.setdefault(_kind(word), []).append((1 - float(said[0]), label > 0))
     print("words", *(f"from {threshold}" for threshold in THRESHOLDS), sep=" | ")

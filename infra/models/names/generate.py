@@ -82,9 +82,9 @@ class Generator:
             between = chance.choice((" ", " ", " ", "_", ", ", " - "))
             parts = (value[:place].strip(" _^"), chance.choice(_ALONE), value[place:].strip(" _^"))
             return self._filled(between.join(part for part in parts if part), name)
-        if kind < 0.57 and language.reports:
+        if kind < 0.65 and language.reports:
             return self._filled(chance.choice(language.reports), name)
-        if kind < 0.61:
+        if kind < 0.69:
             heading = chance.choice(language.terms)
             terms = ", ".join(self._terms(language, 2, 9))
             return Filled(f"{heading[:1].upper()}{heading[1:]}: {terms}.", [])

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from governance.detect.names import LABELS, ROWS, STEPS
+from governance.detect.tagger import LABELS, ROWS, STEPS
 
 WORD, WIDTH = 48, 96
 REACH = sum(STEPS)

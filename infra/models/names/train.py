@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from governance.detect.names import LABELS, pieces, tokens
+from governance.detect.names import tokens
+from governance.detect.tagger import LABELS, pieces, writing
 from infra.models.names.generate import Example, Generator
 from infra.models.names.network import REACH, Names
 
@@ -31,7 +32,7 @@ WHOLE_LEFT_OUT, PIECES_LEFT_OUT = 0.5, 0.15
 UNUSUAL = 0.2
 """How often a word is seen as if no list had it: the lists have all words that are trained with, not all there are."""
 
-remembered = lru_cache(maxsize=300_000)(lambda word, as_unusual: tuple(pieces(word, as_unusual=as_unusual)))
+remembered = lru_cache(maxsize=600_000)(lambda word, text, as_unusual: tuple(pieces(word, text, as_unusual=as_unusual)))
 
 
 def labelled(example: Example) -> tuple[list[str], list[int]]:
@@ -61,11 +62,12 @@ def batch(generator: Generator, chance: random.Random, texts: int) -> Batch:
     truth: list[int] = []
     for example in islice(generator, texts):
         words, labels = labelled(example)
+        text = writing(words)
         first = chance.randint(0, max(len(words) - LONGEST, 0))
         words, labels = words[first : first + LONGEST], labels[first : first + LONGEST]
         for word in words:
             offsets.append(len(rows))
-            found = remembered(word, chance.random() < UNUSUAL)
+            found = remembered(word, text, chance.random() < UNUSUAL)
             if len(found) > 3:
                 found = found[1:] if chance.random() < WHOLE_LEFT_OUT else found
                 rows += [row for row in found if chance.random() > PIECES_LEFT_OUT] or found
@@ -129,7 +131,7 @@ def train(steps: int, *, texts: int, seed: int, rate: float, workers: int, devic
 
 
 def export(network: Names, path: Path) -> None:
-    """Write the weights as `governance.detect.names` reads them: the table in 8 bits, all else in 32."""
+    """Write the weights as `governance.detect.tagger` reads them: the table in 8 bits, all else in 32."""
     context = network.context
     table = network.words.table.weight.detach()
     scale = table.abs().amax(dim=0) / 127

