@@ -90,9 +90,14 @@ def find_own(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
     return find(text, identifiers, kinds=_TITLES)
 
 
+def own(text: str, identifiers: Identifiers) -> Iterator[Span]:
+    """What is this study's own in a text, in any form in which it is looked for; spans may overlap."""
+    return own_of(True, *_sets(identifiers)).find(text)
+
+
 def holds_own(text: str, identifiers: Identifiers) -> bool:
-    """Whether anything in a text is this study's own, in any form in which it is looked for."""
-    return any(True for _ in own_of(True, *_sets(identifiers)).find(text))
+    """Whether anything in a text is this study's own."""
+    return any(True for _ in own(text, identifiers))
 
 
 def _sets(identifiers: Identifiers) -> tuple[frozenset[str], ...]:

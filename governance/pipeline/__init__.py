@@ -4,6 +4,7 @@ context.py     an open workspace: folders, database, keys
 instance.py    one source: read, decide, act, inspect, prove
 pixels.py      what is burned in: looked at, masked, looked at again
 documents.py   documents inside objects: made anew, read back
+cleaning.py    texts of one subject, wherever they stand: what is found, what is written instead
 acting.py      decisions carried out by the stages that replace and that remove
 content.py     the tree of a report: followed before, compared after
 left.py        what identifies in written bytes all the same, and where

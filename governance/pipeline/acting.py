@@ -1,8 +1,7 @@
 """Decisions carried out by the stages that replace and that remove: how they are put together."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
 import governance
 from governance import dicom, write
@@ -15,18 +14,16 @@ from governance.datatypes import (
     Element,
     Identifiers,
     Instance,
-    Instead,
     Method,
     Plan,
     Ruling,
-    Span,
     Step,
 )
-from governance.detect import identifiers, installed, text
-from governance.pseudonymise import Pseudonymiser, Subject, Texts
+from governance.detect import identifiers, text
+from governance.pipeline.cleaning import Cleaning, said
+from governance.pseudonymise import Pseudonymiser, Subject
 from governance.scrub.attributes import Clean
 from governance.scrub.attributes import attributes as scrub_attributes
-from governance.scrub.text import joined
 from governance.scrub.text import replace as replace_text
 
 RETAINS_UIDS, RETAINS_DATES = "113110", "113106"
@@ -114,16 +111,13 @@ def act(
     """
     codes = plan.codes
     replaced = by.attributes(instance, decisions, subject, codes=codes)
-    taken = None if plan.instead is Instead.MARKS else partial(text.holds_own, identifiers=found)
-    texts = by.texts(subject, codes=codes, known=found.dates, taken=taken)
-    edits = scrub_attributes(
-        instance, decisions, clean=cleaners(found, dummy=by.consistent, texts=texts, besides=_besides(plan))
-    )
+    cleaning = Cleaning.of(subject, found, by=by, codes=codes, instead=plan.instead, model=plan.name_model)
+    edits = scrub_attributes(instance, decisions, clean=cleaners(cleaning, dummy=by.consistent))
     # What the plan keeps and is none of its VR.
     kept = {each.where for each in decisions if each.method is Method.KEEP and edits.get(each.where) == b""}
     edits |= replaced.edits
     stays = retained(instance, decisions, edits, codes=codes)
-    shifted, emptied = frozenset(replaced.shifted_dates | texts.shifted), frozenset(kept | replaced.emptied)
+    shifted, emptied = frozenset(replaced.shifted_dates | cleaning.texts.shifted), frozenset(kept | replaced.emptied)
     return Acted(edits, shifted, emptied, stays, frozenset(replaced.pseudonyms))
 
 
@@ -143,17 +137,11 @@ def retained(
     return frozenset(found)
 
 
-def cleaners(
-    found: Identifiers, *, dummy: Callable[[str], str], texts: Texts, besides: text.Finder | None = None
-) -> dict[Method, Clean]:
-    """How text is cleaned, by the method that a decision asks for; `dummy` stands for a code that identifies.
-
-    besides: what looks for names besides our own network.
-    """
+def cleaners(cleaning: Cleaning, *, dummy: Callable[[str], str]) -> dict[Method, Clean]:
+    """How text is cleaned, by the method that a decision asks for; `dummy` stands for a code that identifies."""
+    found = cleaning.found
     return {
-        Method.TEXT: lambda value, limit: _described(
-            value, limit, text.find(value, found, besides=besides), found=found, texts=texts
-        ),
+        Method.TEXT: lambda value, limit: cleaning.clean(value, limit).text,
         Method.MACHINE: lambda value, limit: replace_text(
             value, text.find(value, found, kinds=text.OF_MACHINE_TEXT), limit=limit
         ),
@@ -163,29 +151,9 @@ def cleaners(
     }
 
 
-def _besides(plan: Plan) -> text.Finder | None:
-    return None if plan.name_model is None else installed.load(plan.name_model).find
-
-
 def said_of_header(plan: Plan, *, decisions: int, emptied: int) -> Mapping[str, str | int]:
     """What a receipt says of the work on the header."""
-    model = {} if plan.name_model is None else installed.load(plan.name_model).said
-    return {"decisions": decisions, "emptied": emptied, "in_texts": plan.instead.value, **model}
-
-
-def _described(value: str, limit: int | None, spans: Sequence[Span], *, found: Identifiers, texts: Texts) -> str:
-    """A text with surrogates, or with none at all: where they make it too long, or like an identifier of the study."""
-    if spans and texts.surrogates is not None:
-        made = replace_text(value, joined(value, spans, kind="PLACE"), instead=texts.in_plain_sight(value))
-        if (limit is None or len(made) <= limit) and not _identifies(made, found, texts):
-            return made
-    return replace_text(value, spans, limit=limit, instead=texts.instead(value))
-
-
-def _identifies(made: str, found: Identifiers, texts: Texts) -> bool:
-    """As the inspection of what is written would see it; of UIDs, which differ from file to file, none is drawn."""
-    sought = replace(found, uids=frozenset())
-    return bool(identifiers.search(made.encode("utf-8", "surrogatepass"), sought, allowed=frozenset(texts.shifted)))
+    return {"decisions": decisions, "emptied": emptied, **said(plan.instead, plan.name_model)}
 
 
 def count_rules(rules: Iterable[str]) -> dict[str, int]:

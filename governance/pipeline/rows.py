@@ -13,14 +13,14 @@ from blake3 import blake3
 
 import governance
 from governance import policy
-from governance.datatypes import Confidential, Identifiers, Outcome, Receipt, Step
+from governance.datatypes import Confidential, Identifiers, Instead, Outcome, Receipt, Step
 from governance.detect import identifiers, tagger, text
 from governance.errors import Leak, Refused
 from governance.keys import ProjectKeys
+from governance.pipeline.cleaning import Cleaning
 from governance.pipeline.instance import Processed, ended
-from governance.pseudonymise import Pseudonymiser, Subject, Texts
+from governance.pseudonymise import Pseudonymiser, Subject
 from governance.rows import Label, LabelKind, Role, Row, Study, TableKind
-from governance.scrub.text import replace as replace_text
 
 LOGIC = 1
 """Raised whenever the same row leads to another output, so that it is made again."""
@@ -120,11 +120,12 @@ def made(joined: Joined, *, rules: policy.Rules, by: Pseudonymiser, project: str
     if said.kind not in rules.published_tables:
         raise Refused(f"the policy publishes no {said.kind}", hint="see tables in policies/README.md")
     subject = by.of_row(study.patient_id, patient=study.patient, study=study.study, row=_row_id(joined, by))
-    texts = by.texts(subject, codes=rules.codes, known=joined.found.dates)
+    free = rules.free_text
+    cleaning = Cleaning.of(subject, joined.found, by=by, codes=rules.codes, instead=free.instead, model=free.name_model)
     day = ""
     if Role.DATE in row.roles and _MODIFIED_DATES in rules.codes:
         day = by.moved(_day(Role.DATE, row.roles[Role.DATE]), study.patient_id)
-    clean = _Cleaner(joined.found, texts)
+    clean = _Cleaner(cleaning)
     rows = _reports(row, clean) if said.kind is TableKind.REPORTS else _labels(row, clean)
     always = {
         "patient_id": subject.patient,
@@ -134,7 +135,9 @@ def made(joined: Joined, *, rules: policy.Rules, by: Pseudonymiser, project: str
         "policy": rules.name,
         "policy_digest": rules.digest,
     }
-    _refuse_left([*(value for each in rows for value in each.values()), day], joined.found, texts.shifted | {day})
+    _refuse_left(
+        [*(value for each in rows for value in each.values()), day], joined.found, cleaning.texts.shifted | {day}
+    )
     content = encode([{**always, **each} for each in rows])
     receipt = _receipt(joined, subject, content, rules=rules, project=project, clean=clean)
     return Processed(
@@ -150,20 +153,25 @@ def encode(content: Content) -> bytes:
 class _Cleaner(Confidential):
     """Cleans texts of one patient, and counts."""
 
-    def __init__(self, found: Identifiers, texts: Texts) -> None:
-        self._found, self._texts = found, texts
+    def __init__(self, cleaning: Cleaning) -> None:
+        self._cleaning = cleaning
         self.cleaned = self.replaced = 0
 
     def __call__(self, value: str) -> str:
         if len(value) > text.LONGEST_TEXT:
             raise Refused(f"a text of more than {text.LONGEST_TEXT:,} characters", hint="no report is so long")
-        spans = text.find(value, self._found)
+        made = self._cleaning.clean(value)
         self.cleaned += 1
-        self.replaced += len(spans)
-        written = replace_text(value, spans, instead=self._texts.instead(value))
-        if any(span.kind in _OWN for span in text.find_own(written, self._found)):
+        self.replaced += made.replaced
+        # A surrogate behind a title is found as any name is; texts that have some were searched when they were made.
+        left = self._cleaning.find_own(made.text) if made.instead is Instead.MARKS else ()
+        if any(span.kind in _OWN for span in left):
             raise Leak("something of this study is still there after cleaning the text")
-        return written
+        return made.text
+
+    def said(self) -> dict[str, str | int]:
+        """What the receipt says of it."""
+        return {"texts": self.cleaned, "replaced": self.replaced, **self._cleaning.said(), "names_sha256": _network()}
 
 
 def _reports(row: Row, clean: Callable[[str], str]) -> Content:
@@ -231,11 +239,10 @@ def _receipt(
 ) -> Receipt:
     kind, version = joined.row.declared.kind, governance.__version__
     by = [str(role) for role in (Role.STUDY_UID, Role.ACCESSION, Role.PATIENT_ID) if role in joined.row.roles]
-    cleaning: dict[str, str | int] = {"texts": clean.cleaned, "replaced": clean.replaced}
     steps = [
         Step("read", "governance", version, {"form": joined.row.form, "declaration": joined.row.declared.digest}),
         Step("join", "governance", version, {"by": ", ".join(by)}),
-        *([Step("clean", "governance", version, cleaning | {"names_sha256": _network()})] if clean.cleaned else []),
+        *([Step("clean", "governance", version, clean.said())] if clean.cleaned else []),
         Step("inspect", "governance", version, {}),
     ]
     return Receipt(

@@ -28,6 +28,10 @@ class Texts(Confidential):
         self.shifted: set[str] = set()
         """Moved dates that were written as YYYYMMDD or YYYY.MM.DD: one may be another day of the study by chance."""
 
+    def with_marks(self) -> "Texts":
+        """The same, without surrogates, and nothing moved yet."""
+        return Texts(self._shift, self._known)
+
     def instead(self, text: str) -> Callable[[Span], str | None]:
         """What to write instead of a span of `text`: of a date the one that it moves to; None: its mark."""
         shift = self._shift

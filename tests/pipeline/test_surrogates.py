@@ -13,9 +13,10 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 
 from governance import pipeline, policy, read
-from governance.datatypes import Identifiers, Outcome, Span
+from governance.datatypes import Identifiers, Instead, Outcome, Span
 from governance.detect import identifiers, text
 from governance.pipeline import acting
+from governance.pipeline.cleaning import Cleaning
 from governance.pseudonymise import Pseudonymiser
 from governance.scrub.text import replace
 from tests.conftest import BUNDLED
@@ -176,8 +177,8 @@ def cleaner(person: Identifiers) -> tuple[Any, Any]:
     """What cleans a text of `person`, and the dates that it moved."""
     by = Pseudonymiser(RING.project("demo"))
     subject = by.subject(read.parse(image()))
-    texts = by.texts(subject, codes=["113107"], known=person.dates, taken=lambda drawn: text.holds_own(drawn, person))
-    return acting.cleaners(person, dummy=by.consistent, texts=texts)[acting.Method.TEXT], texts
+    said = Cleaning.of(subject, person, by=by, codes=["113107"], instead=Instead.SURROGATES, model=None)
+    return acting.cleaners(said, dummy=by.consistent)[acting.Method.TEXT], said.texts
 
 
 def test_an_ended_file_says_nothing_of_what_was_there(tmp_path: Path) -> None:
