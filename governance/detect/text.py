@@ -52,9 +52,14 @@ _WORD_WITH_DIGITS = re.compile(r"(?<![^\W_])(?=(?:[^\W\d_]*\d){3})[^\W_]+")
 LEAST_SPELLED = 4
 """Fewer single letters are initials of things: L, P, S."""
 # Titles with a small letter or a full stop: MR and DR without are modalities.
+_TITLE = (
+    r"(?:(?:Dr|Prof|Mr|Mrs|Ms|Miss|Herr|Hr|Frau|Fr|Mme|Mlle|Sra?|Dott(?:oressa)?|Drs)\b\.?|(?:DR|PROF|MR|MRS|MS)\.)"
+)
+_CAPITAL = r"[^\W\d_a-zà-ÿ]"
+# A full stop and a space end a sentence, but for one behind an initial.
+_APART = r"(?:[ \t'-]{1,2}|\.(?![ \t])|(?<![^\W\d_]{3})\.[ \t])"
 _TITLED = re.compile(
-    r"(?<![^\W_])(?:(?:Dr|Prof|Mr|Mrs|Ms|Miss|Herr|Hr|Frau|Fr|Mme|Mlle|Sra?|Dott(?:oressa)?|Drs)\b\.?"
-    r"|(?:DR|PROF|MR|MRS|MS)\.)[ \t]*((?:[^\W\d_a-zà-ÿ][^\W\d_]*(?:[ \t.'-]{1,2}(?=[^\W\d_a-zà-ÿ]))?){1,3})"
+    rf"(?<![^\W_]){_TITLE}[ \t]*((?:(?!{_TITLE}){_CAPITAL}[^\W\d_]*(?:{_APART}(?={_CAPITAL})(?!{_TITLE}))?){{1,3}})"
 )
 
 

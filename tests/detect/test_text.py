@@ -169,6 +169,11 @@ def test_a_word_that_nobody_knows_is_masked() -> None:
         pytest.param("CT \x0e321C9N<v\x0f chest", "CT [TEXT]", id="a shift, as in Korean electronic mail"),
         pytest.param("W\0e\0b\0e\0r\0h\0o\0f", "[TEXT]", id="UTF-16"),
         pytest.param("coil HEA;LEE", "coil HEA;[TEXT]", id="a name in a list of coils"),
+        pytest.param(
+            "seen by Dr. Ida Brannock. There is no", "seen by Dr. [NAME]. There is no", id="end of a sentence"
+        ),
+        pytest.param("Dr. Brannock Dr. Hale", "Dr. [NAME] Dr. [NAME]", id="one title behind the other"),
+        pytest.param("Dr. J. Brannock. The knee", "Dr. [NAME]. The knee", id="an initial ends no sentence"),
         pytest.param("Dr. White saw", "Dr. [NAME] [TEXT]", id="title before a clinical word"),
         pytest.param("number ٣٤٥٦٧٨", "number [ID]", id="digits of another script"),
         pytest.param("mobil 0171 5558675", "mobil [ID]", id="phone with its area code apart"),
