@@ -1,6 +1,6 @@
 """The document inside an object: made anew of what stays, inspected as a reader sees it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
@@ -16,13 +16,15 @@ from governance.datatypes import (
     Element,
     Identifiers,
     Instance,
+    Instead,
     Method,
     Plan,
     Span,
     Step,
 )
-from governance.detect import identifiers, text
+from governance.detect import identifiers
 from governance.errors import Leak, Refused
+from governance.pipeline.cleaning import Cleaning
 from governance.pipeline.pixels import Pixels, refuse_text_left, scrub_pixels
 from governance.pseudonymise import Pseudonymiser, Subject, Texts
 from governance.scrub.documents import Cleaned, Picture, Treatment
@@ -38,7 +40,6 @@ _DOCUMENT, _MIME_TYPE, _LENGTH, _HL7_IDENTIFIER, _PATIENT_ID = (
     0x00100020,
 )
 _KEEPS_CHARACTERISTICS = "113108"  # CID 7050
-_ACROSS = text.ALL - {"UNKNOWN_WORD"}
 _EXPLICIT = "1.2.840.10008.1.2.1"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
@@ -66,16 +67,73 @@ def scrub_document(
     element = anew.get(_DOCUMENT)
     if element is None or plan.document is None:
         return Document()
-    texts = by.texts(subject, codes=plan.codes, known=found.dates)
+    cleaning = Cleaning.of(subject, found, by=by, codes=plan.codes, instead=plan.instead, model=plan.name_model)
+    data = _bytes_of(instance, element)
+    made = _anew(data, instance, plan, cleaning, subject=subject, by=by)
+    if cleaning.instead is Instead.SURROGATES and made.identifies():  # as in a text: with none at all
+        made = _anew(data, instance, plan, cleaning.with_marks(), subject=subject, by=by)
+    if made.can_be_read():
+        raise Leak("still there after writing: an identifier that can be read in the new document")
+    return made.written(element, identified=_HL7_IDENTIFIER in anew)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Anew(Confidential):
+    """A document made anew. identifier: as it names itself, None if it does not. looks: at pictures in it."""
+
+    cleaned: Cleaned
+    cleaning: Cleaning
+    kind: DocumentKind
+    mime_type: bytes
+    by: tuple[str, str]
+    versions: Mapping[str, str] = field(default_factory=dict)
+    looks: Sequence[Step] = ()
+    identifier: str | None = None
+
+    def can_be_read(self) -> bool:
+        """Whether an identifier of this study is in what can be read, in lines as they are and joined."""
+        return any(map(self._holds_own, _forms(self.cleaned.texts)))
+
+    def identifies(self) -> bool:
+        """Whether one is there or in the bytes, as the inspection of what is written would see it."""
+        return self.can_be_read() or self._holds_own(self.cleaned.data)
+
+    def _holds_own(self, data: bytes) -> bool:
+        allowed = frozenset(self.cleaning.texts.shifted)
+        return bool(identifiers.search(data, self.cleaning.found, codecs=("utf-8",), allowed=allowed))
+
+    def written(self, element: Element, *, identified: bool) -> Document:
+        """The new value, what the header says of it, and what the receipt does."""
+        data = self.cleaned.data + b"\n" * (len(self.cleaned.data) % 2)
+        added = [
+            Added(_MIME_TYPE, "LO", self.mime_type + b" " * (len(self.mime_type) % 2)),
+            Added(_LENGTH, "UL", len(data).to_bytes(4, "little")),
+        ]
+        if identified and self.identifier is not None:
+            added.append(Added(_HL7_IDENTIFIER, "ST", self.identifier.encode() + b" " * (len(self.identifier) % 2)))
+        said = {"kind": self.kind.value, **self.cleaning.said(), **self.versions, **self.cleaned.said}
+        steps = [*self.looks, Step("document", *self.by, said)]
+        return Document({element: data}, added, steps, frozenset(self.cleaning.texts.shifted))
+
+
+def _forms(texts: Iterable[str]) -> Iterator[bytes]:
+    for each in texts:
+        joined = " ".join(each.split())
+        yield from (form.encode("utf-8", "replace") for form in (each, joined, joined.replace("- ", "")))
+
+
+def _anew(
+    data: bytes, instance: Instance, plan: Plan, cleaning: Cleaning, *, subject: Subject, by: Pseudonymiser
+) -> _Anew:
     looks: list[Step] = []
     treatment = Treatment(
-        find=partial(text.find, identifiers=found),
-        find_across=partial(text.find, identifiers=found, kinds=_ACROSS),
-        find_own=partial(text.find_own, identifiers=found),
-        instead=texts.instead,
-        mask=partial(_masked, plan=plan, found=found, steps=looks),
+        find=cleaning.find,
+        find_in_code=cleaning.find_in_code,
+        find_across=cleaning.find_across,
+        find_own=cleaning.find_own,
+        instead=cleaning.replacing,
+        mask=partial(_masked, plan=plan, found=cleaning.found, steps=looks),
     )
-    data = _bytes_of(instance, element)
     match plan.document:
         case DocumentKind.PDF:
             import pypdfium2  # half a second, for what few archives have
@@ -83,26 +141,22 @@ def scrub_document(
             from governance.scrub.documents import pdf
 
             cleaned = pdf.clean(data, treatment)
-            versions: dict[str, str] = {"pdfium": str(pypdfium2.version.PDFIUM_INFO.version)}
-            step = _step(plan.document, "pypdfium2", str(pypdfium2.version.PYPDFIUM_INFO.version), cleaned, versions)
-            made = _document(element, cleaned, texts, found, b"application/pdf", [*looks, step])
+            versions = {"pdfium": str(pypdfium2.version.PDFIUM_INFO.version)}
+            tool = ("pypdfium2", str(pypdfium2.version.PYPDFIUM_INFO.version))
+            return _Anew(cleaned, cleaning, plan.document, b"application/pdf", tool, versions, looks)
         case DocumentKind.CDA:
             from lxml import etree
 
             from governance.scrub.documents import cda
 
-            cleaned, identifier = cda.clean(data, treatment, _subject(instance, plan, texts, subject=subject, by=by))
-            step = _step(plan.document, "lxml", etree.__version__, cleaned, {})
-            made = _document(element, cleaned, texts, found, b"text/XML", [step])
-            if _HL7_IDENTIFIER in anew:
-                made.added.append(Added(_HL7_IDENTIFIER, "ST", identifier.encode() + b" " * (len(identifier) % 2)))
+            of = _subject(instance, plan, cleaning.texts, subject=subject, by=by)
+            cleaned, identifier = cda.clean(data, treatment, of)
+            tool = ("lxml", etree.__version__)
+            return _Anew(cleaned, cleaning, plan.document, b"text/XML", tool, identifier=identifier)
+        case None:
+            raise AssertionError("asked for without a document")
         case _:
             assert_never(plan.document)
-    return made
-
-
-def _step(kind: DocumentKind, tool: str, version: str, cleaned: Cleaned, versions: Mapping[str, str]) -> Step:
-    return Step("document", tool, version, {"kind": kind.value, "in_texts": "marks", **versions, **cleaned.said})
 
 
 def _subject(instance: Instance, plan: Plan, texts: Texts, *, subject: Subject, by: Pseudonymiser) -> "cda.Subject":
@@ -122,19 +176,6 @@ def _subject(instance: Instance, plan: Plan, texts: Texts, *, subject: Subject, 
     )
 
 
-def _document(
-    element: Element, cleaned: Cleaned, texts: Texts, found: Identifiers, mime_type: bytes, steps: list[Step]
-) -> Document:
-    shifted = frozenset(texts.shifted)
-    refuse_readable(cleaned, found, shifted)
-    data = cleaned.data + b"\n" * (len(cleaned.data) % 2)
-    added = [
-        Added(_MIME_TYPE, "LO", mime_type + b" " * (len(mime_type) % 2)),
-        Added(_LENGTH, "UL", len(data).to_bytes(4, "little")),
-    ]
-    return Document({element: data}, added, steps, shifted)
-
-
 def _bytes_of(instance: Instance, element: Element) -> bytes:
     """The document without what was put behind it to make its length even (PS3.3, C.24.2)."""
     value = instance.value(element)
@@ -143,19 +184,6 @@ def _bytes_of(instance: Instance, element: Element) -> bytes:
         return value
     size = int.from_bytes(instance.value(length), "little")
     return value[:size] if size == len(value) - 1 else value
-
-
-def refuse_readable(cleaned: Cleaned, found: Identifiers, allowed: frozenset[str]) -> None:
-    """Look for this study's identifiers in what can be read, in lines as they are and joined.
-
-    Raises:
-        Leak: there is one.
-    """
-    for each in cleaned.texts:
-        joined = " ".join(each.split())
-        for form in (each, joined, joined.replace("- ", "")):
-            if identifiers.search(form.encode("utf-8", "replace"), found, codecs=("utf-8",), allowed=allowed):
-                raise Leak("still there after writing: an identifier that can be read in the new document")
 
 
 # ------------------------------------------------------------------------ pictures

@@ -3,18 +3,27 @@
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pydicom
 import pytest
 import spacy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset
 
-from governance import pipeline
+from governance import pipeline, policy
 from governance.detect import installed
+from governance.pipeline.instance import Processed
 from governance.pseudonymise import surrogates
+from governance.scrub.documents import pages
 from tests.pipeline.beside import (
     ACCESSION,
     LABEL_COLUMNS,
@@ -28,9 +37,14 @@ from tests.pipeline.beside import (
     run,
     table,
 )
+from tests.pipeline.test_documents import CDA, holding, published
 from tests.pipeline.test_leaks import leaks
+from tests.scrub.documents.build import SENTENCE, line, pdf
+from tests.scrub.documents.test_cda import FINDING
+from tests.scrub.documents.test_cda import document as clinical_document
 
 SURROGATES = "instead: surrogates"
+SPELLED = ["Agnes", "Quillfeather", "Quillfeather,", "QUILLFEATHER", "Quill-", "feather", "(MRN0041827)", "Dr.", "Mrs"]
 COMMENT = "Mrs Ermintrude Quillfeather was seen by Dr. Aloysius Wexford because of a nodule in the right upper lobe."
 PLAIN = "the pelican trial compares both knees of each patient"
 """Ordinary words, as our network sees them, and a person to the pipeline below."""
@@ -161,3 +175,174 @@ def test_a_report_whose_own_words_could_be_surrogates_holds_none_of_them(
     text = text_of(context)
     assert "[" not in text
     assert set(re.findall(r"\w+", text)) & set(own[:60]) == set()
+
+
+LINES = [
+    "Chest of Agnes Quillfeather, MRN 0041827, on 17 May 2023, seen by Dr. Ida Brannock.",
+    SENTENCE[:60],
+    SENTENCE[60:],
+]
+SECTION = (
+    "<text><paragraph>Chest of <content>Agnes</content> Quillfeather, MRN 0041827, on 17 May 2023, seen by Dr. Ida "
+    f"Brannock.</paragraph><paragraph>{FINDING} {{}}</paragraph></text>"
+)
+BEHIND = re.compile(r"Chest of (\S+ \S+), (.*), on (.*), seen by Dr\. (\S+ \S+)\.")
+
+
+def letter(said: str = "") -> bytes:
+    """A PDF in an object whose title names the patient, too."""
+    lines = [line(each, y=700 - 14 * n) for n, each in enumerate([*LINES, said])]
+    return holding(pdf("\n".join(lines)))
+
+
+def clinical(said: str = "") -> bytes:
+    return holding(clinical_document(SECTION.format(said)), sop_class=CDA, mime_type="text/XML")
+
+
+def rules(*said: str) -> policy.Rules:
+    free = f"free_text: {{{', '.join(said)}, because: t}}" if said else ""
+    return policy.loads(f"name: t\ndescription: t\nbecause: t\nextends: research\n{free}\n")
+
+
+def shown(ds: Dataset) -> str:
+    """What a person reads of the document."""
+    data: bytes = ds.EncapsulatedDocument
+    found = pages.texts(data) if data.startswith(b"%PDF") else ElementTree.fromstring(data).itertext()
+    return " ".join(" ".join(found).split())
+
+
+def surviving(planted: list[str], data: bytes) -> list[str]:
+    return [each for each in planted if each.lower().encode() in data.lower()]
+
+
+def parameters(done: Processed, name: str) -> dict[str, Any]:
+    assert done.receipt is not None
+    (step,) = [step for step in done.receipt.steps if step.name == name]
+    return dict(step.parameters)
+
+
+@pytest.mark.parametrize("make", [letter, clinical])
+def test_a_document_has_the_surrogates_of_its_header(make: Callable[[], bytes], tmp_path: Path) -> None:
+    _, ds = published(make(), tmp_path, rules=rules(SURROGATES))
+
+    found = BEHIND.search(shown(ds))
+    assert found is not None
+    assert ds.DocumentTitle == f"Letter about {found[1]}"
+    assert "[" not in found[0]
+    assert "no pneumothorax and no pleural effusion" in shown(ds)
+    assert surviving(["Quillfeather", "Agnes", "0041827", "Brannock", "2023"], ds.EncapsulatedDocument) == []
+
+
+def test_a_pdf_and_a_cda_of_one_patient_agree_and_dates_move_as_ever(tmp_path: Path) -> None:
+    drawn = [shown(published(each, tmp_path, rules=rules(SURROGATES))[1]) for each in (letter(), clinical())]
+    marked = shown(published(letter(), tmp_path, rules=rules())[1])
+
+    found = [BEHIND.search(each) for each in drawn]
+    assert found[0] is not None is not found[1]
+    assert found[0].groups() == found[1].groups()
+    assert f"on {found[0][3]}, seen by Dr. [NAME]" in marked
+
+
+@pytest.mark.parametrize("make", [letter, clinical])
+def test_the_step_of_a_document_says_what_stands_in_it(make: Callable[[], bytes], tmp_path: Path) -> None:
+    drawn, _ = published(make(), tmp_path, rules=rules(SURROGATES))
+    marked, _ = published(make(), tmp_path, rules=rules())
+
+    assert parameters(drawn, "document")["in_texts"] == parameters(drawn, "header")["in_texts"] == "surrogates"
+    assert parameters(marked, "document")["in_texts"] == parameters(marked, "header")["in_texts"] == "marks"
+
+
+@pytest.mark.parametrize("make", [letter, clinical])
+def test_an_installed_model_looks_at_documents_and_their_step_names_it(
+    make: Callable[[str], bytes], tmp_path: Path, model: str
+) -> None:
+    done, ds = published(make(PLAIN), tmp_path, rules=rules(model))
+    usual, plain = published(make(PLAIN), tmp_path, rules=rules())
+
+    assert "the [NAME] trial compares both knees" in shown(ds)
+    assert PLAIN in shown(plain)
+    assert parameters(done, "document")["names_model"] == "en_pipeline 0.0.0"
+    assert "names_model" not in parameters(usual, "document")
+
+
+def test_the_step_of_a_document_without_a_word_names_no_model(tmp_path: Path, model: str) -> None:
+    done, _ = published(holding(pdf("0 0 0 rg 400 100 60 60 re f")), tmp_path, rules=rules(model))
+
+    assert "names_model" not in parameters(done, "document")
+
+
+@given(
+    places=st.lists(st.sampled_from([*SENTENCE.split(), *SPELLED]), min_size=1, max_size=30), width=st.integers(1, 9)
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_layout_saves_a_name_from_its_surrogate(places: list[str], width: int, tmp_path: Path) -> None:
+    rows = [" ".join(places[at : at + width]) for at in range(0, len(places), width)]
+    data = holding(pdf("\n".join(line(each, y=700 - 14 * n) for n, each in enumerate(rows))))
+
+    done, ds = published(data, tmp_path, rules=rules(SURROGATES))
+
+    assert surviving(["Quillfeather", "Agnes", "0041827"], ds.EncapsulatedDocument) == []
+    assert parameters(done, "document")["in_texts"] == "surrogates"
+
+
+SCAN = "No pleural effusion in scan 4471 of the chest."
+
+
+def known_as(data: bytes, *numbers: str) -> bytes:
+    return changed(data, OtherPatientIDs=list(numbers))
+
+
+def changed(data: bytes, **values: Any) -> bytes:
+    ds = pydicom.dcmread(BytesIO(data))
+    for keyword, value in values.items():
+        setattr(ds, keyword, value)
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    file = BytesIO()
+    ds.save_as(file, enforce_file_format=True)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("make", [letter, clinical])
+def test_a_document_that_surrogates_would_make_identify_has_marks_and_says_so(
+    make: Callable[[str], bytes], tmp_path: Path
+) -> None:
+    """Behind a word that stays, a number is drawn with which both together are a number of the patient's."""
+    first, ds = published(known_as(make(SCAN), "4471"), tmp_path, rules=rules(SURROGATES))
+    (drawn,) = re.findall(r"scan (\d{4}) of", shown(ds))
+
+    done, ds = published(known_as(make(SCAN), "4471", f"SCAN {drawn}"), tmp_path, rules=rules(SURROGATES))
+
+    assert "scan [ID] of the chest" in shown(ds)
+    assert drawn not in shown(ds)
+    assert parameters(first, "document")["in_texts"] == "surrogates"
+    assert parameters(done, "document")["in_texts"] == "marks"
+
+
+def test_a_row_that_surrogates_would_make_identify_has_marks(context: pipeline.Context, tmp_path: Path) -> None:
+    by = policy_of(tmp_path, SURROGATES)
+    raw = archive(tmp_path, SCAN)
+    image(raw, OtherPatientIDs="4471")
+    run(context, raw, policy=by)
+    (drawn,) = re.findall(r"scan (\d{4}) of", text_of(context))
+
+    image(raw, OtherPatientIDs=["4471", f"SCAN {drawn}"])
+    run(context, raw, policy=by)
+
+    assert text_of(context) == "No pleural effusion in scan [ID] of the chest."
+
+
+def test_where_no_policy_asks_no_library_for_names_is_loaded(tmp_path: Path) -> None:
+    """Not by importing, and not by cleaning an image with a comment, documents, and a table beside them."""
+    raw = archive(tmp_path)
+    (raw / "letter.dcm").write_bytes(letter())
+    (raw / "clinical.dcm").write_bytes(changed(clinical(), SOPInstanceUID="1.2.3.4.5.6.7"))
+    code = (
+        "import sys\nfrom pathlib import Path\nimport governance.cli.commands\nfrom governance import pipeline\n"
+        f"context = pipeline.create(Path({str(tmp_path / 'w')!r}), passphrase=None)\n"
+        f"done = pipeline.run(context, [Path({str(raw)!r})], project='p', policy_name='research', processes=0)\n"
+        "print(done.counts, {*sys.modules} & {'spacy', 'thinc', 'torch', 'transformers'})"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "{'filtered': 1, 'published': 5} set()\n"

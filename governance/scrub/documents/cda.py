@@ -218,7 +218,7 @@ class _Cda(Confidential):
             return self._link(value)
         if name == "code":
             is_known = is_standard or _name(node) in _CODED_BY_HL7
-            find = self.treatment.find_own if is_known else self.treatment.find
+            find = self.treatment.find_own if is_known else self.treatment.find_in_code
             return self.subject.pseudonym(value) if find(value) or not _WORD_OF_STRUCTURE.fullmatch(value) else value
         if name in _STRUCTURE:
             return None if self.treatment.find_across(value) or not _WORD_OF_STRUCTURE.fullmatch(value) else value

@@ -1,15 +1,15 @@
-"""A PDF made anew: the words that stay at their places, marks for those that go, pictures with their text masked.
+"""A PDF made anew: words that stay at their places, others or marks for those that go, pictures without their text.
 
 Nothing of the original file is taken over: no metadata, XMP, attachment, form, annotation, script, outline, layer,
 font or thumbnail, and no word that cannot be seen.
 """
 
 from governance.errors import Refused
-from governance.scrub.documents import MAX_BYTES, Cleaned, Treatment, layout, pages, writing
-from governance.scrub.documents.layout import Word
+from governance.scrub.documents import MAX_BYTES, Cleaned, Treatment, pages, writing
+from governance.scrub.documents.fitting import fitted
 from governance.scrub.documents.pages import Page
 from governance.scrub.documents.wording import Wording
-from governance.scrub.documents.writing import Sheet, Written
+from governance.scrub.documents.writing import Sheet
 
 MOST_PICTURES, MOST_PICTURE_BYTES = 100, 512 << 20
 """Of one document: each page that shows one is looked at for seconds."""
@@ -40,7 +40,13 @@ def clean(data: bytes, treatment: Treatment) -> Cleaned:
     wording = Wording(treatment)
     wording.clean([page.words for page in found])
     sheets = [
-        Sheet(page.width, page.height, page.rotation, list(_written(page.words, wording)), picture)
+        Sheet(
+            page.width,
+            page.height,
+            page.rotation,
+            fitted(page.words, wording, width=page.width, height=page.height),
+            picture,
+        )
         for page, picture in zip(found, pictures, strict=True)
     ]
     made = writing.pdf(sheets)
@@ -54,21 +60,3 @@ def clean(data: bytes, treatment: Treatment) -> Cleaned:
         **{f"spans_{kind.lower()}": count for kind, count in sorted(wording.counts.items())},
     }
     return Cleaned(made, pages.texts(made), said)
-
-
-def _written(words: list[Word], wording: Wording) -> list[Written]:
-    """The words that stay; a mark may take the place of the words behind it that went with it."""
-    made: list[Written] = []
-    for line in layout.lines(words):
-        for index, word in enumerate(line):
-            text = wording.written(word)
-            if not text:
-                continue
-            end = word.end
-            if wording.changes(word):
-                for following in line[index + 1 :]:
-                    if wording.written(following):
-                        break
-                    end = following.end
-            made.append(Written(text, word.along, word.across, end - word.along, word.size, word.quarter))
-    return made

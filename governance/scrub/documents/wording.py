@@ -1,4 +1,4 @@
-"""Find what identifies in words that stand on pages, and write a mark or another date in its place."""
+"""Find what identifies in words that stand on pages, and write a mark, another date or a surrogate in its place."""
 
 import re
 from collections import Counter
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from governance.datatypes import Confidential, Span
 from governance.scrub.documents import Treatment, layout
 from governance.scrub.documents.layout import Line, Word
-from governance.scrub.text import mark_of
+from governance.scrub.text import joined, mark_of
 
 _BETWEEN = re.compile(r"[\s^,.;'’&/_-]*")
 _OVER_PAGES = 20
@@ -22,6 +22,10 @@ class Piece(NamedTuple):
     word: Word
     stop: int
     between: str
+
+
+_Letters = Sequence[Sequence[tuple[Word, int]]]
+"""Of each letter of a text the places of words that it stands for; a hyphen goes with its word, spaces may be none."""
 
 
 class Wording(Confidential):
@@ -76,32 +80,53 @@ class Wording(Confidential):
         if not text:
             return
         instead = self._treatment.instead(text)
-        for span in _together(text, find(text)):
-            self._take(span, list(chain.from_iterable(letters[span.start : span.stop])), instead)
+        spans = joined(text, find(text), kind="PLACE")
+        # What is left of a date or name that was found in part is none.
+        drawn = [(span, instead(span) if self._is_whole(letters[span.start : span.stop]) else None) for span in spans]
+        for span, new in _together(text, drawn):
+            self._take(span.kind, text[span.start : span.stop], letters[span.start : span.stop], new)
 
-    def _take(self, span: Span, letters: Sequence[tuple[Word, int]], instead: Callable[[Span], str | None]) -> None:
-        new = [(word, place) for word, place in letters if place not in self._taken.get(word, ())]
-        if not new:
+    def _is_whole(self, letters: _Letters) -> bool:
+        return not any(place in self._taken.get(word, ()) for word, place in chain.from_iterable(letters))
+
+    def _take(self, kind: str, old: str, letters: _Letters, new: str | None) -> None:
+        """Write `new`, or the mark of `kind`, where the letters of `old` stand that were not taken before."""
+        every = list(chain.from_iterable(letters))
+        left = {(word, place) for word, place in every if place not in self._taken.get(word, ())}
+        if not left or (len(left) < len(every) and not any(word.text[place].isalnum() for word, place in left)):
             return
-        self.counts[span.kind] += 1
-        # What is left of a date that was found in part is no date.
-        moved = instead(span) if len(new) == len(letters) else None
-        for index, (word, place) in enumerate(new):
-            self._taken.setdefault(word, {})[place] = "" if index else moved or mark_of(span.kind)
+        self.counts[kind] += 1
+        for (start, stop), text in [((0, len(old)), mark_of(kind))] if new is None else _word_by_word(old, new):
+            for word, place in filter(left.__contains__, chain.from_iterable(letters[start:stop])):
+                self._taken.setdefault(word, {})[place], text = text, ""
+        for word, place in left:  # spaces between words that were written
+            self._taken.setdefault(word, {}).setdefault(place, word.text[place])
 
 
-def _together(text: str, spans: Iterable[Span]) -> Iterator[Span]:
-    """Spans of one kind with nothing between them as one; dates stay apart, for each of them moves."""
-    last: Span | None = None
-    for span in sorted(spans):
-        if last is not None and span.kind == last.kind != "DATE" and _BETWEEN.fullmatch(text[last.stop : span.start]):
-            last = last._replace(stop=max(last.stop, span.stop))
+def _word_by_word(old: str, new: str) -> list[tuple[tuple[int, int], str]]:
+    """Where to write each part of `new`: words in the places of words, where there are as many."""
+    words = [match.span() for match in re.finditer(r"\S+", old)]
+    written = new.split()
+    return list(zip(words, written, strict=True)) if len(words) == len(written) else [((0, len(old)), new)]
+
+
+def _together(text: str, drawn: Iterable[tuple[Span, str | None]]) -> Iterator[tuple[Span, str | None]]:
+    """Marks of one kind with nothing between them as one; dates stay apart, as they do where they move."""
+    last: tuple[Span, str | None] | None = None
+    for span, new in drawn:
+        if last is not None and _are_one_mark(text, last, (span, new)):
+            last = last[0]._replace(stop=span.stop), None
             continue
         if last is not None:
             yield last
-        last = span
+        last = span, new
     if last is not None:
         yield last
+
+
+def _are_one_mark(text: str, last: tuple[Span, str | None], new: tuple[Span, str | None]) -> bool:
+    is_alike = last[0].kind == new[0].kind != "DATE" and last[1] is new[1] is None
+    return is_alike and _BETWEEN.fullmatch(text[last[0].stop : new[0].start]) is not None
 
 
 def _pieces(block: Sequence[Line]) -> list[Piece]:

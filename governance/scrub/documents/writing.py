@@ -116,13 +116,18 @@ def _shown(word: Written) -> bytes:
     a, b, c, d = _TURNS[word.quarter]
     # From along and across its line back to the page.
     x, y = a * word.along + c * word.across, b * word.along + d * word.across
-    natural = sum(map(_width, word.text)) * word.size / 1000
+    natural = width_of(word.text, word.size)
     scale = min(max(100 * word.width / natural, _NARROWEST), _WIDEST) if natural > 0 else 100
     letters = word.text.encode("cp1252", "replace")
     for special in (b"\\", b"(", b")"):
         letters = letters.replace(special, b"\\" + special)
     how = f"/F {_number(word.size)} Tf {_number(scale)} Tz {a} {b} {c} {d} {_number(x)} {_number(y)} Tm "
     return how.encode() + b"(" + letters + b") Tj"
+
+
+def width_of(text: str, size: float) -> float:
+    """How wide letters of Helvetica are, in points."""
+    return sum(map(_width, text)) * size / 1000
 
 
 def _width(letter: str) -> int:

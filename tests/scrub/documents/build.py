@@ -1,10 +1,13 @@
 """PDFs written by hand, with something in each place that a PDF has, and how they are cleaned in these tests."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from governance.datatypes import Identifiers
+from governance.datatypes import Identifiers, Span
 from governance.detect import text
+from governance.pseudonymise import Texts
+from governance.pseudonymise.surrogates import Surrogates
 from governance.scrub.documents import Picture, Treatment
 
 FONT = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
@@ -86,12 +89,29 @@ class Pictures:
         return picture, 0
 
 
-def treatment(identifiers: Identifiers = NAMES, *, pictures: Pictures | None = None) -> Treatment:
-    """As a run has it, with marks for dates too."""
+Instead = Callable[[str], Callable[[Span], str | None]]
+
+
+def marks(_text: str) -> Callable[[Span], str | None]:
+    """Marks for all, dates too."""
+    return lambda _span: None
+
+
+def surrogates(identifiers: Identifiers = NAMES) -> Instead:
+    """Those of one patient, and marks for dates."""
+    taken = partial(text.holds_own, identifiers=identifiers)
+    return Texts(None, [], surrogates=Surrogates(bytes(32), patient_id="7", taken=taken)).in_plain_sight
+
+
+def treatment(
+    identifiers: Identifiers = NAMES, *, pictures: Pictures | None = None, instead: Instead = marks
+) -> Treatment:
+    """As a run has it."""
     return Treatment(
         find=lambda words: text.find(words, identifiers),
+        find_in_code=lambda words: text.find(words, identifiers),
         find_across=lambda words: text.find(words, identifiers, kinds=text.ALL - {"UNKNOWN_WORD"}),
         find_own=lambda words: text.find_own(words, identifiers),
-        instead=lambda _text: lambda _span: None,
+        instead=instead,
         mask=pictures or Pictures(),
     )
