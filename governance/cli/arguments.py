@@ -140,6 +140,7 @@ def _text(make: Make) -> None:
     sub.add_argument("file", type=Path, metavar="FILE", help="a text in UTF-8; - is standard input")
     text = "a DICOM file of the study: its identifiers are looked for too"
     sub.add_argument("--of", type=Path, metavar="IMAGE", help=text)
+    _by_policy(sub)
 
 
 def _outcomes(make: Make) -> None:

@@ -132,7 +132,7 @@ def explain(args: argparse.Namespace) -> int:
 
 def text(args: argparse.Namespace) -> int:
     """What cleaning replaces in a text, and what stood there. Confidential."""
-    _print_confidential(args, pipeline.try_text(args.file, of=args.of))
+    _print_confidential(args, pipeline.try_text(args.file, of=args.of, policy_name=args.policy))
     return 0
 
 
