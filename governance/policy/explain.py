@@ -91,7 +91,7 @@ def _explanation(attribute: str, tag: int, verdict: Verdict, rules: Rules) -> Ex
             *_without(row, rules),
             *_elsewhere(tag, rules),
             *_document(tag, rules),
-            *_instead(verdict.method, rules),
+            *_instead(rules, is_cleaned=verdict.method is Method.TEXT or bool(_document(tag, rules))),
         ),
     )
 
@@ -104,9 +104,9 @@ def _document(tag: int, rules: Rules) -> tuple[str, ...]:
     return (f"{Action.DUMMY.value} {Method.DOCUMENT.value} in objects of {kinds}: {rules.because(DOCUMENT_RULE)}",)
 
 
-def _instead(method: Method, rules: Rules) -> tuple[str, ...]:
+def _instead(rules: Rules, *, is_cleaned: bool) -> tuple[str, ...]:
     """What a cleaned text reads like, where that is no mark."""
-    if method is not Method.TEXT or rules.free_text.instead is Instead.MARKS:
+    if not is_cleaned or rules.free_text.instead is Instead.MARKS:
         return ()
     return (f"{rules.free_text.instead} stand for what identifies in it, by free_text: {rules.free_text.because}",)
 

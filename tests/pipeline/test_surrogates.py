@@ -106,6 +106,8 @@ def test_a_policy_tells_that_it_draws_surrogates() -> None:
     assert "surrogates stand for what identifies in it, by free_text: readers may not see what was missed" in told
     assert "surrogates" not in str(policy.explain("ImageComments", policy.load("research-headers")))
     assert "surrogates" not in str(policy.explain("KVP", rules()))
+    documents = policy.loads(LAYER.replace("research-headers", "research"))
+    assert "surrogates stand for what identifies" in str(policy.explain("EncapsulatedDocument", documents))
 
 
 def test_a_plan_tells_what_stands_in_texts(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ enough, the line is set narrower, begins further to the left if nothing stands t
 Nothing is cut and nothing leaves the page. Words that nothing was written instead of keep the width that they had.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -40,12 +41,20 @@ class _Set(NamedTuple):
 def fitted(words: Sequence[Word], wording: Wording, *, width: float, height: float) -> list[Written]:
     """The words of a page as they are written; of those that nothing stands instead of, none."""
     made: list[Written] = []
+    by_height = sorted(words, key=_height)
+    reach = 0.9 * max((word.size for word in words), default=0.0)
     for line in layout.lines(words):
         found = _moved(line, wording)
         if found and any(map(wording.changes, line)):
-            found = _narrowed(found, *_room(line, words, width=width, height=height))
+            start = bisect_left(by_height, line[0].across - reach, key=_height)
+            stop = bisect_right(by_height, line[0].across + reach, key=_height)
+            found = _narrowed(found, *_room(line, by_height[start:stop], width=width, height=height))
         made += [Written(each.text, each.along, each.word.across, *each[3:], each.word.quarter) for each in found]
     return made
+
+
+def _height(word: Word) -> float:
+    return word.across
 
 
 def _moved(line: Line, wording: Wording) -> list[_Set]:
@@ -66,7 +75,7 @@ def _moved(line: Line, wording: Wording) -> list[_Set]:
 
 
 def _room(line: Line, words: Iterable[Word], *, width: float, height: float) -> tuple[float, float]:
-    """Where the line may begin and end: up to what stands beside it, or to the edges of the page."""
+    """Where the line may begin and end: up to those of `words` that stand beside it, or to the edges of the page."""
     first, last = line[0], max(line, key=lambda word: word.end)
     size = max(word.size for word in line)
     left, right = ((0, width), (0, height), (-width, 0), (-height, 0))[first.quarter]
