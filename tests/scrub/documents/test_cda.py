@@ -1,5 +1,6 @@
 """What identifies in a CDA is in no byte of the new one; what was found stays, and the structure."""
 
+import re
 from hashlib import sha256
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from governance.errors import Refused
 from governance.scrub.documents import cda
-from tests.scrub.documents.build import treatment
+from tests.scrub.documents.build import Instead, marks, surrogates, treatment
 
 NAME, MRN = "Quillfeather", "0041827"
 HL7 = {"v3": "urn:hl7-org:v3"}
@@ -69,9 +70,9 @@ def document(body: str = "", header: str = "", *, before: str = "") -> bytes:
 </ClinicalDocument>""".encode()
 
 
-def cleaned(data: bytes, **kept: Any) -> ET.Element:
+def cleaned(data: bytes, instead: Instead = marks, **kept: Any) -> ET.Element:
     """The new document as another parser reads it, once nobody is named in it."""
-    made, _ = cda.clean(data, treatment(), subject(**kept))
+    made, _ = cda.clean(data, treatment(instead=instead), subject(**kept))
     text = made.data.decode()
     for marker in (
         NAME,
@@ -261,12 +262,30 @@ def test_whatever_is_broken_is_refused_or_cleaned(at: int, data: str) -> None:
         st.sampled_from(["Agnes", NAME, f"MRN-{MRN}", "effusion", "of the lung", "<br/>", "\n"]), max_size=12
     ),
     tag=st.sampled_from(["paragraph", "content", "item", "td", "sub"]),
+    instead=st.sampled_from([marks, surrogates()]),
 )
-@settings(max_examples=60)
-def test_no_markup_saves_a_name(parts: list[str], tag: str) -> None:
+@settings(max_examples=100)
+def test_no_markup_saves_a_name(parts: list[str], tag: str, instead: Instead) -> None:
     inside = "".join(f"<{tag}>{part}</{tag}> " for part in parts)
 
-    cleaned(document(f"<text>{inside}</text>"))
+    cleaned(document(f"<text>{inside}</text>"), instead)
+
+
+def test_each_word_of_a_surrogate_stands_in_the_place_of_one() -> None:
+    root = cleaned(document(f"<text>Seen: <content>Agnes</content>\n  {NAME}, and she is well.</text>"), surrogates())
+
+    text, content = find(root, "section/text"), find(root, "content")
+    assert (text.text or "").strip() == "Seen:"
+    assert re.fullmatch(r"[A-Z][a-z]+", content.text or "")
+    assert re.fullmatch(r"\n  [A-Z][a-z]+, and she is well\.", content.tail or "")
+
+
+def test_what_was_taken_part_by_part_gets_no_mark_for_what_is_between() -> None:
+    """Cells by themselves, then as a row."""
+    cells = "".join(f"<td>{cell}</td> " for cell in ("Agnes", NAME, "effusion"))
+    root = cleaned(document(f"<text><table><tr>{cells}</tr></table></text>"), surrogates())
+
+    assert "[" not in "".join(find(root, "section/text").itertext())
 
 
 def test_the_same_document_is_made_every_time() -> None:
