@@ -38,8 +38,9 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from governance.errors import Misconfigured, Unavailable
 
-SCHEMA_VERSION = 3
-"""A database of an earlier version gets the tables that it lacks: 2 added `rulings`, 3 what tables of rows need."""
+SCHEMA_VERSION = 4
+"""A database of an earlier version gets the tables and indexes that it lacks: 2 added `rulings`, 3 what tables of rows
+need, 4 what these said before."""
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one."""
@@ -198,7 +199,7 @@ accessions = Table(
     metadata,
     _text("project"),
     _text("accession"),  # its pseudonym: a keyed digest
-    _text("study"),
+    Column("study", Text, nullable=False, index=True),
     PrimaryKeyConstraint("project", "accession", "study"),
 )
 
@@ -365,6 +366,8 @@ def _version(connection: Connection) -> int:
 
 def _create(connection: Connection) -> None:
     metadata.create_all(connection)
+    for index in accessions.indexes:  # of a table that may have been there without it
+        index.create(connection, checkfirst=True)
     for table in APPEND_ONLY:
         for change in ("UPDATE", "DELETE"):
             connection.execute(

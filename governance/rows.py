@@ -79,6 +79,8 @@ class Study(Confidential):
     patient: str
     study: str
     patient_id: str
+    by: tuple[Role, ...] = ()
+    """What of the row led there."""
 
 
 def table_of(path: str) -> TableKind | None:

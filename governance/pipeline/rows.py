@@ -238,10 +238,9 @@ def _receipt(
     joined: Joined, subject: Subject, content: bytes, *, rules: policy.Rules, project: str, clean: _Cleaner
 ) -> Receipt:
     kind, version = joined.row.declared.kind, governance.__version__
-    by = [str(role) for role in (Role.STUDY_UID, Role.ACCESSION, Role.PATIENT_ID) if role in joined.row.roles]
     steps = [
         Step("read", "governance", version, {"form": joined.row.form, "declaration": joined.row.declared.digest}),
-        Step("join", "governance", version, {"by": ", ".join(by)}),
+        Step("join", "governance", version, {"by": ", ".join(joined.study.by)}),
         *([Step("clean", "governance", version, clean.said())] if clean.cleaned else []),
         Step("inspect", "governance", version, {}),
     ]

@@ -30,6 +30,9 @@ MOST_PATIENTS = 1_000
 ABSENT = "no image of its study is curated in this project"
 AGAIN = "run the table again when there is one"
 
+_Found = dict[tuple[str, str], bytes]
+"""What is sealed of studies, by patient and study."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Known(Confidential):
@@ -117,6 +120,12 @@ class Studies(Confidential):
             .join(accessions, (accessions.c.study == studies.c.study) & (accessions.c.project == studies.c.project))
             .where(of_study, accessions.c.accession == bindparam("key"), there),
         )
+        self._accessions = Question(
+            context.engine,
+            select(accessions.c.accession).where(
+                accessions.c.project == project, accessions.c.study == bindparam("study")
+            ),
+        )
         self._of_patient = Question(
             context.engine, select(studies.c.sealed_known).where(of_study, studies.c.patient == bindparam("patient"))
         )
@@ -124,7 +133,7 @@ class Studies(Confidential):
 
     def close(self) -> None:
         """Give its connections back."""
-        for question in (self._by_uid, self._by_accession, self._of_patient):
+        for question in (self._by_uid, self._by_accession, self._accessions, self._of_patient):
             question.close()
 
     def of(self, roles: Mapping[Role, str]) -> Study:
@@ -133,22 +142,11 @@ class Studies(Confidential):
         Raises:
             Refused: nothing of it is curated, its keys lead to several, or are of another patient.
         """
-        found: dict[tuple[str, str], bytes] | None = None
-        for role, question, key in (
-            (Role.STUDY_UID, self._by_uid, self._by.study),
-            (Role.ACCESSION, self._by_accession, self._by.accession),
-        ):
-            if role in roles:
-                rows = {(row[0], row[1]): row[2] for row in question.all(key=key(roles[role]))}
-                both = rows if found is None else {each: sealed for each, sealed in rows.items() if each in found}
-                if found and rows and not both:
-                    raise Refused("its accession number and its study UID are of different studies")
-                found = both
-        if found is None:
-            raise Refused("a row with neither an accession number nor a study UID")
+        found, by = self._of_keys(roles)
         if not found:
             raise Refused(ABSENT, hint=AGAIN)
         if Role.PATIENT_ID in roles:
+            by.append(Role.PATIENT_ID)
             patient = self._by.patient(roles[Role.PATIENT_ID])
             found = {each: sealed for each, sealed in found.items() if each[0] == patient}
             if not found:
@@ -156,7 +154,32 @@ class Studies(Confidential):
         if len(found) > 1:
             raise Refused("its key is that of several studies", hint="name the study by its UID, and give patient ids")
         ((patient, study), sealed), *_ = found.items()
-        return Study(patient, study, _unseal(self._keyring, sealed)[0])
+        return Study(patient, study, _unseal(self._keyring, sealed)[0], tuple(by))
+
+    def _of_keys(self, roles: Mapping[Role, str]) -> tuple[_Found, list[Role]]:
+        """Patient and study of all that the study UID and the accession number of a row lead to; and what led there.
+
+        Where no image of the study tells an accession number, that of the row is no second key.
+        """
+        uid, number = roles.get(Role.STUDY_UID), roles.get(Role.ACCESSION)
+        if uid is None and number is None:
+            raise Refused("a row with neither an accession number nor a study UID")
+        by_uid = self._found(self._by_uid, self._by.study(uid)) if uid else {}
+        if uid and (number is None or not by_uid):
+            return by_uid, [Role.STUDY_UID]
+        by_number = self._found(self._by_accession, self._by.accession(number or ""))
+        if not uid:
+            return by_number, [Role.ACCESSION]
+        both = {each: sealed for each, sealed in by_number.items() if each in by_uid}
+        if by_number and not both:
+            raise Refused("its accession number and its study UID are of different studies")
+        if not both and any(self._accessions.all(study=study) for _, study in by_uid):
+            raise Refused("its accession number is not that of the images of its study", hint="check the table")
+        return (both, [Role.STUDY_UID, Role.ACCESSION]) if both else (by_uid, [Role.STUDY_UID])
+
+    @staticmethod
+    def _found(question: Question, key: str) -> _Found:
+        return {(patient, study): sealed for patient, study, sealed in question.all(key=key)}
 
     def _known(self, patient: str) -> Identifiers:
         """What identifies in the images of all studies of a patient."""

@@ -164,6 +164,41 @@ def test_a_report_may_name_its_study_by_uid_alone(context: pipeline.Context, tmp
     assert [row["text"] for row in released(context, "reports")] == ["normal lungs"]
 
 
+@pytest.mark.parametrize(
+    ("of_image", "of_row", "why"),
+    [
+        pytest.param("", "ACC555", "", id="no image tells one"),
+        pytest.param(ACCESSION, ACCESSION, "", id="the same one"),
+        pytest.param(ACCESSION, "ACC555", "not that of the images", id="another one"),
+        pytest.param("", "ACC777", "of different studies", id="that of another study"),
+    ],
+)
+def test_a_study_uid_decides_unless_the_images_tell_another_accession_number(
+    context: pipeline.Context, tmp_path: Path, of_image: str, of_row: str, why: str
+) -> None:
+    data = image(tmp_path / "raw", AccessionNumber=of_image)
+    image(
+        tmp_path / "raw",
+        "other.dcm",
+        StudyInstanceUID="1.2.3.4.5.6.7",
+        SOPInstanceUID="1.2.3.4.5.6.8",
+        AccessionNumber="ACC777",
+    )
+    row = (data.StudyInstanceUID, of_row, "normal lungs")
+    table(tmp_path / "raw" / "r.csv", ("StudyInstanceUID", "AccessionNumber", "text"), row)
+
+    run(context, tmp_path / "raw")
+
+    (outcome, reason) = ended(context)["r.csv!row 1"]
+    assert (outcome, why in reason) == (Outcome.QUARANTINED if why else Outcome.PUBLISHED, True)
+    if not why:
+        (report,) = released(context, "reports")
+        joined = next(
+            step for step in pipeline.trace(context, report["row_id"])[0].receipt.steps if step.name == "join"
+        )
+        assert joined.parameters == {"by": "study_uid, accession" if of_image else "study_uid"}
+
+
 def test_an_accession_number_of_two_patients_is_joined_by_the_patient_id_or_not_at_all(
     context: pipeline.Context, tmp_path: Path
 ) -> None:
