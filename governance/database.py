@@ -211,6 +211,16 @@ contents = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+said = Table(
+    "said",
+    metadata,
+    Column("path", Text, primary_key=True),  # of `contents`
+    _text("says"),  # a keyed digest of the value
+    _text("said_in"),  # the latest run with a row that says so
+    Column("doubted_in", Text, index=True),  # the latest run in which such a row was held back
+    Column("sealed_told", LargeBinary),  # what rows told beside it that no image did
+)
+
 APPEND_ONLY = ("events", "checkpoints", "rulings")
 """Tables whose rows a trigger keeps as they are: against mistakes. The signatures are against malice."""
 

@@ -1,7 +1,7 @@
 """Tables of reports and labels: what they declare, their rows, and what is published of these."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from governance.confidential import Confidential
@@ -62,14 +62,17 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Row(Confidential):
-    """One row as it was read. `name` is of the source; empty values are left out."""
+    """A report, or one label of a row of labels, as it was read. `name` is of the source; empty values are left out."""
 
     name: str
     form: str
     """csv, jsonl or parquet."""
     declared: Declaration
     roles: Mapping[Role, str]
-    labels: Mapping[str, str] = field(default_factory=dict)
+    """The same object for all labels of a row."""
+    value: str
+    """The text of a report, or the value of the label."""
+    label: Label | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

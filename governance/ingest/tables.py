@@ -1,12 +1,12 @@
-"""Rows of report and label tables: CSV, JSON lines and Parquet, streamed, each a source of its own.
+"""Rows of report and label tables: CSV, JSON lines and Parquet, streamed; each report, and each label, is a source.
 
 What is wrong with a row is the outcome of that row; what is wrong with a table is one outcome for all of it.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 from governance.datatypes import Outcome, SourceOutcome
 from governance.errors import GovernanceError, Refused, Unreadable
@@ -15,7 +15,6 @@ from governance.ingest.budget import NO_MEMORY, printable
 from governance.rows import Declaration, Role, Row, TableKind
 
 Entry = Row | SourceOutcome
-K = TypeVar("K")
 
 DECLARES = "the declaration of a table beside it"
 _BATCH = 256
@@ -112,7 +111,7 @@ def _csv(file: BinaryIO, name: str, declared: declaring.Declared) -> Iterator[En
         except Refused as error:
             yield _refused(here, error)
         else:
-            yield _row(here, "csv", said, dict(zip(names, values, strict=True)))
+            yield from _entries(here, "csv", said, dict(zip(names, values, strict=True)))
 
 
 def _jsonl(file: BinaryIO, name: str, declared: declaring.Declared) -> Iterator[Entry]:
@@ -134,7 +133,7 @@ def _jsonl(file: BinaryIO, name: str, declared: declaring.Declared) -> Iterator[
         if not declared.drops_others and values.keys() - names - said.drop:
             yield _refused(here, Refused("a row with a key that the first row does not have and nobody declared"))
         else:
-            yield _row(here, "jsonl", said, values)
+            yield from _entries(here, "jsonl", said, values)
 
 
 def _parquet(file: BinaryIO, name: str, declared: declaring.Declared) -> Iterator[Entry]:
@@ -158,7 +157,7 @@ def _parquet(file: BinaryIO, name: str, declared: declaring.Declared) -> Iterato
                 except Refused as error:
                     yield _refused(here, error)
                 else:
-                    yield _row(here, "parquet", said, values)
+                    yield from _entries(here, "parquet", said, values)
     except (pa.ArrowException, OSError, ValueError):
         damaged = True
     if damaged:
@@ -210,21 +209,24 @@ def _refused(name: str, error: Refused) -> SourceOutcome:
     return SourceOutcome(name, outcome, _said(error))
 
 
-def _row(name: str, form: str, said: Declaration, values: Mapping[str, str]) -> Entry:
+def _entries(name: str, form: str, said: Declaration, values: Mapping[str, str]) -> Iterator[Entry]:
+    """A report, or each label of a row: what is wrong with one label is the outcome of that label alone."""
     roles = {role: values.get(column, "").strip() for role, column in said.columns.items()}
-    labels = {label.name: values.get(label.name, "").strip() for label in said.labels}
-    if any(_unreadable(value) for value in (*roles.values(), *labels.values())):
-        return SourceOutcome(name, Outcome.UNREADABLE, "a row with characters that are none")
-    row = Row(name, form, said, _filled(roles.items()), _filled(labels.items()))
-    if said.kind is TableKind.REPORTS and Role.TEXT not in row.roles:
-        return SourceOutcome(name, Outcome.FILTERED, "a report without a text")
-    if said.kind is TableKind.LABELS and not row.labels:
-        return SourceOutcome(name, Outcome.FILTERED, "a row without a label")
-    return row
-
-
-def _filled(pairs: Iterable[tuple[K, str]]) -> dict[K, str]:
-    return {key: value for key, value in pairs if value}
+    labels = [(label, values.get(label.name, "").strip()) for label in said.labels]
+    if any(_unreadable(value) for value in (*roles.values(), *(value for _, value in labels))):
+        yield SourceOutcome(name, Outcome.UNREADABLE, "a row with characters that are none")
+        return
+    text = roles.pop(Role.TEXT, "")
+    filled = {role: value for role, value in roles.items() if value}
+    if said.kind is TableKind.REPORTS:
+        filtered = SourceOutcome(name, Outcome.FILTERED, "a report without a text")
+        yield Row(name, form, said, filled, text) if text else filtered
+    elif any(value for _, value in labels):
+        for label, value in labels:
+            if value:
+                yield Row(f"{name}!{label.name}", form, said, filled, value, label)
+    else:
+        yield SourceOutcome(name, Outcome.FILTERED, "a row without a label")
 
 
 def _unreadable(value: str) -> bool:

@@ -46,7 +46,7 @@ COLUMNS = {
     ),
     TableKind.LABELS: (
         *_WHOSE,
-        Column("row_id", TEXT, "Pseudonym of the labels of one maker for one study.", True),
+        Column("row_id", TEXT, "Pseudonym of the label.", True),
         Column("label", TEXT, "Name of the label.", True),
         Column("kind", TEXT, "Which of the next four columns has its value: number, boolean, code or text.", True),
         Column("number", NUMBER, "A value that is a number."),

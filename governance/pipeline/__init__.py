@@ -11,6 +11,8 @@ left.py        what identifies in written bytes all the same, and where
 memo.py        headers made from what is remembered of others, scenes.py what is remembered
 studies.py     what images tell of their studies, for tables about these
 rows.py        one row of a table: joined, cleaned, inspected, proved
+told.py        what a row says, and what was told beside it
+sayings.py     what is published of rows, and who said it when
 tables.py      a shard of tables, committed row by row
 pool.py        many sources, in worker processes, results in order
 commit.py      results made real, batch by batch

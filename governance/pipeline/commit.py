@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, insert, select, update
 
 from governance import audit, provenance
 from governance.database import Question, batches, outcomes, pending, receipts, writing
@@ -17,7 +17,6 @@ from governance.pipeline.instance import Processed
 from governance.pipeline.pool import is_there
 
 UNCHANGED = "unchanged since an earlier run"
-SAME = "the same as another row"
 COLLISION = "another source with the same SOPInstanceUID and other content is curated already; keep the right one"
 OTHER_PLACE = (
     "another source with the same SOPInstanceUID, of another patient, study or series, is curated already; "
@@ -270,8 +269,13 @@ def record_batch(
 
 def supersede(connection: Connection, paths: Collection[str]) -> None:
     """Receipts of these paths are current no more."""
-    current = receipts.c.path.in_(paths) & receipts.c.superseded.is_(False)
-    connection.execute(update(receipts).where(current).values(superseded=True))
+    supersede_where(connection, receipts.c.path.in_(paths))
+
+
+def supersede_where(connection: Connection, of_these: ColumnElement[bool]) -> int:
+    """The same of receipts that are told by a condition; returns how many there were."""
+    current = of_these & receipts.c.superseded.is_(False)
+    return connection.execute(update(receipts).where(current).values(superseded=True)).rowcount
 
 
 def seal_source(keyring: Keyring, name: str) -> bytes:

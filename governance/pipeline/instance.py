@@ -41,6 +41,7 @@ from governance.pipeline.memo import Memo
 from governance.pipeline.pixels import Pixels, refuse_text_left, scrub_pixels
 from governance.pipeline.scenes import Recalled
 from governance.pipeline.studies import Known, Telling
+from governance.pipeline.told import Saying
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.storage import Staged, stage, stage_checked
 
@@ -59,8 +60,8 @@ class Processed(Confidential):
     staged: Staged | None = None
     content: bytes = b""
     """What is published of a row of a table: it is no file."""
-    made_from: str = ""
-    """A keyed digest of a row and of all that its treatment depends on."""
+    saying: Saying | None = None
+    """What a row of a table says, as far as it is known."""
     told: Known | None = None
     """What an image tells of its study for the first time."""
     ruling: str = ""

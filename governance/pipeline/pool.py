@@ -269,7 +269,7 @@ def _crashed(entry: Entry, job: Job) -> Processed:
     if isinstance(entry, Processed):
         return entry
     if isinstance(entry, Joined):
-        return Processed(entry.row.name, Outcome.QUARANTINED, CRASHED, entry.source_digest)
+        return Processed(entry.row.name, Outcome.QUARANTINED, CRASHED, entry.source_digest, saying=entry.saying)
     if isinstance(entry, SourceOutcome):
         return Processed(entry.source, entry.outcome, entry.reason)
     data = ingest.bytes_of(entry)
@@ -286,7 +286,7 @@ def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
         if isinstance(entry, Source) and entry.data is not None:
             weight += len(entry.data)
         if isinstance(entry, Joined):
-            weight += sum(map(len, entry.row.roles.values()))
+            weight += len(entry.row.value)
         if len(chunk) >= CHUNK_FILES or weight >= CHUNK_BYTES:
             yield chunk
             chunk, weight = [], 0

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache, partial
 from hashlib import sha256
@@ -19,10 +19,11 @@ from governance.errors import Leak, Refused
 from governance.keys import ProjectKeys
 from governance.pipeline.cleaning import Cleaning
 from governance.pipeline.instance import Processed, ended
+from governance.pipeline.told import Saying, Told
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.rows import Label, LabelKind, Role, Row, Study, TableKind
 
-LOGIC = 1
+LOGIC = 2
 """Raised whenever the same row leads to another output, so that it is made again."""
 
 _DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ].*)?", re.ASCII)
@@ -32,8 +33,8 @@ _MODIFIED_DATES = "113107"
 _LETTERS = {TableKind.REPORTS: "T", TableKind.LABELS: "L"}
 _OWN = {"NAME", "ID", "AGE"}
 
-Content = list[dict[str, str | float | bool | None]]
-"""The rows that are published of one row, each by the columns of its table."""
+Values = dict[str, str | float | bool | None]
+"""By the columns of the table that is published."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -42,26 +43,57 @@ class Joined(Confidential):
 
     row: Row
     study: Study
+    subject: Subject
     found: Identifiers
     source_digest: str
-    made_from: str
+    saying: Saying
 
 
 def source_digest(keys: ProjectKeys, row: Row) -> str:
     """Keyed BLAKE3 of what a row says, in whatever form and place."""
     said, roles = row.declared, {role.value: value for role, value in row.roles.items()}
     made = [said.source, said.extractor, said.extractor_version]
-    return _digest(keys, b"row", [said.kind.value, roles, dict(row.labels), made])
+    return _digest(keys, b"row", [said.kind.value, roles, row.label and row.label.name, row.value, made])
 
 
-def join(row: Row, study: Study, known: Identifiers, *, keys: ProjectKeys, policy_digest: str, digest: str) -> Joined:
-    """Put together what a worker needs. known: of the patient's images. digest: of the row.
+def subject_of(row: Row, study: Study, by: Pseudonymiser) -> Subject:
+    """Whose a row is, and its own name.
+
+    A report is what it says of its study: its words are its name, so that one that is told again with more columns is
+    the same. A label is the only one of its name and its maker (source, extractor, version) for its study: a value that
+    is corrected takes the place of the wrong one, and makers can be compared.
+    """
+    said, of_study = row.declared, [study.patient, study.study]
+    made = [said.source, said.extractor, said.extractor_version]
+    own = [row.value] if row.label is None else [*made, row.label.name]
+    named = by.row(rfc8785.dumps([*of_study, *own]).decode(), letter=_LETTERS[said.kind])
+    return by.of_row(study.patient_id, patient=study.patient, study=study.study, row=named)
+
+
+def path_of(row: Row, subject: Subject) -> str:
+    """Where a row is published."""
+    return f"{row.declared.kind}/{subject.patient}/{subject.study}/{subject.instance}"
+
+
+def join(
+    row: Row,
+    study: Study,
+    subject: Subject,
+    *,
+    known: Identifiers,
+    told: Told,
+    keys: ProjectKeys,
+    policy_digest: str,
+    digest: str,
+) -> Joined:
+    """Put together what a worker needs. known: of the patient's images. told: of the same row before. digest: of it.
 
     Raises:
-        Refused: a day of the row is none.
+        Refused: a day of the row is none, or its label is not as declared.
     """
     roles = row.roles
     days = {role: _day(role, roles[role]) for role in (Role.DATE, Role.BIRTH_DATE) if role in roles}
+    value = row.value if row.label is None else [row.label.kind.value, _value(row.label, row.value)]
     own = identifiers.told(
         names=[roles[Role.PATIENT_NAME]] if Role.PATIENT_NAME in roles else [],
         numbers=[roles[role] for role in (Role.ACCESSION, Role.PATIENT_ID) if role in roles] + [study.patient_id],
@@ -69,10 +101,14 @@ def join(row: Row, study: Study, known: Identifiers, *, keys: ProjectKeys, polic
         dates=days.values(),
         ages=_old(days.get(Role.BIRTH_DATE), {*known.dates, *days.values()}),
     )
-    found = identifiers.joined(known, own)
-    parts = [sorted(part) for part in (found.names, found.numbers, found.uids, found.dates, found.ages)]
-    made_from = _digest(keys, b"made", [LOGIC, digest, policy_digest, row.declared.digest, parts])
-    return Joined(row, study, found, digest, made_from)
+    told = told.and_(own, days.get(Role.DATE, ""), known=known)
+    found = identifiers.joined(known, own, told.found)
+    path = path_of(row, subject)
+    says = _digest(keys, b"says", [path, value])
+    # Without its UIDs, which are found by their form, and its declaration: they do not matter for what is written.
+    parts = [sorted(part) for part in (found.names, found.numbers, found.dates, found.ages)]
+    made_from = _digest(keys, b"made", [LOGIC, says, policy_digest, told.days[-1:], parts])
+    return Joined(row, study, subject, found, digest, Saying(path, says, made_from, told))
 
 
 def _digest(keys: ProjectKeys, domain: bytes, value: list[Any]) -> str:
@@ -107,7 +143,7 @@ class RowWorker(Confidential):
     def process(self, joined: Joined) -> Processed:
         """De-identify one row; what goes wrong becomes its outcome and reason."""
         act = partial(made, joined, rules=self._rules, by=self._by, project=self._project)
-        return ended(joined.row.name, joined.source_digest, act)
+        return replace(ended(joined.row.name, joined.source_digest, act), saying=joined.saying)
 
 
 def made(joined: Joined, *, rules: policy.Rules, by: Pseudonymiser, project: str) -> Processed:
@@ -116,18 +152,16 @@ def made(joined: Joined, *, rules: policy.Rules, by: Pseudonymiser, project: str
     Raises:
         Refused: the policy does not publish such rows, a value is not as declared, or something identifies.
     """
-    row, said, study = joined.row, joined.row.declared, joined.study
+    row, said, subject = joined.row, joined.row.declared, joined.subject
     if said.kind not in rules.published_tables:
         raise Refused(f"the policy publishes no {said.kind}", hint="see tables in policies/README.md")
-    subject = by.of_row(study.patient_id, patient=study.patient, study=study.study, row=_row_id(joined, by))
     free = rules.free_text
     cleaning = Cleaning.of(subject, joined.found, by=by, codes=rules.codes, instead=free.instead, model=free.name_model)
     day = ""
-    if Role.DATE in row.roles and _MODIFIED_DATES in rules.codes:
-        day = by.moved(_day(Role.DATE, row.roles[Role.DATE]), study.patient_id)
+    if joined.saying.told.days and _MODIFIED_DATES in rules.codes:
+        day = by.moved(joined.saying.told.days[-1], subject.patient_id)
     clean = _Cleaner(cleaning)
-    rows = _reports(row, clean) if said.kind is TableKind.REPORTS else _labels(row, clean)
-    always = {
+    published: Values = {
         "patient_id": subject.patient,
         "study_id": subject.study,
         "row_id": subject.instance,
@@ -135,17 +169,14 @@ def made(joined: Joined, *, rules: policy.Rules, by: Pseudonymiser, project: str
         "policy": rules.name,
         "policy_digest": rules.digest,
     }
-    _refuse_left(
-        [*(value for each in rows for value in each.values()), day], joined.found, cleaning.texts.shifted | {day}
-    )
-    content = encode([{**always, **each} for each in rows])
-    receipt = _receipt(joined, subject, content, rules=rules, project=project, clean=clean)
-    return Processed(
-        row.name, Outcome.PUBLISHED, "", joined.source_digest, receipt, content=content, made_from=joined.made_from
-    )
+    said_of_it: Values = {"text": clean(row.value)} if row.label is None else _label(row.label, row, clean)
+    _refuse_left([*said_of_it.values(), day], joined.found, cleaning.texts.shifted | {day})
+    content = encode([published | said_of_it])
+    receipt = _receipt(joined, content, rules=rules, project=project, clean=clean)
+    return Processed(row.name, Outcome.PUBLISHED, "", joined.source_digest, receipt, content=content)
 
 
-def encode(content: Content) -> bytes:
+def encode(content: list[Values]) -> bytes:
     """Canonical JSON (RFC 8785): what the digest of a receipt is of."""
     return rfc8785.dumps(content)
 
@@ -174,33 +205,31 @@ class _Cleaner(Confidential):
         return {"texts": self.cleaned, "replaced": self.replaced, **self._cleaning.said(), "names_sha256": _network()}
 
 
-def _reports(row: Row, clean: Callable[[str], str]) -> Content:
-    return [{"text": clean(row.roles[Role.TEXT])}]
+def _label(label: Label, row: Row, clean: Callable[[str], str]) -> Values:
+    said, value = row.declared, _value(label, row.value)
+    return {
+        "label": label.name,
+        "kind": label.kind.value,
+        "number": None,
+        "boolean": None,
+        "code": None,
+        "text": None,
+        "label_source": said.source,
+        "extractor": said.extractor,
+        "extractor_version": said.extractor_version,
+        label.kind.value: clean(row.value) if label.kind is LabelKind.TEXT else value,
+    }
 
 
-def _labels(row: Row, clean: Callable[[str], str]) -> Content:
-    said = row.declared
-    made = {"label_source": said.source, "extractor": said.extractor, "extractor_version": said.extractor_version}
-    return [
-        {
-            "label": label.name,
-            "kind": label.kind.value,
-            "number": None,
-            "boolean": None,
-            "code": None,
-            "text": None,
-            **made,
-            label.kind.value: _value(label, row.labels[label.name], clean),
-        }
-        for label in said.labels
-        if label.name in row.labels
-    ]
+def _value(label: Label, value: str) -> str | float | bool:
+    """What a value means, so that `1` and `yes` say the same.
 
-
-def _value(label: Label, value: str, clean: Callable[[str], str]) -> str | float | bool:
+    Raises:
+        Refused: it is not as declared.
+    """
     match label.kind:
         case LabelKind.TEXT:
-            return clean(value)
+            return value
         case LabelKind.NUMBER if _NUMBER.fullmatch(value):
             return float(value)
         case LabelKind.BOOLEAN if value.casefold() in _TRUTH:
@@ -208,16 +237,6 @@ def _value(label: Label, value: str, clean: Callable[[str], str]) -> str | float
         case LabelKind.CODE if value in label.values:
             return value
     raise Refused(f"a label that is not the {label.kind} that was declared", hint="declare all values of a code")
-
-
-def _row_id(joined: Joined, by: Pseudonymiser) -> str:
-    """A report is itself; labels are the only ones of their maker for their study."""
-    said = joined.row.declared
-    if said.kind is TableKind.REPORTS:
-        return by.row(joined.source_digest, letter=_LETTERS[said.kind])
-    who = [joined.study.patient, joined.study.study, said.source, said.extractor, said.extractor_version]
-    names_of = sorted(label.name for label in said.labels)
-    return by.row(rfc8785.dumps([*who, *names_of]).decode(), letter=_LETTERS[said.kind])
 
 
 def _refuse_left(values: list[str | float | bool | None], found: Identifiers, allowed: set[str]) -> None:
@@ -234,10 +253,8 @@ def _refuse_left(values: list[str | float | bool | None], found: Identifiers, al
         raise Leak(f"still there after cleaning: {', '.join(kinds)}", hint="is a column declared as what it is?")
 
 
-def _receipt(
-    joined: Joined, subject: Subject, content: bytes, *, rules: policy.Rules, project: str, clean: _Cleaner
-) -> Receipt:
-    kind, version = joined.row.declared.kind, governance.__version__
+def _receipt(joined: Joined, content: bytes, *, rules: policy.Rules, project: str, clean: _Cleaner) -> Receipt:
+    subject, version = joined.subject, governance.__version__
     steps = [
         Step("read", "governance", version, {"form": joined.row.form, "declaration": joined.row.declared.digest}),
         Step("join", "governance", version, {"by": ", ".join(joined.study.by)}),
@@ -250,7 +267,7 @@ def _receipt(
         study=subject.study,
         series="",
         instance=subject.instance,
-        path=f"{kind}/{subject.patient}/{subject.study}/{subject.instance}",
+        path=joined.saying.path,
         source_digest=joined.source_digest,
         sha256=sha256(content).hexdigest(),
         size=len(content),

@@ -164,6 +164,7 @@ def process(
     files = _files(context, run_id, number)
     project = run.project, run.policy_digest
     positions: deque[int] = deque()
+    of_tables: tables.RowCommitter | None = None
     with ExitStack() as stack:
         if isinstance(files, dict):
             of_tables = stack.enter_context(closing(tables.RowCommitter(context, run_id, *project)))
@@ -182,6 +183,8 @@ def process(
         while batch := list(islice(results, size)):
             commit([(positions.popleft(), processed) for processed in batch])
             count += len(batch)
+        if of_tables is not None:
+            of_tables.end()
     with writing(context.engine) as connection:
         mine = (shards.c.run_id == run_id) & (shards.c.number == number)
         connection.execute(update(shards).where(mine).values(done=True))

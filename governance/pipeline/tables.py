@@ -5,46 +5,37 @@ what is published of them lies in the database until a release is made of it, so
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 from blake3 import blake3
-from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from governance import audit, ingest
 from governance.buffers import CHUNK
-from governance.database import Question, contents, receipts, writing
+from governance.database import writing
 from governance.datatypes import Confidential, Outcome, SourceOutcome
 from governance.errors import Refused
 from governance.keys import Keyring
-from governance.pipeline import rows
-from governance.pipeline.commit import (
-    HELD_BACK,
-    SAME,
-    UNCHANGED,
-    paths_by_digest,
-    published_before,
-    record_batch,
-    record_outcomes,
-    seal_source,
-    supersede,
-)
+from governance.pipeline import rows, sayings
+from governance.pipeline.commit import HELD_BACK, UNCHANGED, record_batch, record_outcomes
 from governance.pipeline.context import Context, event, sign
 from governance.pipeline.instance import Processed, reason
 from governance.pipeline.pool import Entry
+from governance.pipeline.sayings import Before, Sayings
 from governance.pipeline.studies import Studies
 from governance.pseudonymise import Pseudonymiser
-from governance.rows import Row
+from governance.rows import Role, Row, Study
 
 BATCH = 200
 """Rows a commit."""
 CHANGED = "the table has changed since this run listed it; run it again"
+SAME = "the same as another row"
+MEANWHILE = "what is published of this row changed while it was looked at; run it again"
 TAKEN = (
-    "other labels of the same study, source, extractor and version are curated already; "
-    "keep the right ones, or raise extractor_version"
+    "another row of this run gives this label of the study another value, by the same source, extractor and version; "
+    "keep the right one, or raise extractor_version"
 )
 
 
@@ -69,23 +60,15 @@ class Joining(Confidential):
     def __init__(self, context: Context, project: str, *, policy_digest: str) -> None:
         self.keyring, self.project = context.keyring, project
         self._keys = keys = context.keyring.project(project)
-        self._policy_digest = policy_digest
-        self._studies = Studies(context, keys.project, Pseudonymiser(keys))
-        self._current = Question(
-            context.engine,
-            select(contents.c.made_from)
-            .join(receipts, receipts.c.path == contents.c.path)
-            .where(
-                receipts.c.source_digest == bindparam("digest"),
-                receipts.c.project == keys.project,
-                receipts.c.superseded.is_(False),
-            ),
-        )
+        self._policy_digest, self._by = policy_digest, Pseudonymiser(keys)
+        self._studies = Studies(context, keys.project, self._by)
+        self._sayings = Sayings(context.engine, context.keyring)
+        self._latest: tuple[Mapping[Role, str], Study] | None = None
 
     def close(self) -> None:
         """Give its connections back."""
         self._studies.close()
-        self._current.close()
+        self._sayings.close()
 
     def entry(self, found: Row | SourceOutcome) -> Entry:
         """What is left to do with a row."""
@@ -93,19 +76,31 @@ class Joining(Confidential):
             return found
         digest = rows.source_digest(self._keys, found)
         try:
-            study = self._studies.of(found.roles)
-            known = self._studies.known(study.patient)
-            joined = rows.join(found, study, known, keys=self._keys, policy_digest=self._policy_digest, digest=digest)
+            study = self._study(found.roles)
+            subject = rows.subject_of(found, study, self._by)
+            made_from, told = self._sayings.at(rows.path_of(found, subject))
+            joined = rows.join(
+                found,
+                study,
+                subject,
+                known=self._studies.known(study.patient),
+                told=told,
+                keys=self._keys,
+                policy_digest=self._policy_digest,
+                digest=digest,
+            )
         except Refused as error:
             return Processed(found.name, Outcome.QUARANTINED, reason(error), digest)
-        if (joined.made_from,) in self._current.all(digest=digest):
-            return Processed(found.name, Outcome.DUPLICATE, "", digest)
+        self._sayings.note(joined.saying)
+        if joined.saying.made_from == made_from:
+            return Processed(found.name, Outcome.DUPLICATE, "", digest, saying=joined.saying)
         return joined
 
-
-class _Curated(NamedTuple):
-    source_digest: str
-    made_from: str
+    def _study(self, roles: Mapping[Role, str]) -> Study:
+        """The study of a row, once for all of its labels."""
+        if self._latest is None or self._latest[0] is not roles:
+            self._latest = roles, self._studies.of(roles)
+        return self._latest[1]
 
 
 class RowCommitter(Confidential):
@@ -113,104 +108,83 @@ class RowCommitter(Confidential):
 
     def __init__(self, context: Context, run_id: str, project: str, policy_digest: str) -> None:
         self._context, self._run_id, self._project, self._policy_digest = context, run_id, project, policy_digest
-        current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
-        self._by_digest = paths_by_digest(context.engine, project)
-        self._by_path = Question(
-            context.engine,
-            select(receipts.c.source_digest, contents.c.made_from)
-            .join(contents, contents.c.path == receipts.c.path)
-            .where(current & (receipts.c.path == bindparam("path"))),
-        )
-        self._before = published_before(context.engine, run_id)
+        self._before = sayings.before(context.engine)
 
     def close(self) -> None:
-        """Give its connections back."""
-        for question in (self._by_digest, self._by_path, self._before):
-            question.close()
+        """Give its connection back."""
+        self._before.close()
 
     def commit(self, batch: Sequence[tuple[int, Processed]]) -> None:
         """Settle and record; everything or nothing."""
-        there: dict[str, _Curated] = {}
-        made_now: set[str] = set()
-        settled = [self._settled(processed, there, made_now) for _, processed in batch]
-        fresh = [
-            processed
-            for (_, processed), outcome in zip(batch, settled, strict=True)
-            if processed.receipt and not outcome.reason
-        ]
-        digests = [processed.source_digest or None for _, processed in batch]
-        gone = [
-            processed.source_digest
-            for (_, processed), outcome in zip(batch, settled, strict=True)
-            if outcome.outcome in HELD_BACK and processed.source_digest
-        ]
-        placed = [(position, outcome) for (position, _), outcome in zip(batch, settled, strict=True)]
+        there: dict[str, Before] = {}
+        made: dict[str, Processed] = {}
+        settled = [self._settled(processed, there, made) for _, processed in batch]
+        done = [(processed, outcome) for (_, processed), outcome in zip(batch, settled, strict=True)]
+        held = [processed for processed, outcome in done if outcome.outcome in HELD_BACK and processed.source_digest]
         with writing(self._context.engine) as connection:
-            record_outcomes(connection, self._context.keyring, self._run_id, placed, digests)
-            details = self._details(settled)
-            if withdrawn := self._withdraw(connection, gone):
-                details["withdrawn"] = withdrawn
-            made = [processed.receipt for processed in fresh if processed.receipt is not None]
-            if made:
-                record_batch(connection, self._context.keyring, self._run_id, made, details)
-                paths = [receipt.path for receipt in made]
-                connection.execute(delete(contents).where(contents.c.path.in_(paths)))
-                connection.execute(
-                    insert(contents),
-                    [
-                        {"path": path, "content": processed.content, "made_from": processed.made_from}
-                        for path, processed in zip(paths, fresh, strict=True)
-                    ],
-                )
+            record_outcomes(
+                connection,
+                self._context.keyring,
+                self._run_id,
+                [(position, outcome) for (position, _), outcome in zip(batch, settled, strict=True)],
+                [processed.source_digest or None for processed, _ in done],
+            )
+            counts = Counter(outcome.outcome.value for outcome in settled)
+            details = self._details() | dict(sorted(counts.items()))
+            new = [processed.receipt for processed in made.values() if processed.receipt is not None]
+            if new:
+                record_batch(connection, self._context.keyring, self._run_id, new, details)
             else:
                 audit.append(connection, [event("outcomes-recorded", self._run_id, **details)])
+            sayings.record(
+                connection,
+                self._context.keyring,
+                self._run_id,
+                made=[(each.saying, each.content) for each in made.values() if each.saying is not None],
+                repeated=there.keys() - made.keys(),
+            )
+            sayings.doubt(
+                connection,
+                self._project,
+                self._run_id,
+                digests={processed.source_digest for processed in held},
+                paths={processed.saying.path for processed in held if processed.saying is not None},
+            )
             sign(self._context, connection)
 
-    def _details(self, settled: Sequence[SourceOutcome]) -> dict[str, str | int]:
-        counts = Counter(outcome.outcome.value for outcome in settled)
-        return {"run": self._run_id, "policy": self._policy_digest, **dict(sorted(counts.items()))}
-
-    def _settled(self, processed: Processed, there: dict[str, _Curated], made_now: set[str]) -> SourceOutcome:
-        """The final outcome of a row; a published one without a reason is new. made_now: paths of this batch."""
-        name, receipt = processed.source, processed.receipt
-        if processed.outcome is Outcome.DUPLICATE:
-            curated = self._by_digest.first(digest=processed.source_digest)
-            if curated is None:  # this run declared it otherwise somewhere else
-                return SourceOutcome(
-                    name, Outcome.QUARANTINED, "the same row is held back in another table of this run"
+    def end(self) -> None:
+        """Withdraw what was published of rows that this run holds back, unless another row of it says the same."""
+        with writing(self._context.engine) as connection:
+            if withdrawn := sayings.withdraw(connection, self._run_id):
+                audit.append(
+                    connection, [event("rows-withdrawn", self._run_id, **self._details(), withdrawn=withdrawn)]
                 )
-            (path,) = curated
-            sealed = seal_source(self._context.keyring, name)
-            if self._before.first(sealed=sealed, digest=processed.source_digest) is not None:
-                return SourceOutcome(name, Outcome.PUBLISHED, UNCHANGED, path)
-            return SourceOutcome(name, Outcome.DUPLICATE, SAME, path)
-        if receipt is None:
-            return SourceOutcome(name, processed.outcome, processed.reason)
-        mine = _Curated(processed.source_digest, processed.made_from)
-        if receipt.path not in there:
-            row = self._by_path.first(path=receipt.path)
-            there[receipt.path] = mine if row is None else _Curated(*row)
-            if row is None:
-                made_now.add(receipt.path)
-                return SourceOutcome(name, Outcome.PUBLISHED, "", receipt.path)
-        known = there[receipt.path]
-        # The same row of a table that is declared otherwise is the same row.
-        if known == mine or (receipt.path in made_now and known.source_digest == mine.source_digest):
-            return SourceOutcome(name, Outcome.DUPLICATE, SAME, receipt.path)
-        if known.source_digest != mine.source_digest:
-            return SourceOutcome(name, Outcome.QUARANTINED, TAKEN)
-        there[receipt.path] = mine
-        made_now.add(receipt.path)
-        return SourceOutcome(name, Outcome.PUBLISHED, "", receipt.path)
+                sign(self._context, connection)
 
-    def _withdraw(self, connection: Connection, digests: Sequence[str]) -> int:
-        """Take back what was published of rows that are held back now; returns how many."""
-        current = (receipts.c.project == self._project) & receipts.c.superseded.is_(False)
-        of_rows = select(receipts.c.path).where(current, receipts.c.series == "", receipts.c.source_digest.in_(digests))
-        paths = list(connection.execute(of_rows).scalars())
-        supersede(connection, paths)
-        connection.execute(delete(contents).where(contents.c.path.in_(paths)))
-        return len(paths)
+    def _details(self) -> dict[str, str | int]:
+        return {"run": self._run_id, "policy": self._policy_digest}
+
+    def _settled(self, processed: Processed, there: dict[str, Before], made: dict[str, Processed]) -> SourceOutcome:
+        """The final outcome of a row. there: what is published where. made: of this batch, the last at each path."""
+        name, saying = processed.source, processed.saying
+        if processed.outcome in HELD_BACK or saying is None:
+            return SourceOutcome(name, processed.outcome, processed.reason)
+        path = saying.path
+        now = there.get(path)
+        if now is None and (row := self._before.first(path=path)) is not None:
+            now = Before(*row)
+        here = now is not None and now.said_in == self._run_id
+        if now is not None and here and now.says != saying.says:
+            return SourceOutcome(name, Outcome.QUARANTINED, TAKEN)
+        same = now is not None and now.made_from == saying.made_from
+        if not same and processed.receipt is None:
+            return SourceOutcome(name, Outcome.QUARANTINED, MEANWHILE)
+        there[path] = Before(saying.says, saying.made_from, self._run_id)
+        if not same:
+            made[path] = processed
+        if here:
+            return SourceOutcome(name, Outcome.DUPLICATE, SAME, path)
+        return SourceOutcome(name, Outcome.PUBLISHED, UNCHANGED if same else "", path)
 
 
 def entries(

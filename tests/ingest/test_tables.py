@@ -42,12 +42,13 @@ def read(path: Path) -> list[Row | SourceOutcome]:
     return list(ingest.rows(path))
 
 
-def roles(path: Path) -> list[dict[Role, str]]:
+def told(path: Path) -> list[dict[Role, str]]:
+    """What each report of a table tells, its text included."""
     found = read(path)
     assert all(isinstance(each, Row) for each in found), [
         each.reason for each in found if isinstance(each, SourceOutcome)
     ]
-    return [dict(each.roles) for each in found if isinstance(each, Row)]
+    return [{**each.roles, Role.TEXT: each.value} for each in found if isinstance(each, Row)]
 
 
 def problem(path: Path) -> str:
@@ -71,7 +72,7 @@ QUOTED = '"No ""free"" air;\nnormal, über alles"'
     ],
 )
 def test_a_csv_reads_the_same_in_every_usual_form(tmp_path: Path, content: bytes) -> None:
-    assert roles(written(tmp_path, content)) == [ONE]
+    assert told(written(tmp_path, content)) == [ONE]
 
 
 def test_json_lines_and_parquet_read_as_a_csv_does(tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_json_lines_and_parquet_read_as_a_csv_does(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(json.dumps(values) + "\n")
     pq.write_table(pa.Table.from_pylist([values]), tmp_path / "a.parquet")
 
-    assert roles(tmp_path / "a.jsonl") == roles(tmp_path / "a.parquet") == [ONE]
+    assert told(tmp_path / "a.jsonl") == told(tmp_path / "a.parquet") == [ONE]
 
 
 def test_texts_of_a_parquet_may_be_dictionaries_and_large(tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_texts_of_a_parquet_may_be_dictionaries_and_large(tmp_path: Path) -> Non
     }
     pq.write_table(pa.table(columns), tmp_path / "a.parquet")
 
-    assert roles(tmp_path / "a.parquet") == [
+    assert told(tmp_path / "a.parquet") == [
         {Role.ACCESSION: "1234567890123456789", Role.TEXT: "normal", Role.PATIENT_ID: "7"}
     ]
 
@@ -114,7 +115,7 @@ def test_a_bad_row_of_a_csv_is_its_own_outcome_and_the_table_goes_on(tmp_path: P
     assert isinstance(bad, SourceOutcome)
     assert f"{bad.outcome}: {bad.reason}".startswith(expected)
     assert bad.source.endswith("reports.csv!row 2")
-    assert [each.roles[Role.TEXT] for each in (before, after) if isinstance(each, Row)] == ["one", "three"]
+    assert [each.value for each in (before, after) if isinstance(each, Row)] == ["one", "three"]
 
 
 @pytest.mark.parametrize(
@@ -205,13 +206,29 @@ def test_columns_are_what_their_declaration_says_and_others_go_only_if_it_says_s
     assert problem(path).startswith("unreadable: nobody said what is in column 4")
 
     for dropped in ("drop: [reader]\n", "drop: others\n"):
-        (row,) = read(written(tmp_path, content, "labels.csv", DECLARED + dropped))
+        found = read(written(tmp_path, content, "labels.csv", DECLARED + dropped))
+        rows = [row for row in found if isinstance(row, Row)]
 
-        assert isinstance(row, Row)
-        assert row.declared.kind is TableKind.LABELS
-        assert (row.roles, row.labels) == ({Role.ACCESSION: "A1"}, {"effusion": "1", "density": "B"})
-        assert [label.kind for label in row.declared.labels] == [LabelKind.BOOLEAN, LabelKind.CODE]
-        assert (row.declared.extractor, row.declared.extractor_version) == ("rules", "2.1")
+        assert len(rows) == len(found)
+        assert [row.name.rpartition("/")[2] for row in rows] == [
+            "labels.csv!row 1!effusion",
+            "labels.csv!row 1!density",
+        ]
+        assert [(row.roles, row.value) for row in rows] == [({Role.ACCESSION: "A1"}, value) for value in ("1", "B")]
+        assert [row.label and row.label.kind for row in rows] == [LabelKind.BOOLEAN, LabelKind.CODE]
+        assert {row.declared.kind for row in rows} == {TableKind.LABELS}
+        assert {(row.declared.extractor, row.declared.extractor_version) for row in rows} == {("rules", "2.1")}
+
+
+def test_an_empty_label_is_no_source_and_a_row_without_one_is_filtered(tmp_path: Path) -> None:
+    content = "acc,effusion,density\nA1,,B\nA2,,\n"
+
+    label, nothing = read(written(tmp_path, content, "labels.csv", DECLARED))
+
+    assert isinstance(label, Row)
+    assert label.value == "B"
+    assert isinstance(nothing, SourceOutcome)
+    assert (nothing.outcome, nothing.reason) == (Outcome.FILTERED, "a row without a label")
 
 
 def test_another_declaration_has_another_digest() -> None:

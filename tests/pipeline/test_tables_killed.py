@@ -97,6 +97,26 @@ def contents(workspace: Path) -> list[tuple[str, bytes]]:
         return connection.execute("select path, content from contents order by path").fetchall()
 
 
+def test_a_run_that_is_killed_before_it_withdraws_does_so_when_it_goes_on(tmp_path: Path) -> None:
+    image(tmp_path / "raw")
+    many(tmp_path / "raw", 3)
+    context = pipeline.create(tmp_path / "workspace", passphrase=None)
+    run(context, tmp_path / "raw")
+    run_id = pipeline.register(context, [tmp_path / "raw"], project="lung", policy_name="basic")
+    pipeline.list_sources(context, run_id)
+    pipeline.deidentify(context, run_id, 1, processes=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables.RowCommitter, "end", interrupted_after(0))
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.deidentify(context, run_id, 2, processes=0)
+    before = len(contents(tmp_path / "workspace"))
+
+    assert pipeline.deidentify(context, run_id, 2, processes=0) == 0
+
+    assert (before, len(contents(tmp_path / "workspace"))) == (3, 0)
+    assert pipeline.finish(context, run_id).counts["quarantined"] == 3
+
+
 def test_a_table_that_changed_while_its_run_lay_still_is_not_mixed_up(
     context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,7 +142,7 @@ def test_a_table_that_changed_while_its_run_lay_still_is_not_mixed_up(
 def interrupted_after(batches: int) -> Callable[..., None]:
     whole, left = tables.RowCommitter.commit, iter(range(batches))
 
-    def wrapped(self: tables.RowCommitter, batch: Sequence[tuple[int, Processed]]) -> None:
+    def wrapped(self: tables.RowCommitter, batch: Sequence[tuple[int, Processed]] = ()) -> None:
         if next(left, None) is None:
             raise KeyboardInterrupt
         whole(self, batch)

@@ -127,8 +127,12 @@ def repeat_row(folder: Path) -> None:
     edited(files(folder)[0], lambda rows: [*rows, rows[0]])
 
 
-def turn_labels(folder: Path) -> None:
-    edited(files(folder, "labels")[0], lambda rows: rows[::-1])
+def swap_labels(folder: Path) -> None:
+    def swapped(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        names = [row["label"] for row in rows]
+        return [{**row, "label": name} for row, name in zip(rows, names[::-1], strict=True)]
+
+    edited(files(folder, "labels")[0], swapped)
 
 
 def swap_texts(folder: Path) -> None:
@@ -183,7 +187,7 @@ def drop_receipt(folder: Path) -> None:
 
 
 CHANGES = [
-    *(drop_row, drop_label, repeat_row, turn_labels, swap_texts, move_file, swap_files, drop_file, drop_table),
+    *(drop_row, drop_label, repeat_row, swap_labels, swap_texts, move_file, swap_files, drop_file, drop_table),
     *(drop_column, add_column, no_table, drop_receipt),
 ]
 
