@@ -199,9 +199,10 @@ accessions = Table(
     metadata,
     _text("project"),
     _text("accession"),  # its pseudonym: a keyed digest
-    Column("study", Text, nullable=False, index=True),
+    _text("study"),
     PrimaryKeyConstraint("project", "accession", "study"),
 )
+Index("accessions_of_study", accessions.c.study, accessions.c.project, accessions.c.accession)
 
 contents = Table(
     "contents",

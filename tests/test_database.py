@@ -114,7 +114,7 @@ def test_a_database_of_the_first_version_gets_what_it_lacks_and_keeps_its_rows(t
     with closing(sqlite3.connect(tmp_path / "w.sqlite3")) as connection, connection:
         open_database(tmp_path / "w.sqlite3").dispose()
         connection.execute("DROP TABLE rulings")
-        connection.execute("DROP INDEX ix_accessions_study")
+        connection.execute("DROP INDEX accessions_of_study")
         connection.execute("INSERT INTO events VALUES (0, x'00', x'00')")
         connection.execute("PRAGMA user_version = 1")
 
@@ -124,7 +124,7 @@ def test_a_database_of_the_first_version_gets_what_it_lacks_and_keeps_its_rows(t
         assert connection.exec_driver_sql("SELECT count(*) FROM rulings").scalar() == 0
         assert connection.exec_driver_sql("SELECT count(*) FROM events").scalar() == 1
         plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN SELECT accession FROM accessions WHERE study = 'S1'")
-        assert "ix_accessions_study" in str(plan.all())
+        assert "accessions_of_study" in str(plan.all())
     engine.dispose()
 
 

@@ -113,7 +113,7 @@ def doubt(
     """Note what is published of rows that are held back. digests: of them as sources. paths: where they would go."""
     if not digests and not paths:
         return
-    current = (receipts.c.project == project) & receipts.c.superseded.is_(False) & (receipts.c.series == "")
+    current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
     of_sources = select(receipts.c.path).where(current, receipts.c.source_digest.in_(digests))
     doubted = said.c.path.in_(paths) | said.c.path.in_(of_sources)
     connection.execute(update(said).where(doubted).values(doubted_in=run_id))
@@ -125,7 +125,8 @@ def withdraw(connection: Connection, run_id: str) -> int:
     So is what an earlier version published, under names of another kind.
     """
     connection.execute(delete(said).where(said.c.doubted_in == run_id, said.c.said_in != run_id))
-    connection.execute(delete(contents).where(contents.c.path.not_in(select(said.c.path))))
+    unsaid = select(contents.c.path).where(contents.c.path.not_in(select(said.c.path)))
+    connection.execute(delete(contents).where(contents.c.path.in_(unsaid)))
     gone = receipts.c.path.not_in(select(contents.c.path))
     return sum(
         supersede_where(connection, receipts.c.path.between(f"{kind.value}/", f"{kind.value}0") & gone)

@@ -108,23 +108,19 @@ class Studies(Confidential):
         current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
         images = current & (receipts.c.study == studies.c.study) & (receipts.c.patient == studies.c.patient)
         there = select(receipts.c.path).where(images, receipts.c.series != "").exists()  # rows have no series
-        self._by_uid = Question(
+        self._by_study = Question(
             context.engine,
             select(studies.c.patient, studies.c.study, studies.c.sealed_known).where(
                 of_study, studies.c.study == bindparam("key"), there
             ),
         )
-        self._by_accession = Question(
+        of_orders = accessions.c.project == project
+        self._of_accession = Question(  # one step of two, so that nothing walks through all studies of a project
             context.engine,
-            select(studies.c.patient, studies.c.study, studies.c.sealed_known)
-            .join(accessions, (accessions.c.study == studies.c.study) & (accessions.c.project == studies.c.project))
-            .where(of_study, accessions.c.accession == bindparam("key"), there),
+            select(accessions.c.study).where(of_orders, accessions.c.accession == bindparam("accession")),
         )
         self._accessions = Question(
-            context.engine,
-            select(accessions.c.accession).where(
-                accessions.c.project == project, accessions.c.study == bindparam("study")
-            ),
+            context.engine, select(accessions.c.accession).where(of_orders, accessions.c.study == bindparam("study"))
         )
         self._of_patient = Question(
             context.engine, select(studies.c.sealed_known).where(of_study, studies.c.patient == bindparam("patient"))
@@ -133,7 +129,7 @@ class Studies(Confidential):
 
     def close(self) -> None:
         """Give its connections back."""
-        for question in (self._by_uid, self._by_accession, self._accessions, self._of_patient):
+        for question in (self._by_study, self._of_accession, self._accessions, self._of_patient):
             question.close()
 
     def of(self, roles: Mapping[Role, str]) -> Study:
@@ -164,10 +160,11 @@ class Studies(Confidential):
         uid, number = roles.get(Role.STUDY_UID), roles.get(Role.ACCESSION)
         if uid is None and number is None:
             raise Refused("a row with neither an accession number nor a study UID")
-        by_uid = self._found(self._by_uid, self._by.study(uid)) if uid else {}
+        by_uid = self._found(self._by.study(uid)) if uid else {}
         if uid and (number is None or not by_uid):
             return by_uid, [Role.STUDY_UID]
-        by_number = self._found(self._by_accession, self._by.accession(number or ""))
+        several = self._of_accession.all(accession=self._by.accession(number or ""))
+        by_number = self._found(*(study for (study,) in several))
         if not uid:
             return by_number, [Role.ACCESSION]
         both = {each: sealed for each, sealed in by_number.items() if each in by_uid}
@@ -177,9 +174,9 @@ class Studies(Confidential):
             raise Refused("its accession number is not that of the images of its study", hint="check the table")
         return (both, [Role.STUDY_UID, Role.ACCESSION]) if both else (by_uid, [Role.STUDY_UID])
 
-    @staticmethod
-    def _found(question: Question, key: str) -> _Found:
-        return {(patient, study): sealed for patient, study, sealed in question.all(key=key)}
+    def _found(self, *keys: str) -> _Found:
+        found = (row for key in keys for row in self._by_study.all(key=key))
+        return {(patient, study): sealed for patient, study, sealed in found}
 
     def _known(self, patient: str) -> Identifiers:
         """What identifies in the images of all studies of a patient."""
