@@ -34,6 +34,8 @@ _LEFT_OUT = frozenset(
 )
 """All of them optional in their places."""
 _AROUND_MEDIA = frozenset({"entry", "entryRelationship", "component"})
+_GONE = "{urn:left-out}_"
+"""What an element is called until it is left out."""
 _THINGS = frozenset(
     {"manufacturedMaterial", "manufacturedLabeledDrug", "manufacturerOrganization", "playingEntity", "playingDevice"}
 )
@@ -139,12 +141,15 @@ class _Cda(Confidential):
 
     def clean(self, root: Node) -> None:
         """Leave out, mask, replace, and clean what is left, in this order."""
-        for node in list(root.iter()):
-            if not isinstance(node.tag, str) or _namespace(node) not in _NAMESPACES or _name(node) in _LEFT_OUT:
+        for node in list(root.iter("*")):
+            if _namespace(node) not in _NAMESPACES or _name(node) in _LEFT_OUT:
                 self._leave_out(node)
             elif _name(node) == "observationMedia":
                 around = node.getparent()
                 self._leave_out(around if around is not None and _name(around) in _AROUND_MEDIA else node)
+        # What follows an element in a narrative is no part of it. All at once: one by one, what follows a thousand
+        # of them would be put together a thousand times.
+        etree.strip_elements(root, _GONE, etree.Comment, etree.PI, etree.Entity, with_tail=False)
         for node in list(root.iter("*")):
             self._mask(node)
         for node in root.iter("*"):
@@ -154,17 +159,9 @@ class _Cda(Confidential):
             node.text = self.subject.patient
 
     def _leave_out(self, node: Node) -> None:
-        parent = node.getparent()
-        if parent is None:
-            return
-        # What follows an element in a narrative is no part of it.
-        before = node.getprevious()
-        if before is None:
-            parent.text = (parent.text or "") + (node.tail or "")
-        else:
-            before.tail = (before.tail or "") + (node.tail or "")
-        parent.remove(node)
-        self.said["left_out"] += 1
+        if node.tag != _GONE:
+            node.tag = _GONE
+            self.said["left_out"] += 1
 
     def _mask(self, node: Node) -> None:
         parent = node.getparent()
@@ -319,8 +316,12 @@ def _is_time(node: Node) -> bool:
 
 def _sections(root: Node, chunks: list[tuple[Node, str, Word]]) -> Iterator[list[list[Piece]]]:
     """Blocks of text, those of each narrative together; all that they are made of is noted in `chunks`."""
-    narratives = [each for each in root.iter("*") if _name(each) == "text" and _is_narrative(each)]
-    inside = {node for each in narratives for node in each.iter("*")}
+    narratives: list[Node] = []
+    inside: set[Node] = set()
+    for each in root.iter("*"):
+        if _name(each) == "text" and each not in inside and _is_narrative(each):
+            narratives.append(each)
+            inside.update(each.iter("*"))  # one in another is read with it
     for narrative in narratives:
         blocks: list[list[Piece]] = [[]]
         _gather(narrative, blocks, chunks)

@@ -4,7 +4,9 @@ The order in which a file writes its words is its program's own; columns and cel
 together by where they stand: a line ends where a gap is wide, and a block is what stands closely below itself.
 """
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from governance.datatypes import Confidential
@@ -15,6 +17,9 @@ JOINED_GAP = 0.12
 """Less than this, and two words are one that was written in parts."""
 LINE_SPACING = 2.0
 SIZES_ALIKE = 1.5
+ROWS_BETWEEN = 40
+"""Rows of other words, as of another column, over which a block goes on. Without an end to it, pages of nothing but
+words far apart would take the square of their number."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -74,15 +79,62 @@ def rows_of(words: Iterable[Word]) -> list[Line]:
 
 
 def blocks(found: Sequence[Line]) -> list[list[Line]]:
-    """Lines that stand closely below each other, in letters of about one size."""
+    """Lines that stand closely below each other, in letters of about one size; found: as `lines` orders them."""
     made: list[list[Line]] = []
-    for line in found:
-        above = [block for block in made if _continues(block[-1], line)]
-        if above:
-            min(above, key=lambda block: block[-1][0].across).append(line)
-        else:
-            made.append([line])
+    above: deque[_Row] = deque(maxlen=ROWS_BETWEEN)
+    for side_by_side in _in_rows(found):
+        row = _Row([], [], [])
+        for line in side_by_side:
+            fitting = [(place, each) for each in above for place in each.meeting(line)]
+            if fitting:
+                place, its = min(fitting, key=lambda one: one[1].blocks[one[0]][-1][0].across)
+                block = its.blocks[place]
+                its.blocks[place] = []  # what it ends with is no longer in that row
+            else:
+                block = []
+                made.append(block)
+            block.append(line)
+            row.add(line, block)
+        above.append(row)
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Lines beside each other, none over another, and the blocks that end with them; an empty one ends elsewhere."""
+
+    starts: list[float]
+    ends: list[float]
+    blocks: list[list[Line]]
+
+    def add(self, line: Line, block: list[Line]) -> None:
+        self.starts.append(line[0].along)
+        self.ends.append(line[-1].end)
+        self.blocks.append(block)
+
+    def meeting(self, line: Line) -> Iterator[int]:
+        """Places of the blocks that `line` continues."""
+        for place in range(bisect_right(self.ends, line[0].along), bisect_left(self.starts, line[-1].end)):
+            block = self.blocks[place]
+            if block and _continues(block[-1], line):
+                yield place
+
+
+def _in_rows(found: Iterable[Line]) -> Iterator[list[Line]]:
+    """Lines in groups whose members stand beside each other, from left to right."""
+    row: list[Line] = []
+    for line in found:
+        if row and not _is_behind(row[-1], line):
+            yield row
+            row = []
+        row.append(line)
+    if row:
+        yield row
+
+
+def _is_behind(line: Line, following: Line) -> bool:
+    alongs = (line[0].along, line[-1].end, following[0].along, following[-1].end)
+    return line[0].quarter == following[0].quarter and sorted(alongs) == list(alongs)
 
 
 def _continues(above: Line, line: Line) -> bool:

@@ -1,6 +1,7 @@
 """What identifies in a CDA is in no byte of the new one; what was found stays, and the structure."""
 
 import re
+import time
 from hashlib import sha256
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -172,6 +173,8 @@ NARRATIVES = {
     "in a comment": f"{FINDING}<!-- {NAME} -->",
     "in an instruction": f"{FINDING}<?xml-stylesheet href='{NAME}'?>",
     "around a comment": f"{FINDING} Quill<!-- -->feather",
+    "around what is left out": f"{FINDING} Quill<x:a xmlns:x='urn:x'>x</x:a><x:b xmlns:x='urn:x'/>feather",
+    "around another narrative": f"{FINDING} Agnes <text>Quill</text>feather was told.",
 }
 
 
@@ -323,3 +326,14 @@ def test_an_age_above_89_and_the_name_of_a_caregiver_are_masked() -> None:
     assert 'value="93"' not in shown
     assert "Long" not in shown
     assert "Grace" not in shown
+
+
+def test_what_is_left_out_of_a_text_in_many_places_takes_no_more_than_its_length() -> None:
+    """Where what follows is put together again for each of them this takes a minute and more."""
+    body = "<x:a xmlns:x='urn:x'>Agnes</x:a> effusion and more of the same in a row." * 30_000
+    begun = time.process_time()
+
+    with pytest.raises(Refused, match="a section that is too long"):
+        cda.clean(document(f"<text>{body}</text>"), treatment(), subject())
+
+    assert time.process_time() - begun < 20
