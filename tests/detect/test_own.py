@@ -20,7 +20,7 @@ def searched(person: Identifiers, names: frozenset[str], *, free_text: bool) -> 
 
 def trying_all(own_of_study: own.Own, text: str) -> list[Span]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(own._Sought, "may_be_in", lambda sought, _bare: bool(sought._expressions))
+        patched.setattr(own._Sought, "may_be_in", lambda sought, _bare: bool(sought.expressions))
         return list(own_of_study.find(text))
 
 
@@ -39,7 +39,7 @@ def test_what_is_ruled_out_would_not_be_found(
 
 
 def test_nothing_is_compiled_for_a_text_that_holds_no_part_of_it() -> None:
-    sought = own.Own(True, frozenset({"Okonkwo"}), frozenset({"7654321"}), frozenset({"20190417"}), frozenset())
+    sought = own.Own(True, frozenset({"Onyekachi"}), frozenset({"7654398"}), frozenset({"20190419"}), frozenset())
 
     assert list(sought.find("CT CHEST 2 mm")) == []
     assert not any("pattern" in vars(each) for each in sought._sought)
@@ -96,3 +96,28 @@ def test_an_own_day_is_found_with_the_month_in_roman_numbers_or_in_signs(written
 def test_a_typing_error_counts_where_people_write_not_machines() -> None:
     assert found("CT Okonwko chest", "Okonkwo") == ["Okonwko"]
     assert found("CT Okonwko chest", "Okonkwo", free_text=False) == []
+
+
+@given(
+    data=st.data(), person=people, names=st.frozensets(st.sampled_from(TOGETHER), max_size=6), free_text=st.booleans()
+)
+@settings(max_examples=500)
+def test_of_many_identifiers_the_same_is_found_as_of_few(
+    data: st.DataObject, person: Identifiers, names: frozenset[str], free_text: bool
+) -> None:
+    said = st.sampled_from(["93 y", "Yi, Xu", "0007", "pt. L.O.", "by AM", "A. Müller", "Phantom, H.", "MüllerAda"])
+    parts = data.draw(st.lists(letters | spelled(person) | said, max_size=8))
+    text = data.draw(st.sampled_from(["", " ", ".", "_"])).join(parts)
+    few = searched(person, names, free_text=free_text)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(own, "MANY", 0)
+        patched.setattr(own, "PART", 7)
+        many = searched(person, names, free_text=free_text)
+        places = taken(many, text)
+
+    assert places == taken(few, text)
+
+
+def taken(own_of_study: own.Own, text: str) -> set[tuple[int, str]]:
+    """Each place in a text of which something is found."""
+    return {(place, span.kind) for span in own_of_study.find(text) for place in range(span.start, span.stop)}
