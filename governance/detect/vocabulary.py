@@ -58,7 +58,8 @@ def _clinical_words() -> frozenset[str]:
 @cache
 def _ordinary_words() -> frozenset[str]:
     """Frequent words of English, German and Spanish that are no names, folded."""
-    return frozenset((DATA / "ordinary_words.txt").read_text("utf-8").split())
+    lines = (DATA / "ordinary_words.txt").read_text("utf-8").splitlines()
+    return frozenset(lines[1:])  # behind the line that says where they are from
 
 
 @cache
@@ -108,7 +109,7 @@ def is_usual(word: str) -> bool:
 
 
 def is_ordinary(word: str) -> bool:
-    """Whether a language has the letters of `word` often, and as a name less often than not."""
+    """Whether a language has the letters of `word` often, as a name less often than not, and no other list has them."""
     return fold(word) in _ordinary_words()
 
 

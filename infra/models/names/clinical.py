@@ -18,6 +18,7 @@ from infra.models.names.words import FREQUENCIES, frequent
 
 TEXTS = Path(__file__).parent / "texts"
 SHORTEST = 3
+SOURCE = "# Frequent words of the English, German and Spanish tables of spacy-lookups-data (MIT, Explosion)."
 LEAST_OFTEN = -15.0
 """Of an ordinary word, as a logarithm: rarer ones hold many names."""
 
@@ -58,8 +59,11 @@ def ordinary(clinical: Collection[str]) -> list[str]:
 def main() -> None:
     """Write the lists."""
     clinical = build()
-    for name, found in (("clinical_words.txt", clinical), ("ordinary_words.txt", ordinary(clinical))):
-        (Path(str(DATA)) / name).write_text("".join(f"{word}\n" for word in found), "utf-8")
+    for name, head, found in (
+        ("clinical_words.txt", (), clinical),
+        ("ordinary_words.txt", (SOURCE,), ordinary(clinical)),
+    ):
+        (Path(str(DATA)) / name).write_text("".join(f"{line}\n" for line in (*head, *found)), "utf-8")
 
 
 if __name__ == "__main__":

