@@ -66,3 +66,13 @@ def test_a_number_of_the_patient_in_a_column_of_numbers_is_found(context: pipeli
     run(context, tmp_path / "raw")
 
     assert ended(context, "!row")["l.csv!row 1!score"][1].startswith("still there after cleaning: id")
+
+
+@pytest.mark.parametrize("value", [0.8444218515250481, 0.00012345678901234567, 1.7976931348623e50, -2.5e-07])
+def test_a_number_is_kept_to_its_last_digit(context: pipeline.Context, tmp_path: Path, value: float) -> None:
+    image(tmp_path / "raw")
+    table(tmp_path / "raw" / "l.csv", LABEL_COLUMNS, (ACCESSION, "", "", "", repr(value), "", ""), declared=LABELS)
+
+    run(context, tmp_path / "raw")
+
+    assert [row["number"] for row in released(context, "labels")] == [value]
