@@ -23,6 +23,7 @@ from governance import dicom
 from governance.datatypes import Identifiers, Span
 from governance.detect import names, patterns, vocabulary
 from governance.detect.own import own_of, spelled_out
+from governance.detect.seen import TURNS, seen, unread, unread_but_usual
 
 LONGEST_TEXT = 100_000
 """Longer texts are no descriptions; all of it is one span."""
@@ -31,6 +32,7 @@ LONGEST_REMEMBERED = 1_000
 BLANK = "\1"
 """What stands for each character of what was taken: no part of any word, number or form."""
 _LEFT = re.compile(f"[^{BLANK}]+")
+_UNREADABLE = re.compile(f"[{dicom.ESCAPE}{dicom.SHIFT_OUT}{TURNS}]")
 MARK = re.compile(r"\[(?:NAME|DATE|PLACE|ID|TEXT)\]")
 
 Finder = Callable[[str], Iterable[Span]]
@@ -74,14 +76,16 @@ def find(
     """Spans of `text` that may identify, in order, disjoint; whole words, never parts of one.
 
     Behind an escape or shift that no character set explains, bytes are not the letters that they
-    look like; with a NUL inside they are UTF-16, whose letters would each stand alone.
+    look like, nor do those behind an override of their direction look like themselves; with a NUL inside they are
+    UTF-16, whose letters would each stand alone.
     kinds: what is looked for besides this study's own identifiers. besides: what looks for names as our network does.
     """
     if len(text) > LONGEST_TEXT or "\0" in text:
         return (Span(0, len(text), "UNKNOWN_WORD"),)
-    readable = text.partition(dicom.ESCAPE)[0].partition(dicom.SHIFT_OUT)[0]
+    readable = _UNREADABLE.split(text, maxsplit=1)[0]
+    shown = seen(readable)
     search = _remembered if len(readable) <= LONGEST_REMEMBERED else _find
-    found = search(readable, kinds, strictly, besides, *_sets(identifiers))
+    found = tuple(shown.spans(search(shown.text, kinds, strictly, besides, *_sets(identifiers))))
     return (*found, Span(len(readable), len(text), "UNKNOWN_WORD")) if len(readable) < len(text) else found
 
 
@@ -97,7 +101,8 @@ def find_own(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
 
 def own(text: str, identifiers: Identifiers) -> Iterator[Span]:
     """What is this study's own in a text, in any form in which it is looked for; spans may overlap."""
-    return own_of(True, *_sets(identifiers)).find(text)
+    shown = seen(text)
+    return shown.spans(own_of(True, *_sets(identifiers)).find(shown.text))
 
 
 def holds_own(text: str, identifiers: Identifiers) -> bool:
@@ -119,7 +124,8 @@ def _find(
     general = (_general if len(left) > LONGEST_REMEMBERED else _remembered_general)(left)
     # Taking one word can make its neighbour stand out, so what is left is looked at until nothing is found.
     while _WORD.search(left):
-        formed = [*own.find(left), *(span for span in general if span.kind in kinds)]
+        others = (*unread(left, identifiers[0]), *general)
+        formed = [*own.find(left), *(span for span in others if span.kind in kinds)]
         words = [*(_unfamiliar(left) if strictly and kinds == ALL else ()), *named]
         if not formed and not words:
             break
@@ -236,7 +242,8 @@ def _named(text: str, besides: Finder | None) -> Iterator[Span]:
     taken = [*search(text), *(() if besides is None else besides(text))]
     numbers = (word for word in _WORD_WITH_DIGITS.finditer(text) if not vocabulary.knows(word[0]))
     taken += (Span(*word.span(), "UNKNOWN_WORD") for word in numbers)
-    known = [*_phrases(text, taken), *(mark.span() for mark in MARK.finditer(text))] if taken else []
+    marks = (mark.span() for mark in MARK.finditer(text))
+    known = [*_phrases(text, taken), *marks, *unread_but_usual(text)] if taken else []
     yield from _outside(taken, known)
 
 

@@ -113,6 +113,11 @@ def is_ordinary(word: str) -> bool:
     return fold(word) in _ordinary_words()
 
 
+def usual() -> frozenset[str]:
+    """All that texts of hospitals have, folded."""
+    return _clinical_words() | words()
+
+
 def is_clinical(name: str) -> bool:
     """Whether a part of a person's name says nothing alone, because it is a word of every other report.
 

@@ -20,6 +20,7 @@ from governance.datatypes import (
     Step,
 )
 from governance.detect import identifiers, text
+from governance.errors import Refused
 from governance.pipeline.cleaning import Cleaning, said
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.scrub.attributes import Clean
@@ -108,7 +109,11 @@ def act(
     """Carry out decisions on elements of `instance`; a pure function of them, whatever else it holds.
 
     plan: what holds for all of it; its own decisions are not looked at.
+
+    Raises:
+        Refused: a text is too long to be looked through.
     """
+    _refuse_long(instance, decisions)
     codes = plan.codes
     replaced = by.attributes(instance, decisions, subject, codes=codes)
     cleaning = Cleaning.of(subject, found, by=by, codes=codes, instead=plan.instead, model=plan.name_model)
@@ -119,6 +124,19 @@ def act(
     stays = retained(instance, decisions, edits, codes=codes)
     shifted, emptied = frozenset(replaced.shifted_dates | cleaning.texts.shifted), frozenset(kept | replaced.emptied)
     return Acted(edits, shifted, emptied, stays, frozenset(replaced.pseudonyms))
+
+
+def _refuse_long(instance: Instance, decisions: Iterable[Decision]) -> None:
+    """No report is so long, and nothing would be left of it but one mark."""
+    for each in decisions:
+        element, is_cleaned = each.where, each.method in (Method.TEXT, Method.MACHINE, Method.CODE)
+        if element.stop - element.start <= text.LONGEST_TEXT or element.vr not in dicom.FREE_TEXT_VRS:
+            continue
+        if (is_cleaned or each.method is Method.KEEP) and max(map(len, instance.decode(element))) > text.LONGEST_TEXT:
+            raise Refused(
+                f"{dicom.keyword_of(element.tag)} holds a text of more than {text.LONGEST_TEXT:,} characters",
+                hint="remove it by a rule, or at its source",
+            )
 
 
 def retained(
