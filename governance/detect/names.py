@@ -22,7 +22,7 @@ class Needed(NamedTuple):
     known: float
 
 
-ALONE = Needed(doubtful=0.2, letter=0.4, known=0.35)
+ALONE = Needed(doubtful=0.15, letter=0.35, known=0.35)
 BESIDE = Needed(doubtful=0.05, letter=0.14, known=0.1)
 """Of any word, and of one beside a word that was taken."""
 SURE = 0.5

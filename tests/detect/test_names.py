@@ -130,8 +130,9 @@ def test_words_of_institutions_and_streets_go_with_the_name_beside_them(text: st
     assert MARK.sub("", cleaned(text)).split() == left.split()
 
 
-def test_words_that_only_sometimes_name_a_street_stay_beside_a_person() -> None:
-    assert cleaned("Zaborowski close to the wall").endswith("close to the wall")
+@pytest.mark.parametrize("behind", ["group of nodes", "crescent sign", "place the tube"])
+def test_words_that_only_sometimes_name_a_street_stay_beside_a_person(behind: str) -> None:
+    assert cleaned(f"Zaborowski {behind}") == f"[NAME] {behind}"
 
 
 def test_in_a_script_that_the_network_does_not_know_a_word_that_no_list_has_is_taken() -> None:
