@@ -7,6 +7,8 @@ literals.py      how a name or number is spelled in bytes
 text.py          a text -> spans that may identify
 own.py           what of a text is this study's own, however it is spelled
 near.py          words that are an own name with one typing error
+seen.py          texts as a person sees them, and words that cannot be read
+held.py          which of thousands of strings a text holds
 names.py         which words of a text are in names of people and places: a small network of our own
 patterns.py      what has the form of an identifier: Presidio's recognisers with our patterns
 installed.py     models for names that a site has installed, besides ours

@@ -38,7 +38,7 @@ CHUNK_BYTES = 64 << 20
 STARTS = 3
 """How often a process is started before there seems to be no room for one."""
 MOST_PROCESSES = 256
-CRASHED = "the process that worked on it died; a codec may have crashed, or memory ran out"
+CRASHED = "the process that worked on it died; a codec may have crashed, it took too long, or memory ran out"
 
 Entry = Source | SourceOutcome | Joined | Processed
 Chunk = Sequence[Entry]

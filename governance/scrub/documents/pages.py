@@ -1,11 +1,17 @@
 """Pages of a PDF as words that can be seen, and a picture of all that is no text.
 
 A word counts if the page looks different without it: what is white, transparent, behind a box, beside the page or
-too small to read is not taken over. Annotations, form fields, attachments, outlines and scripts are not read at all.
+too small to read is not taken over. What annotations and form fields show is a part of the page. What they do not
+show, attachments, outlines and scripts are not read at all.
+
+Nothing can interrupt pdfium in a page that takes minutes, so a worker process ends there; its source is held back.
 """
 
 import ctypes
 import math
+import multiprocessing
+import signal
+import time
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +36,14 @@ _SEEN, _BLANK = 24, 8
 """Steps of 255: by which a word must change a pixel, and below which a page without its text is white."""
 _DEPTH = 16
 """Forms in forms."""
+MOST_OBJECTS = 200_000
+"""Of one page: words, lines and pictures."""
+MOST_SECONDS, MOST_SECONDS_A_PAGE = 300, 20
+"""Of processor time in pdfium. A page of a report takes less than one."""
+_TYPED = {pdfium.FPDF_ANNOT_FREETEXT: b"Contents", pdfium.FPDF_ANNOT_WIDGET: b"V"}
+"""Kinds of annotations that people type into a page, and where their texts are."""
+_UNSEEN_ANNOTATION = 0x22
+"""Flags of an annotation that is hidden, or not shown on a screen (ISO 32000-1, 12.5.3)."""
 
 _HYPHENS = dict.fromkeys(map(ord, "\u0002\u00ad\ufffe\u2010\u2011\u2212"), "-")
 _PLAIN = _HYPHENS | {
@@ -56,7 +70,7 @@ class Page(NamedTuple):
     hidden: int
     """Words that nobody sees."""
     annotations: int
-    """Links, notes, stamps and form fields, which are not read."""
+    """Links and notes that show nothing on the page, which are not read."""
 
 
 @contextmanager
@@ -69,7 +83,8 @@ def opened(data: bytes) -> Iterator[Any]:
     document = None
     error = 0
     try:
-        document = pypdfium2.PdfDocument(data)
+        with _ended_after(MOST_SECONDS_A_PAGE):
+            document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError:
         error = int(pdfium.FPDF_GetLastError())
     if document is None:
@@ -95,13 +110,34 @@ def read(data: bytes) -> Iterator[Page]:
         Refused: as `opened`, or a page is too large, cannot be drawn, or has letters that mean nothing.
     """
     letters = 0
+    took = 0.0
     with opened(data) as document:
         for number in range(len(document)):
-            page = _page(document, number)
+            begun = time.process_time()
+            with _ended_after(MOST_SECONDS_A_PAGE):
+                page = _page(document, number)
+            took += time.process_time() - begun
+            if took > MOST_SECONDS:
+                raise Refused("a PDF that takes minutes to draw", hint="have it written again at its source")
             letters += sum(len(word.text) for word in page.words)
             if letters > MOST_LETTERS:
                 raise Refused("a PDF with more text than a report has", hint="split it at its source")
             yield page
+
+
+@contextmanager
+def _ended_after(seconds: float) -> Iterator[None]:
+    """End this process, if it is a worker, once it has worked for `seconds` on what is inside."""
+    if multiprocessing.parent_process() is None:  # a person's own process is not ours to end
+        yield
+        return
+    before = signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def texts(data: bytes) -> tuple[str, ...]:
@@ -123,28 +159,79 @@ def attachments(data: bytes) -> int:
 
 
 def _page(document: Any, number: int) -> Page:
-    page = None
-    with suppress(pypdfium2.PdfiumError):
-        page = document[number]
-    if page is None:
-        raise Refused("a page of the PDF cannot be read", hint="have it written again at its source")
+    page = _loaded(document, number)
     try:
         left, bottom, right, top = page.get_cropbox()
         width, height = right - left, top - bottom
         pixels = width * height
         if min(width, height) <= 0 or pixels > MOST_PIXELS:
             raise Refused("a page of the PDF is too large", hint="have it written again at its source")
+        said, annotations = _merge_annotations(page)
+        page.close()
+        page = _loaded(document, number)
+        if pdfium.FPDFPage_CountObjects(page.raw) > MOST_OBJECTS:
+            raise Refused("a page of the PDF with more parts than people can see", hint="split it at its source")
         dots = max(1.0, min(DOTS, math.sqrt(MOST_PIXELS / pixels)))
         words = _words(page, number, left, bottom)
+        _refuse_lost(said, words)
         before = _drawn(page, dots)
         _hide_text(page)
         after = _drawn(page, dots)
-        rotation, annotations = page.get_rotation(), int(pdfium.FPDFPage_GetAnnotCount(page.raw))
+        rotation = page.get_rotation()
         seen = list(_seen(words, before, after, (width, height), rotation))
         blank = int(after.min()) >= 255 - _BLANK
         return Page(width, height, rotation, seen, None if blank else after, len(words) - len(seen), annotations)
     finally:
         page.close()
+
+
+def _loaded(document: Any, number: int) -> Any:
+    page = None
+    with suppress(pypdfium2.PdfiumError):
+        page = document[number]
+    if page is None:
+        raise Refused("a page of the PDF cannot be read", hint="have it written again at its source")
+    return page
+
+
+def _merge_annotations(page: Any) -> tuple[list[str], int]:
+    """Make what annotations and form fields show a part of the page.
+
+    Returns what those say that people type into a page, and how many show nothing.
+    """
+    said: list[str] = []
+    showing_nothing = 0
+    for index in range(pdfium.FPDFPage_GetAnnotCount(page.raw)):
+        annotation = pdfium.FPDFPage_GetAnnot(page.raw, index)
+        shown = pdfium.FPDFAnnot_GetAP(annotation, pdfium.FPDF_ANNOT_APPEARANCEMODE_NORMAL, None, 0) > 2
+        kind, flags = pdfium.FPDFAnnot_GetSubtype(annotation), pdfium.FPDFAnnot_GetFlags(annotation)
+        is_seen = not flags & _UNSEEN_ANNOTATION
+        showing_nothing += not (shown and is_seen)
+        if is_seen and kind in _TYPED:
+            said.append(_string(annotation, _TYPED[kind]))
+        pdfium.FPDFPage_CloseAnnot(annotation)
+    if pdfium.FPDFPage_Flatten(page.raw, pdfium.FLAT_NORMALDISPLAY) == pdfium.FLATTEN_FAIL:
+        raise Refused("a page of the PDF with annotations that cannot be read", hint="print it to a plain PDF first")
+    return said, showing_nothing
+
+
+def _string(annotation: Any, key: bytes) -> str:
+    """A text of an annotation; empty if it has none."""
+    if pdfium.FPDFAnnot_GetValueType(annotation, key) != pdfium.FPDF_OBJECT_STRING:
+        return ""
+    length = int(pdfium.FPDFAnnot_GetStringValue(annotation, key, None, 0))
+    buffer = ctypes.create_string_buffer(length)
+    pdfium.FPDFAnnot_GetStringValue(annotation, key, ctypes.cast(buffer, ctypes.POINTER(pdfium.FPDF_WCHAR)), length)
+    return buffer.raw.decode("utf-16-le", "replace").rstrip("\0")
+
+
+def _refuse_lost(said: list[str], words: list[Word]) -> None:
+    """Raise Refused where a field or note says what the page does not show, as a program has to draw it first."""
+    there = "".join(filter(str.isalnum, "".join(word.text for word in words)))
+    for each in said:
+        if "".join(filter(str.isalnum, each.translate(_PLAIN))) not in there:
+            hint = "print it to a plain PDF first"
+            raise Refused("a PDF with a form field or note whose text is not drawn on its page", hint=hint)
 
 
 def _drawn(page: Any, dots: float) -> Picture:

@@ -1,7 +1,7 @@
 """A PDF made anew: words that stay at their places, others or marks for those that go, pictures without their text.
 
-Nothing of the original file is taken over: no metadata, XMP, attachment, form, annotation, script, outline, layer,
-font or thumbnail, and no word that cannot be seen.
+Nothing of the original file is taken over: no metadata, XMP, attachment, script, outline, layer, font or thumbnail,
+and no word that cannot be seen. Of forms and annotations there is what they show, as words of the page.
 """
 
 from governance.errors import Refused
