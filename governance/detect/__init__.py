@@ -9,7 +9,8 @@ own.py           what of a text is this study's own, however it is spelled
 near.py          words that are an own name with one typing error
 seen.py          texts as a person sees them, and words that cannot be read
 held.py          which of thousands of strings a text holds
-names.py         which words of a text are in names of people and places: a small network of our own
+names.py         which words of a text are in names of people and places
+tagger.py        how likely each word is to be: a small network of our own
 patterns.py      what has the form of an identifier: Presidio's recognisers with our patterns
 installed.py     models for names that a site has installed, besides ours
 recognizers.py   all of this for presidio-analyzer, which a run does not use

@@ -3,7 +3,7 @@
 `Gonzales` and `Gnozalez` for `Gonzalez`, `Agard` for `Aagaard`, `Weis` for `Weiß`. For cleaned text alone: the search
 of written bytes stays exact (`literals.py`), or a word that happens to be near a name would hold clinical files back.
 
-A word of clinical texts or of a language is no typing error, and names of fewer than five letters are near too much.
+A word that clinical texts have is no typing error of a name, and names of fewer than five letters are near too much.
 """
 
 import re
@@ -18,9 +18,6 @@ SHORTEST, LONGEST = 5, 40
 """Letters of a name. Longer words are none."""
 _END = 2
 """Letters at each end: one error leaves those of one end alone, in names of five letters and more."""
-
-_KNOWING = vocabulary.knows, vocabulary.is_usual, vocabulary.is_ordinary
-"""A word that one of them knows is no typing error."""
 
 _WORD = re.compile(rf"[^\W\d_]{{{SHORTEST - 1},{LONGEST}}}")
 _TRANSLITERATED = re.compile(r"(?<=[aou])e|(?<=a)a|(?<=s)s")
@@ -57,7 +54,7 @@ class Near(Confidential):
         # Most words end here: one error leaves one of the two ends as it is.
         if word[:_END] not in self._heads and word[-_END:] not in self._tails:
             return False
-        return self._is_near(word) and not any(knows(written) for knows in _KNOWING)
+        return self._is_near(word) and not (vocabulary.knows(written) or vocabulary.is_usual(written))
 
     def _is_near(self, word: str) -> bool:
         if word in self._names or word in self._shorter:  # as it is, or with a letter missing

@@ -32,7 +32,7 @@ _BESIDE, _BESIDE_OF_MACHINES = r"\d", r"[^\W_]"
 """What does not stand beside an own number of up to four digits: machines write such into words, `B128f`."""
 
 MANY = 150
-"""Names and numbers. Of more, as a register of persons holds, few are in any one text."""
+"""Names, numbers and days. Of more, as a register of persons holds, few are in any one text."""
 PART, OVER_ITS_END = 2_000, 1_000
 """Characters of a text that are then searched at once, and those behind them in which what begins there may go on."""
 
@@ -160,7 +160,7 @@ class _Many(Confidential):
         bare = _bare(part)
         yield "names", _names(frozenset(name for _, name in self._names.in_text(bare)))
         yield "numbers", _numbers(frozenset(number for _, number in self._numbers.in_text(bare)), self._beside)
-        initials = *self._beside_initials(part, bare), *map(_behind_a_word, self._behind_words(part))
+        initials = *self._beside_initials(part, bare), *map(_behind_a_word, _longest_first(self._behind_words(part)))
         yield "initials", _Sought("NAME", initials)
         yield from self._days_in(part)
 
@@ -258,9 +258,13 @@ def _ages(ages: frozenset[str]) -> _Sought:
     return _Sought("AGE", _age_expressions(ages), ((age,) for age in ages))
 
 
+def _longest_first(words: Iterable[str]) -> list[str]:
+    return sorted(set(words), key=lambda word: (-len(word), word))
+
+
 def _either(words: Iterable[str]) -> str:
     """An alternation, longest first."""
-    return "(?:" + "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word))) + ")"
+    return "(?:" + "|".join(map(re.escape, _longest_first(words))) + ")"
 
 
 def _name_forms(names: frozenset[str]) -> set[str]:
@@ -301,11 +305,11 @@ def _initial_expressions(names: Iterable[tuple[str, ...]]) -> Iterator[str]:
 
     names: folded parts of each.
     """
-    for parts in names:
+    every = sorted(names)
+    for parts in every:
         for place, part in enumerate(parts):
             yield from _beside_initials(part, {other[0] for at, other in enumerate(parts) if at != place})
-        for letters in _initials_of(parts):
-            yield _behind_a_word(letters)
+    yield from map(_behind_a_word, _longest_first(letters for parts in every for letters in _initials_of(parts)))
 
 
 def _beside_initials(part: str, initials: Iterable[str]) -> Iterator[str]:

@@ -33,7 +33,7 @@ MEASURES = r"(?:%|(?:ms|s|sec|min|hu|mm|cm|kv|kvp|ma|mas|hz|px|ml|cc|mg|kg|lbs?|
 """What follows a number between 90 and 119 that is no age. A lone "m" may stand for a man."""
 _OLD = r"(?:9\d|1[01]\d)"
 
-_YEARS = r"years?|yrs?|yo|y/o|y|jahren?|jährige[mnrs]?|j|ans?|años?|anni|jaar|anos"
+_YEARS = r"years?|yrs?|yo|y/o|y|jahre?n?|j(?:ä|ae)hrig(?:e[mnrs]?)?|j|ans?|años?|anni|jaar|anos"
 _CALL = r"(?:tel|telefon|telephone|t[ée]l|tlf|phone|mobile|mob|handy|cell|fax|call)"
 
 PATTERNS = {
@@ -51,7 +51,9 @@ PATTERNS = {
         rf"(?:[ \-/.,']{{0,3}}(?:de )?(?:{_YEAR}|\d\d))?(?!\d)",
         rf"(?<![^\W\d_]){_MONTH}[ \-/.]{{0,3}}{_DAY}(?!\d)(?:[ \-/.,]{{0,3}}{_YEAR})?",
         rf"(?<![^\W\d_])(?:{_MONTH}|{_MONTH_ABBREVIATED})[ \-/.,']{{0,3}}(?:del? )?{_YEAR}(?!\d)",
-        rf"(?<=\b(?:am|vom|zum|seit|bis|ab|den) ){_NUMBER}\.(?:0?[1-9]|1[0-2])\.(?!\d)",
+        # German: am 24.7., vom 3.4.; neither 9 am 3.4. nor PSA bis 2.5. and what follows.
+        rf"(?<=(?<!\d ?)\b(?-i:[Aa]m|[Vv]om|[Zz]um|[Ss]eit|[Dd]en) ){_NUMBER}\.(?:0?[1-9]|1[0-2])\.(?!\d)"
+        rf"(?! ?(?:{_UNIT}|ssw)(?!\w))",
         rf"(?<![\w.=])(?<!jpeg )(?:19\d|20[0-3])\d(?!\w)(?!\.\d)(?! ?{_UNIT}(?!\w))",
     ),
     "ID": (
@@ -77,8 +79,9 @@ PATTERNS = {
         r"(?<![\w.,])[2-9]\d{3} \d{4}(?![\w.,])",
         rf"(?<=\b{_CALL}\.?:? ?)(?=(?:[^\d\n]{{0,2}}\d){{6}})\d[\d ()./\-]{{4,20}}\d(?!\w)",
         r"(?<=\b(?:durchwahl|apparat|poste|pager|bleep|beeper)\.?:? ?)\d{3,}(?!\w)",
-        r"(?<!\w)ext(?:ension)?\.?:? ?\d{3,}(?!\w)",
-        r"(?<![\w.+\-])[\w.+\-]{1,64}(?:'[\w.+\-]{1,64})?@[\w\-]+(?:\.[\w\-]+)*",
+        # Not what a joint does: ext. 120.
+        r"(?<!\w)ext(?:ension)?\.?:? ?[-#]? ?(?!1\d0(?!\d))\d{3,}(?!\w)",
+        r"(?<![\w.+\-])[\w.+\-]{1,64}(?:['’][\w.+\-]{1,64}){0,2}@[\w\-]+(?:\.[\w\-]+)*",
         r"(?:https?|ftps?|file|dicom|smb)://\S+",
         r"(?<!\w)www\.\S+",
         r"(?<![\w.\-])[\w\-]{1,63}(?:\.[\w\-]{1,63}){0,4}\.(?:com|org|net|edu|gov|mil|int|io|info|de|at|ch|fr|es|it|nl|be|uk|eu|pt|br|pl|se|no|dk|fi|jp|cn|kr|in|ca|au|local|lan)(?![\w.])(?:/\S*)?",

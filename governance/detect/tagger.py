@@ -83,11 +83,9 @@ def _known(word: str, as_unusual: bool) -> str:
 class _Words:
     """What words are to the network before it sees their neighbours; most words of an archive come again."""
 
-    MOST = 1 << 16
-
-    def __init__(self, network: "_Network") -> None:
-        self._network, self._adding = network, Lock()
-        self._known = self._nothing()
+    def __init__(self, network: "_Network", *, most: int = 1 << 16) -> None:
+        self._network, self._most, self._adding = network, most, Lock()
+        self._known = self._nothing(most)
 
     def of(self, words: Sequence[str]) -> NDArray[np.float32]:
         """A row for each word of a text."""
@@ -99,15 +97,15 @@ class _Words:
         found: NDArray[np.float32] = vectors.take([places[key] for key in keys], axis=0)
         return found
 
-    def _nothing(self) -> tuple[dict[tuple[str, str], int], NDArray[np.float32]]:
-        return {}, np.empty((self.MOST, self._network.entry.shape[1]), np.float32)
+    def _nothing(self, room: int) -> tuple[dict[tuple[str, str], int], NDArray[np.float32]]:
+        return {}, np.empty((room, self._network.entry.shape[1]), np.float32)
 
     def _learn(self, keys: Iterable[tuple[str, str]]) -> tuple[dict[tuple[str, str], int], NDArray[np.float32]]:
         """Rows are only ever added, before their places: whoever reads meanwhile finds all or begins anew."""
         with self._adding:
             wanted = dict.fromkeys(keys)
-            if len(self._known[0]) + len(wanted) > self.MOST:
-                self._known = self._nothing()
+            if len(self._known[0]) + len(wanted) > len(self._known[1]):
+                self._known = self._nothing(max(self._most, len(wanted)))
             places, vectors = self._known
             new = [key for key in wanted if key not in places]
             first = len(places)

@@ -6,9 +6,9 @@ and in pixels, `find_strictly` does not ask the network and takes every word tha
 name because it is no clinical word, and a rare clinical word with it.
 
 What passes: numbers up to four digits that are no years, times of day, single letters that spell
-no word, days and months without a year unless they are this study's own, ages above 89 that
-nothing around them says to be one unless they are the patient's, and names that the network does not take for any:
-most of all where nothing around them says that they are some, and those that are words.
+no word, days and months without a year unless they are this study's own or stand behind a German preposition,
+ages above 89 that nothing around them says to be one unless they are the patient's, and names that the network does
+not take for any: most of all where nothing around them says that they are some, and those that are words.
 
 The marks that `scrub.text` writes are left alone.
 """
@@ -58,10 +58,15 @@ _TITLE = (
     r"(?:(?:Dr|Prof|Mr|Mrs|Ms|Miss|Herr|Hr|Frau|Fr|Mme|Mlle|Sra?|Dott(?:oressa)?|Drs)\b\.?|(?:DR|PROF|MR|MRS|MS)\.)"
 )
 _CAPITAL = r"[^\W\d_a-zà-ÿ]"
-# A full stop and a space end a sentence, but for one behind an initial.
-_APART = r"(?:[ \t'-]{1,2}|\.(?![ \t])|(?<![^\W\d_]{3})\.[ \t])"
+_FIRST_NAMES_CUT_SHORT = ("Alex", "Chas", "Chr", "Friedr", "Geo", "Herm", "Jos", "Ludw", "Thos", "Wilh")
+_CUT_SHORT = "|".join(rf"(?<=\b{each})" for each in _FIRST_NAMES_CUT_SHORT)
+# A full stop and a space end a sentence, but for one behind an initial or a first name cut short.
+_APART = (
+    rf"(?:[ \t'-]{{1,2}}|\.-?(?![ \t])"
+    rf"|(?:(?<![^\W\d_]{{3}})|{_CUT_SHORT})\.[ \t])"
+)
 _TITLED = re.compile(
-    rf"(?<![^\W_]){_TITLE}[ \t]*((?:(?!{_TITLE}){_CAPITAL}[^\W\d_]*(?:{_APART}(?={_CAPITAL})(?!{_TITLE}))?){{1,3}})"
+    rf"(?<![^\W_]){_TITLE}[ \t]*((?:(?!{_TITLE}){_CAPITAL}[^\W\d_]*(?:{_APART}(?={_CAPITAL})(?!{_TITLE}))?){{1,4}})"
 )
 
 

@@ -63,14 +63,22 @@ def test_every_word_is_something(words: list[str]) -> None:
 def test_words_are_remembered_up_to_a_limit_and_mean_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [[f"word{letter}{other}" for letter in "abcdef"] for other in "ghijkl"]
     expected = [likely(words) for words in texts]
-    few = tagger._Words(tagger._network())
-    few.MOST = 8
+    few = tagger._Words(tagger._network(), most=8)
     monkeypatch.setattr(tagger, "_words", lambda: few)
 
     for _ in range(2):
         for words, before in zip(texts, expected, strict=True):
             assert np.allclose(likely(words), before, atol=1e-6)
     assert len(few._known[0]) <= 8
+
+
+def test_a_text_of_more_words_than_are_remembered_is_looked_at_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [f"word{letter}{other}" for letter in "abcdef" for other in "ghijkl"]
+    expected = likely(words)
+    few = tagger._Words(tagger._network(), most=8)
+    monkeypatch.setattr(tagger, "_words", lambda: few)
+
+    assert np.allclose(likely(words), expected, atol=1e-6)
 
 
 @given(texts)

@@ -100,3 +100,8 @@ def test_letters_that_are_written_in_two_ways_are_the_same(name: str, written: s
 
 def test_a_short_name_is_near_too_much() -> None:
     assert near_in("lend lxng lon longg", "long") == []
+
+
+@pytest.mark.parametrize(("name", "written"), [("keller", "kellers"), ("becker", "beckers"), ("garcia", "garcias")])
+def test_a_genitive_is_the_name(name: str, written: str) -> None:
+    assert near_in(written, name) == [written]

@@ -80,6 +80,8 @@ def test_near_a_span_the_words_beside_it_are_looked_at(before: str, text: str, b
         ("desde septiembre de 2021", "DATE"),
         ("desde julio del 2020", "DATE"),
         ("seit 10.8.", "DATE"),
+        ("ring ext #4471", "CONTACT"),
+        ("an o’neill.d'arcy@example.org", "CONTACT"),
     ],
 )
 def test_numbers_of_people_and_telephones_are_found_whole(text: str, kind: str) -> None:
@@ -95,7 +97,28 @@ def test_numbers_of_people_and_telephones_are_found_whole(text: str, kind: str) 
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("102-year-old lady", "102"), ("97-jährige Pat.", "97"), ("aged 94, frail", "94"), ("a los 95 años", "95")],
+    [
+        ("102-year-old lady", "102"),
+        ("97-jährige Pat.", "97"),
+        ("95 jaehrig", "95"),
+        ("97 Jahr alt", "97"),
+        ("aged 94, frail", "94"),
+        ("a los 95 años", "95"),
+    ],
 )
 def test_of_an_age_the_number_is_found_and_what_says_so_stays(text: str, number: str) -> None:
     assert [text[span.start : span.stop] for span in patterns.find(text)] == [number]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PSA bis 2.5. Keine Metastasen",
+        "seit 2.5. SSW",
+        "9 am 3.4. slice",
+        "elbow ext. 180, flex 120",
+        "ext. rotation 300",
+    ],
+)
+def test_a_measure_that_looks_like_a_day_or_an_extension_stays(text: str) -> None:
+    assert list(patterns.find(text)) == []

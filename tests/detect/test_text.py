@@ -369,3 +369,18 @@ def test_the_text_of_a_machine_loses_what_is_of_this_study_and_keeps_unknown_wor
     person = Identifiers(names=frozenset({"Kowalczyk"}), numbers=frozenset({"70214"}))
 
     assert expected == replace(value, text.find(value, person, kinds=text.OF_MACHINE_TEXT))
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("Dr J.-P. Petit", "J.-P. Petit"),
+        ("read by Dr. H.-J. Lang, knee", "H.-J. Lang"),
+        ("Dr. Alex. Brown", "Alex. Brown"),
+        ("Dr. Jos. A. Brown", "Jos. A. Brown"),
+        ("Dr. Chr. Brown", "Chr. Brown"),
+        ("Dr. Ida Brannock. There is", "Ida Brannock"),
+    ],
+)
+def test_a_name_behind_a_title_is_whole_with_initials_and_what_is_cut_short(value: str, name: str) -> None:
+    assert [value[span.start : span.stop] for span in text.find_own(value, Identifiers())] == [name]

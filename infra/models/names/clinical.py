@@ -13,12 +13,15 @@ from pathlib import Path
 
 from governance.detect.vocabulary import DATA, fold, names, words
 from infra.models.names.generate import LANGUAGES
-from infra.models.names.templates import lines
+from infra.models.names.templates import lines, lists
 from infra.models.names.words import FREQUENCIES, frequent
 
-TEXTS = Path(__file__).parent / "texts"
+TEXTS, NAMES = Path(__file__).parent / "texts", Path(__file__).parent / "names"
 SHORTEST = 3
-SOURCE = "# Frequent words of the English, German and Spanish tables of spacy-lookups-data (MIT, Explosion)."
+SOURCE = (
+    "# Frequent words of the English, German and Spanish tables of spacy-lookups-data 1.0.5,"
+    " Copyright (c) 2019 ExplosionAI GmbH, MIT License"
+)
 LEAST_OFTEN = -15.0
 """Of an ordinary word, as a logarithm: rarer ones hold many names."""
 
@@ -53,7 +56,14 @@ def build() -> list[str]:
 def ordinary(clinical: Collection[str]) -> list[str]:
     """Folded, sorted; without what stands in another list. clinical: one of these."""
     found = {fold(word) for language in sorted(FREQUENCIES) for word in frequent(language, least=LEAST_OFTEN)}
-    return sorted(word for word in found - words() - names() - set(clinical) if word.isalpha())
+    return sorted(word for word in found - words() - names() - _people() - set(clinical) if word.isalpha())
+
+
+def _people() -> set[str]:
+    """Folded names of all lists that the network learns from, and their genitives."""
+    read = [lists(path) for path in sorted(NAMES.glob("*.txt"))]
+    found = {fold(name) for each in read for part in ("given", "family") for name in each.get(part, ())}
+    return found | {f"{name}s" for name in found}
 
 
 def main() -> None:

@@ -65,7 +65,13 @@ def frequent(language: str, *, least: float) -> Iterator[str]:
     for word, value in often.items():
         is_noun = language == "de" and word.istitle() and NOUN.fullmatch(word) is not None
         is_word = is_noun or (word.islower() and value > often.get(word.title(), -99.0))
-        if is_word and value > least and len(word) >= SHORTEST and word.isalpha() and word.lower() not in named:
+        if (
+            is_word
+            and value > least
+            and SHORTEST <= len(word) <= LONGEST
+            and word.isalpha()
+            and word.lower() not in named
+        ):
             yield word
 
 
