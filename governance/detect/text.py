@@ -85,13 +85,8 @@ def find(
     UTF-16, whose letters would each stand alone.
     kinds: what is looked for besides this study's own identifiers. besides: what looks for names as our network does.
     """
-    if len(text) > LONGEST_TEXT or "\0" in text:
-        return (Span(0, len(text), "UNKNOWN_WORD"),)
-    readable = _UNREADABLE.split(text, maxsplit=1)[0]
-    shown = seen(readable)
-    search = _remembered if len(readable) <= LONGEST_REMEMBERED else _find
-    found = tuple(shown.spans(search(shown.text, kinds, strictly, besides, *_sets(identifiers))))
-    return (*found, Span(len(readable), len(text), "UNKNOWN_WORD")) if len(readable) < len(text) else found
+    search = _remembered if len(text) <= LONGEST_REMEMBERED else _find
+    return search(text, kinds, strictly, besides, *_sets(identifiers))
 
 
 def find_strictly(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
@@ -122,6 +117,20 @@ def _sets(identifiers: Identifiers) -> tuple[frozenset[str], ...]:
 def _find(
     text: str, kinds: frozenset[str], strictly: bool, besides: Finder | None, *identifiers: frozenset[str]
 ) -> tuple[Span, ...]:
+    if len(text) > LONGEST_TEXT or "\0" in text:
+        return (Span(0, len(text), "UNKNOWN_WORD"),)
+    readable = _UNREADABLE.split(text, maxsplit=1)[0]
+    shown = seen(readable)
+    found = tuple(shown.spans(_find_in_what_is_seen(shown.text, kinds, strictly, besides, *identifiers)))
+    return (*found, Span(len(readable), len(text), "UNKNOWN_WORD")) if len(readable) < len(text) else found
+
+
+_remembered = lru_cache(maxsize=4096)(_find)
+
+
+def _find_in_what_is_seen(
+    text: str, kinds: frozenset[str], strictly: bool, besides: Finder | None, *identifiers: frozenset[str]
+) -> tuple[Span, ...]:
     own = own_of(kinds == ALL, *identifiers)
     named = [] if strictly or kinds != ALL else _merge(text, list(_named(text, besides)))
     found: list[Span] = []
@@ -141,9 +150,6 @@ def _find(
         left = _without(left, taken)
         general, named = _general_near(left, taken), []
     return tuple(sorted(found))
-
-
-_remembered = lru_cache(maxsize=4096)(_find)
 
 
 def _blank(mark: re.Match[str]) -> str:
