@@ -18,7 +18,7 @@ from tests.pipeline.test_surrogates import image
 from tests.pipeline.worker import process, surviving, worker
 
 NOBODY = Identifiers()
-SAID = "the pelican trial compares both knees of each patient that came to wharfside in the last two years"
+SAID = "the lantern trial compares both knees of each patient that came to wharfside in the last two years"
 """Ordinary words, as our network sees them, and a person and a place to the pipeline below."""
 
 
@@ -26,7 +26,7 @@ SAID = "the pelican trial compares both knees of each patient that came to wharf
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pipeline = spacy.blank("en")
     ruler = pipeline.add_pipe("entity_ruler")
-    patterns = [("PERSON", "pelican trial"), ("GPE", "wharfside"), ("DATE", "two years"), ("PERSON", "each patient")]
+    patterns = [("PERSON", "lantern trial"), ("GPE", "wharfside"), ("DATE", "two years"), ("PERSON", "each patient")]
     ruler.add_patterns([{"label": label, "pattern": pattern} for label, pattern in patterns])  # type: ignore[attr-defined]
     place = tmp_path_factory.mktemp("pipeline")
     pipeline.to_disk(place)
@@ -53,7 +53,7 @@ def test_what_a_pipeline_finds_is_taken_besides_what_is_found_anyway(folder: Pat
     without, with_it = text.find(said, NOBODY), text.find(said, NOBODY, besides=loaded(folder).find)
 
     assert set(without) < set(with_it)
-    assert "pelican" in {said[span.start : span.stop] for span in set(with_it) - set(without)}
+    assert "lantern" in {said[span.start : span.stop] for span in set(with_it) - set(without)}
 
 
 def test_codes_and_what_machines_write_are_not_shown_to_it(folder: Path) -> None:
@@ -70,8 +70,8 @@ def test_a_run_uses_it_and_the_receipt_says_which(folder: Path, tmp_path: Path) 
     usual = process(worker(tmp_path, policy.load("research-headers")), image(ImageComments=SAID))
 
     assert (ended.outcome, usual.outcome) == (Outcome.PUBLISHED, Outcome.PUBLISHED)
-    assert surviving(["pelican", "wharfside"], ended) == []
-    assert surviving(["pelican"], usual) == ["pelican"]
+    assert surviving(["lantern", "wharfside"], ended) == []
+    assert surviving(["lantern"], usual) == ["lantern"]
     header = next(step for step in json.loads(ended.said.splitlines()[-1])["steps"] if step["name"] == "header")
     assert header["parameters"]["names_also_by"] == f"spacy {spacy.__version__}"
     assert header["parameters"]["names_model"] == "en_pipeline 0.0.0"
@@ -91,7 +91,7 @@ def test_another_model_has_another_digest(folder: Path, tmp_path: Path) -> None:
 def test_a_trained_pipeline_finds_names(tmp_path: Path) -> None:
     pipeline = spacy.blank("en")
     pipeline.add_pipe("ner").add_label("PER")  # type: ignore[attr-defined]
-    said = [("seen by pelican today", (8, 15)), ("by heron at noon", (3, 8)), ("no lesion in the knee", None)]
+    said = [("seen by lantern today", (8, 15)), ("by heron at noon", (3, 8)), ("no lesion in the knee", None)]
     examples = [
         Example.from_dict(pipeline.make_doc(words), {"entities": [(*place, "PER")] if place else []})
         for words, place in said * 8
@@ -103,7 +103,7 @@ def test_a_trained_pipeline_finds_names(tmp_path: Path) -> None:
         pipeline.update(examples)
     pipeline.to_disk(tmp_path)
 
-    assert list(loaded(tmp_path).find("seen by pelican today")) == [Span(8, 15, "NAME")]
+    assert list(loaded(tmp_path).find("seen by lantern today")) == [Span(8, 15, "NAME")]
 
 
 @pytest.mark.parametrize(

@@ -345,4 +345,4 @@ def test_where_no_policy_asks_no_library_for_names_is_loaded(tmp_path: Path) -> 
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout == "{'filtered': 1, 'published': 5} set()\n"
+    assert done.stdout == "{'filtered': 1, 'published': 8} set()\n"

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from governance import keys
@@ -44,9 +44,8 @@ def test_a_name_alone_is_the_one_in_a_longer_name(first: str, second: str) -> No
     assert f"{of().of('NAME', first)}, {of().of('NAME', second)}" == both
 
 
-@given(number=numbers, zeros=st.integers(0, 3))
+@given(number=st.from_regex(r"[1-9][0-9]{4,12}", fullmatch=True), zeros=st.integers(0, 3))
 def test_zeros_and_signs_do_not_change_the_surrogate_of_a_number(number: str, zeros: int) -> None:
-    assume(number.isdecimal())
     made, other = of().of("ID", "0" * zeros + number), of().of("ID", "-".join(number))
 
     assert made is not None

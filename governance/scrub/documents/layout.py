@@ -87,7 +87,7 @@ def blocks(found: Sequence[Line]) -> list[list[Line]]:
         for line in side_by_side:
             fitting = [(place, each) for each in above for place in each.meeting(line)]
             if fitting:
-                place, its = min(fitting, key=lambda one: one[1].blocks[one[0]][-1][0].across)
+                place, its = min(fitting, key=lambda one: _lowest(one[1].blocks[one[0]]))
                 block = its.blocks[place]
                 its.blocks[place] = []  # what it ends with is no longer in that row
             else:
@@ -97,6 +97,12 @@ def blocks(found: Sequence[Line]) -> list[list[Line]]:
             row.add(line, block)
         above.append(row)
     return made
+
+
+def _lowest(block: Sequence[Line]) -> tuple[float, float]:
+    """Least for the block whose last line is the lowest, and the leftmost of several."""
+    first = block[-1][0]
+    return first.across, first.along
 
 
 @dataclass(frozen=True, slots=True)

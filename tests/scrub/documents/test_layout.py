@@ -16,19 +16,19 @@ words = st.builds(
     page=st.just(0),
     along=st.integers(0, 60).map(float),
     across=st.integers(0, 60).map(float),
-    width=st.sampled_from([0.0, 4.0, 20.0, 90.0]),
+    width=st.sampled_from([1.0, 4.0, 20.0, 90.0]),
     size=st.sampled_from([2.0, 6.0, 8.0, 30.0]),
     quarter=st.sampled_from([0, 0, 0, 1]),
 )
 
 
 def comparing_all(found: list[Line]) -> list[list[Line]]:
-    """Blocks by their rule, whatever it takes: each line continues the lowest block that it can."""
+    """Blocks by their rule, whatever it takes: a line continues the lowest block that it can, of several the leftmost."""
     made: list[list[Line]] = []
     for line in found:
         above = [block for block in made if layout._continues(block[-1], line)]
         if above:
-            min(above, key=lambda block: block[-1][0].across).append(line)
+            min(above, key=layout._lowest).append(line)
         else:
             made.append([line])
     return made
