@@ -23,7 +23,7 @@ words = st.builds(
 
 
 def comparing_all(found: list[Line]) -> list[list[Line]]:
-    """Blocks by their rule, whatever it takes: a line continues the lowest block that it can, of several the leftmost."""
+    """Blocks by their rule, whatever it takes: a line continues the lowest that it can, of several the leftmost."""
     made: list[list[Line]] = []
     for line in found:
         above = [block for block in made if layout._continues(block[-1], line)]
