@@ -38,9 +38,9 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from governance.errors import Misconfigured, Unavailable
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """A database of an earlier version gets the tables and indexes that it lacks: 2 added `rulings`, 3 what tables of rows
-need, 4 what these said before."""
+need, 4 what these said before, 5 which are in doubt."""
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one."""
@@ -218,8 +218,16 @@ said = Table(
     Column("path", Text, primary_key=True),  # of `contents`
     _text("says"),  # a keyed digest of the value
     _text("said_in"),  # the latest run with a row that says so
-    Column("doubted_in", Text, index=True),  # the latest run in which such a row was held back
     Column("sealed_told", LargeBinary),  # what rows told beside it that no image did
+)
+
+doubts = Table(
+    "doubts",
+    metadata,
+    _text("run_id"),  # that held back a row, until it withdraws
+    _text("path"),  # where the row would be published
+    _text("says"),  # what nobody may say there, as in `said`; empty: what nobody else says goes
+    PrimaryKeyConstraint("run_id", "path", "says"),
 )
 
 APPEND_ONLY = ("events", "checkpoints", "rulings")

@@ -62,6 +62,8 @@ class Processed(Confidential):
     """What is published of a row of a table: it is no file."""
     saying: Saying | None = None
     """What a row of a table says, as far as it is known."""
+    tells: bool = False
+    """Whether a row of a table is held back for what it tells, so that none that says the same may stay."""
     told: Known | None = None
     """What an image tells of its study for the first time."""
     ruling: str = ""

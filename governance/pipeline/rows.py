@@ -19,7 +19,7 @@ from governance.detect import identifiers, tagger, text
 from governance.errors import Leak, Refused
 from governance.keys import ProjectKeys
 from governance.pipeline.cleaning import Cleaning
-from governance.pipeline.instance import Processed, ended
+from governance.pipeline.instance import Processed, ended, reason
 from governance.pipeline.told import Saying, Told
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.rows import Label, LabelKind, Role, Row, Study, TableKind
@@ -77,6 +77,16 @@ def path_of(row: Row, subject: Subject) -> str:
     return f"{row.declared.kind}/{subject.patient}/{subject.study}/{subject.instance}"
 
 
+def says_of(row: Row, path: str, keys: ProjectKeys) -> str:
+    """A keyed digest of the value of a row, by what it means.
+
+    Raises:
+        Refused: a label is not as declared.
+    """
+    value = row.value if row.label is None else [row.label.kind.value, _value(row.label, row.value)]
+    return _digest(keys, b"says", [path, value])
+
+
 def join(
     row: Row,
     study: Study,
@@ -84,6 +94,7 @@ def join(
     *,
     known: Identifiers,
     told: Told,
+    says: str,
     keys: ProjectKeys,
     policy_digest: str,
     digest: str,
@@ -91,11 +102,10 @@ def join(
     """Put together what a worker needs. known: of the patient's images. told: of the same row before. digest: of it.
 
     Raises:
-        Refused: a day of the row is none, or its label is not as declared.
+        Refused: a day of the row is none.
     """
     roles = row.roles
     days = {role: _day(role, roles[role]) for role in (Role.DATE, Role.BIRTH_DATE) if role in roles}
-    value = row.value if row.label is None else [row.label.kind.value, _value(row.label, row.value)]
     own = identifiers.told(
         names=[roles[Role.PATIENT_NAME]] if Role.PATIENT_NAME in roles else [],
         numbers=[roles[role] for role in (Role.ACCESSION, Role.PATIENT_ID) if role in roles] + [study.patient_id],
@@ -106,7 +116,6 @@ def join(
     told = told.and_(own, days.get(Role.DATE, ""), known=known)
     found = identifiers.joined(known, own, told.found)
     path = path_of(row, subject)
-    says = _digest(keys, b"says", [path, value])
     # Without its UIDs, which are found by their form, and its declaration: they do not matter for what is written.
     parts = [sorted(part) for part in (found.names, found.numbers, found.dates, found.ages)]
     made_from = _digest(keys, b"made", [LOGIC, says, policy_digest, told.days[-1:], parts])
@@ -149,8 +158,15 @@ class RowWorker(Confidential):
 
     def process(self, joined: Joined) -> Processed:
         """De-identify one row; what goes wrong becomes its outcome and reason."""
-        act = partial(made, joined, rules=self._rules, by=self._by, project=self._project)
+        act = partial(self._made, joined)
         return replace(ended(joined.row.name, joined.source_digest, act), saying=joined.saying)
+
+    def _made(self, joined: Joined) -> Processed:
+        try:
+            return made(joined, rules=self._rules, by=self._by, project=self._project)
+        except Leak as error:
+            why = reason(error)
+        return Processed(joined.row.name, Outcome.QUARANTINED, why, joined.source_digest, tells=True)
 
 
 def made(joined: Joined, *, rules: policy.Rules, by: Pseudonymiser, project: str) -> Processed:

@@ -1,22 +1,27 @@
 """What is published of rows of tables, what was told of it, and which runs said it: in the database.
 
-A row that is held back only puts what is published in doubt. At the end of a shard that is withdrawn which nobody said
-in this run, so that no order of tables matters, and nothing is withdrawn that the same run calls published.
+A row that is held back only puts what is published in doubt. Behind all tables of a run that is withdrawn which nobody
+said in this run or a later one, so that no order of tables matters. A row that is held back for what it tells wins over
+one that says the same and tells less: what was published of that is withdrawn, and the run calls it held back.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
 
-from governance.database import Question, contents, receipts, said
-from governance.datatypes import Confidential
+from governance.database import Question, contents, doubts, outcomes, receipts, runs, said
+from governance.datatypes import Confidential, Outcome
 from governance.keys import Keyring
 from governance.pipeline.commit import supersede_where
 from governance.pipeline.told import Saying, Told
 from governance.rows import TableKind
 
+TOLD_MORE = "another row that says the same tells more, and is held back for it; see its reason"
+AT_ONCE = 500
+"""Paths of a statement."""
 IN_FLIGHT = 20_000
 """Rows that are remembered while they are on their way to their commit: more than all workers and a batch can hold."""
 
@@ -82,7 +87,8 @@ def record(
     """Keep what is published of rows, and that this run said it. repeated: paths of rows that are as they were."""
     new = [(saying, content) for saying, content in made]
     if again := [{"at": path} for path in repeated]:
-        connection.execute(update(said).where(said.c.path == bindparam("at")).values(said_in=run_id), again)
+        at = (said.c.path == bindparam("at")) & ~_said_since(run_id)  # of two runs that take turns, the later one
+        connection.execute(update(said).where(at).values(said_in=run_id), again)
     if not new:
         return
     paths = [saying.path for saying, _ in new]
@@ -99,7 +105,6 @@ def record(
                 "path": saying.path,
                 "says": saying.says,
                 "said_in": run_id,
-                "doubted_in": None,
                 "sealed_told": saying.told.seal(keyring),
             }
             for saying, _ in new
@@ -108,27 +113,59 @@ def record(
 
 
 def doubt(
-    connection: Connection, project: str, run_id: str, *, digests: Collection[str], paths: Collection[str]
+    connection: Connection,
+    project: str,
+    run_id: str,
+    *,
+    digests: Collection[str],
+    held: Collection[tuple[str, str]],
 ) -> None:
-    """Note what is published of rows that are held back. digests: of them as sources. paths: where they would go."""
-    if not digests and not paths:
+    """Note what is published of rows that are held back.
+
+    digests: of them as sources. held: where they would go, and what nobody else may say there, or empty.
+    """
+    if not digests and not held:
         return
     current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
     of_sources = select(receipts.c.path).where(current, receipts.c.source_digest.in_(digests))
-    doubted = said.c.path.in_(paths) | said.c.path.in_(of_sources)
-    connection.execute(update(said).where(doubted).values(doubted_in=run_id))
+    found = {*held, *((path, "") for path in connection.execute(of_sources).scalars())}
+    if found:
+        noted = [{"run_id": run_id, "path": path, "says": says} for path, says in sorted(found)]
+        connection.execute(upsert(doubts).on_conflict_do_nothing(), noted)
 
 
-def withdraw(connection: Connection, run_id: str) -> int:
-    """Take back what was doubted in a run and said by none of its rows; returns how many.
+def withdraw(connection: Connection, project: str, run_id: str) -> int:
+    """Take back what was doubted in a run, unless a row of it or of a later run says it; returns how many.
 
-    So is what an earlier version published, under names of another kind.
+    So is what an earlier version published in this project, under names of another kind.
     """
-    connection.execute(delete(said).where(said.c.doubted_in == run_id, said.c.said_in != run_id))
-    unsaid = select(contents.c.path).where(contents.c.path.not_in(select(said.c.path)))
-    connection.execute(delete(contents).where(contents.c.path.in_(unsaid)))
-    gone = receipts.c.path.not_in(select(contents.c.path))
-    return sum(
-        supersede_where(connection, receipts.c.path.between(f"{kind.value}/", f"{kind.value}0") & gone)
-        for kind in TableKind
+    mine = doubts.c.run_id == run_id
+    same = exists().where(said.c.path == doubts.c.path, said.c.says == doubts.c.says)
+    since = exists().where(said.c.path == doubts.c.path, _said_since(run_id))
+    gone = set(connection.execute(select(doubts.c.path).where(mine, same | ~since)).scalars())
+    of_tables = [receipts.c.path.between(f"{kind.value}/", f"{kind.value}0") for kind in TableKind]
+    current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
+    unknown = select(receipts.c.path).where(current, or_(*of_tables), receipts.c.path.not_in(select(said.c.path)))
+    gone.update(connection.execute(unknown).scalars())
+    connection.execute(delete(doubts).where(mine))
+    paths = sorted(gone)
+    return sum(_forget(connection, run_id, paths[at : at + AT_ONCE]) for at in range(0, len(paths), AT_ONCE))
+
+
+def _forget(connection: Connection, run_id: str, paths: Sequence[str]) -> int:
+    """Publish these rows no more; returns how many were. The run that calls them published does so no more."""
+    for table in (said, contents):
+        connection.execute(delete(table).where(table.c.path.in_(paths)))
+    connection.execute(
+        update(outcomes)
+        .where(outcomes.c.run_id == run_id, outcomes.c.output.in_(paths))
+        .values(outcome=Outcome.QUARANTINED.value, reason=TOLD_MORE, output=None)
     )
+    return supersede_where(connection, receipts.c.path.in_(paths))
+
+
+def _said_since(run_id: str) -> ColumnElement[bool]:
+    """Whether what is published was said in a run or in one that was registered behind it."""
+    order = select(runs.c.number).where(runs.c.run_id == run_id).scalar_subquery()
+    latest = select(runs.c.number).where(runs.c.run_id == said.c.said_in).scalar_subquery()
+    return latest >= order

@@ -183,7 +183,7 @@ def process(
         while batch := list(islice(results, size)):
             commit([(positions.popleft(), processed) for processed in batch])
             count += len(batch)
-        if of_tables is not None:
+        if of_tables is not None and not _tables_left(context, run_id, besides=number):
             of_tables.end()
     with writing(context.engine) as connection:
         mine = (shards.c.run_id == run_id) & (shards.c.number == number)
@@ -211,6 +211,12 @@ def _files(context: Context, run_id: str, number: int) -> Any:
         mine = (shards.c.run_id == run_id) & (shards.c.number == number)
         sealed = connection.execute(select(shards.c.sealed).where(mine)).scalar_one()
     return json.loads(context.keyring.unseal(sealed, purpose="shard"))
+
+
+def _tables_left(context: Context, run_id: str, *, besides: int) -> bool:
+    """Whether another shard of tables is to be done."""
+    others = (each for each in left(context, run_id) if each != besides)
+    return any(isinstance(_files(context, run_id, each), dict) for each in others)
 
 
 def _of_shard(run_id: str, first: int) -> ColumnElement[bool]:

@@ -25,6 +25,7 @@ from governance.pipeline.instance import Processed, reason
 from governance.pipeline.pool import Entry
 from governance.pipeline.sayings import Before, Sayings
 from governance.pipeline.studies import Studies
+from governance.pipeline.told import Saying
 from governance.pseudonymise import Pseudonymiser
 from governance.rows import Role, Row, Study
 
@@ -74,23 +75,28 @@ class Joining(Confidential):
         """What is left to do with a row."""
         if isinstance(found, SourceOutcome):
             return found
-        digest = rows.source_digest(self._keys, found)
+        digest, saying = rows.source_digest(self._keys, found), None
         try:
             study = self._study(found.roles)
             subject = rows.subject_of(found, study, self._by)
-            made_from, told = self._sayings.at(rows.path_of(found, subject))
+            saying = Saying(path := rows.path_of(found, subject))
+            saying = Saying(path, rows.says_of(found, path, self._keys))
+            made_from, told = self._sayings.at(path)
             joined = rows.join(
                 found,
                 study,
                 subject,
                 known=self._studies.known(study.patient),
                 told=told,
+                says=saying.says,
                 keys=self._keys,
                 policy_digest=self._policy_digest,
                 digest=digest,
             )
         except Refused as error:
-            return Processed(found.name, Outcome.QUARANTINED, reason(error), digest)
+            # With a day that is none, nobody can look for it in what others publish of the same row.
+            tells = saying is not None and bool(saying.says)
+            return Processed(found.name, Outcome.QUARANTINED, reason(error), digest, saying=saying, tells=tells)
         self._sayings.note(joined.saying)
         if joined.saying.made_from == made_from:
             return Processed(found.name, Outcome.DUPLICATE, "", digest, saying=joined.saying)
@@ -148,14 +154,18 @@ class RowCommitter(Confidential):
                 self._project,
                 self._run_id,
                 digests={processed.source_digest for processed in held},
-                paths={processed.saying.path for processed in held if processed.saying is not None},
+                held=[
+                    (each.saying.path, each.saying.says if each.tells else "")
+                    for each in held
+                    if each.saying is not None
+                ],
             )
             sign(self._context, connection)
 
     def end(self) -> None:
-        """Withdraw what was published of rows that this run holds back, unless another row of it says the same."""
+        """Withdraw what was published of rows that this run holds back; behind all tables of the run."""
         with writing(self._context.engine) as connection:
-            if withdrawn := sayings.withdraw(connection, self._run_id):
+            if withdrawn := sayings.withdraw(connection, self._project, self._run_id):
                 audit.append(
                     connection, [event("rows-withdrawn", self._run_id, **self._details(), withdrawn=withdrawn)]
                 )

@@ -50,11 +50,11 @@ class Told(Confidential):
 class Saying(Confidential):
     """What a row says: where it is published, and two keyed digests.
 
-    says: of its value; two of the same path that differ contradict each other. made_from: of all that its treatment
-    depends on.
+    says: of its value; two of the same path that differ contradict each other; empty for one that is not as declared.
+    made_from: of all that its treatment depends on; empty for a row that is held back before it is treated.
     """
 
     path: str
-    says: str
-    made_from: str
-    told: Told
+    says: str = ""
+    made_from: str = ""
+    told: Told = field(default_factory=Told)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, insert
 
 from governance import pipeline
-from governance.database import accessions, receipts, said, studies, writing
+from governance.database import accessions, doubts, receipts, said, studies, writing
 from governance.errors import Refused
 from governance.pipeline import sayings
 from governance.pipeline.studies import Studies
@@ -75,9 +75,9 @@ def test_a_row_is_doubted_in_as_many_steps_among_many_as_among_few(
         connection.execute(insert(said), [{"path": each["path"], "says": "", "said_in": "R"} for each in many])
         steps.clear()
 
-        sayings.doubt(connection, "lung", "R2", digests={"D7", "D8"}, paths={"reports/9"})
+        sayings.doubt(connection, "lung", "R2", digests={"D7", "D8"}, held=[("reports/9", "says")])
 
         assert 0 < len(steps) < STEPS
-        doubted = connection.execute(said.select().where(said.c.doubted_in == "R2")).all()
-        assert {row.path for row in doubted} == {"reports/7", "reports/8", "reports/9"}
+        doubted = {(row.path, row.says) for row in connection.execute(doubts.select())}
+        assert doubted == {("reports/7", ""), ("reports/8", ""), ("reports/9", "says")}
         connection.exec_driver_sql("DELETE FROM receipts")
