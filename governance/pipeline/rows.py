@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache, partial
 from hashlib import sha256
+from math import trunc
 from typing import Any
 
 import rfc8785
@@ -24,7 +25,7 @@ from governance.pipeline.told import Saying, Told
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.rows import Label, LabelKind, Role, Row, Study, TableKind
 
-LOGIC = 2
+LOGIC = 3
 """Raised whenever the same row leads to another output, so that it is made again."""
 
 _DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ].*)?", re.ASCII)
@@ -210,6 +211,7 @@ class _Cleaner(Confidential):
     def __init__(self, cleaning: Cleaning) -> None:
         self._cleaning = cleaning
         self.cleaned = self.replaced = 0
+        self._instead = Instead.MARKS
 
     def __call__(self, value: str) -> str:
         if len(value) > text.LONGEST_TEXT:
@@ -217,6 +219,8 @@ class _Cleaner(Confidential):
         made = self._cleaning.clean(value)
         self.cleaned += 1
         self.replaced += made.replaced
+        if made.instead is Instead.SURROGATES:
+            self._instead = Instead.SURROGATES
         # A surrogate behind a title is found as any name is; texts that have some were searched when they were made.
         left = self._cleaning.find_own(made.text) if made.instead is Instead.MARKS else ()
         if any(span.kind in _OWN for span in left):
@@ -224,8 +228,9 @@ class _Cleaner(Confidential):
         return made.text
 
     def said(self) -> dict[str, str | int]:
-        """What the receipt says of it."""
-        return {"texts": self.cleaned, "replaced": self.replaced, **self._cleaning.said(), "names_sha256": _network()}
+        """What the receipt says of it: surrogates where at least one text has some, whatever the policy allows."""
+        counts = {"texts": self.cleaned, "replaced": self.replaced}
+        return counts | {**self._cleaning.said(), "in_texts": self._instead.value, "names_sha256": _network()}
 
 
 def _label(label: Label, row: Row, clean: Callable[[str], str]) -> Values:
@@ -263,17 +268,21 @@ def _value(label: Label, value: str) -> str | float | bool:
 
 
 def _refuse_left(values: list[str | float | bool | None], found: Identifiers, allowed: set[str]) -> None:
-    """Let pass values in which nothing identifies, numbers as whole ones too.
+    """Let pass values in which nothing identifies, numbers rounded, cut and in full.
 
     Raises:
         Leak: an identifier is there; its kind is named.
     """
-    said = [f"{value:.0f}" if isinstance(value, float) else str(value) for value in values if value is not None]
+    said = [form for value in values if value is not None for form in _forms(value)]
     if not found.ages.isdisjoint(said):  # 45 CFR 164.514
         raise Leak("still there after cleaning: an age above 89", hint="declare ages as text")
     kinds = identifiers.search("\0".join(said).encode(), found, allowed=frozenset(allowed))
     if kinds:
         raise Leak(f"still there after cleaning: {', '.join(kinds)}", hint="is a column declared as what it is?")
+
+
+def _forms(value: str | float | bool) -> tuple[str, ...]:
+    return (f"{value:.0f}", str(trunc(value)), repr(value)) if isinstance(value, float) else (str(value),)
 
 
 def _receipt(joined: Joined, content: bytes, *, rules: policy.Rules, project: str, clean: _Cleaner) -> Receipt:

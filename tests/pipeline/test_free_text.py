@@ -133,6 +133,17 @@ def test_the_step_of_a_row_says_what_was_written(context: pipeline.Context, tmp_
     assert [each["replaced"] for each in marks] == [each["replaced"] for each in surrogates]
 
 
+def test_the_step_of_a_row_speaks_of_no_surrogates_where_none_was_written(
+    context: pipeline.Context, tmp_path: Path
+) -> None:
+    image(tmp_path / "raw")
+    table(tmp_path / "raw" / "r.csv", ("AccessionNumber", "text"), (ACCESSION, "Lungs are clear."))
+
+    run(context, tmp_path / "raw", policy=policy_of(tmp_path, SURROGATES))
+
+    assert [(each["in_texts"], each["replaced"]) for each in steps(context, "clean")] == [("marks", 0)]
+
+
 def test_rows_are_made_again_when_the_policy_says_something_else_of_texts(
     context: pipeline.Context, tmp_path: Path, model: str
 ) -> None:

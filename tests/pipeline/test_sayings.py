@@ -300,3 +300,16 @@ def test_of_labels_that_contradict_each_other_the_first_holds_in_every_run(
         assert {name: value for name, (_, value) in values(context).items()} == {"effusion": True}
         assert ended(context)["b.csv!row 1!effusion"] == (Outcome.QUARANTINED, tables.TAKEN)
     assert receipts(context) == 1
+
+
+@pytest.mark.parametrize("value", ["77881245", "77881244.5", "77881245.5", "778812.45", "19420311.7"])
+def test_a_number_that_identifies_is_held_back_rounded_cut_and_in_full(
+    context: pipeline.Context, tmp_path: Path, value: str
+) -> None:
+    image(tmp_path / "raw", PatientID="77881245", OtherPatientIDs="778812.45")
+    labels(tmp_path / "raw", (ACCESSION, value), columns=("acc", "score"), kinds="score: number")
+
+    run(context, tmp_path / "raw")
+
+    expected = Outcome.PUBLISHED if value == "77881244.5" else Outcome.QUARANTINED  # it is cut and rounded to another
+    assert [outcome for outcome, _ in ended(context, "!row").values()] == [expected]
