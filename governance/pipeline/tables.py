@@ -208,8 +208,10 @@ def entries(
     for index, (file, listed) in enumerate(files[reached:], reached):
         path, position = Path(file), first + index * span
         done = last - position + 1 if last is not None and index == reached else 0
+        if done == span:  # it had changed before
+            continue
         if fingerprint(joining.keyring, joining.project, path) != listed:
-            yield position + done, SourceOutcome(ingest.printable(file), Outcome.UNREADABLE, CHANGED)
+            yield position + span - 1, SourceOutcome(ingest.printable(file), Outcome.UNREADABLE, CHANGED)
             continue
         with closing(ingest.rows(path)) as found:
             for number, entry in enumerate(islice(found, done, None), done):

@@ -139,6 +139,27 @@ def test_a_table_that_changed_while_its_run_lay_still_is_not_mixed_up(
     assert reasons == {"": 2, tables.CHANGED: 1}
 
 
+def test_a_table_that_changed_has_one_outcome_however_often_its_run_goes_on(
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image(tmp_path / "raw")
+    original = many(tmp_path / "raw", 5).read_bytes()
+    run_id = pipeline.register(context, [tmp_path / "raw"], project="lung", policy_name="research")
+    pipeline.list_sources(context, run_id)
+    pipeline.deidentify(context, run_id, 1, processes=0)
+    for content in (b"AccessionNumber,text\nA,b\n", b"AccessionNumber,text\nA,b\n", original):
+        (tmp_path / "raw" / "reports.csv").write_bytes(content)
+        with monkeypatch.context() as patch:
+            patch.setattr(tables.RowCommitter, "end", interrupted_after(0))
+            with pytest.raises(KeyboardInterrupt):
+                pipeline.deidentify(context, run_id, 2, processes=0)
+
+    pipeline.deidentify(context, run_id, 2, processes=0)
+
+    found = [o.reason for o in pipeline.outcomes(context, run_id=run_id) if "reports.csv" in o.source]
+    assert found == [tables.CHANGED]
+
+
 def interrupted_after(batches: int) -> Callable[..., None]:
     whole, left = tables.RowCommitter.commit, iter(range(batches))
 
