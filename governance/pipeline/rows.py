@@ -98,6 +98,7 @@ def join(
     says: str,
     keys: ProjectKeys,
     policy_digest: str,
+    run_id: str,
     digest: str,
 ) -> Joined:
     """Put together what a worker needs. known: of the patient's images. told: of the same row before. digest: of it.
@@ -114,12 +115,12 @@ def join(
         dates=days.values(),
         ages=_old(days.get(Role.BIRTH_DATE), {*known.dates, *days.values()}),
     )
-    told = told.and_(own, days.get(Role.DATE, ""), known=known)
+    told = told.and_(own, days.get(Role.DATE, ""), known=known, run_id=run_id)
     found = identifiers.joined(known, own, told.found)
     path = path_of(row, subject)
     # Without its UIDs, which are found by their form, and its declaration: they do not matter for what is written.
     parts = [sorted(part) for part in (found.names, found.numbers, found.dates, found.ages)]
-    made_from = _digest(keys, b"made", [LOGIC, says, policy_digest, told.days[-1:], parts])
+    made_from = _digest(keys, b"made", [LOGIC, says, policy_digest, told.day, parts])
     return Joined(row, study, subject, found, digest, Saying(path, says, made_from, told))
 
 
@@ -182,8 +183,8 @@ def made(joined: Joined, *, rules: policy.Rules, by: Pseudonymiser, project: str
     free = rules.free_text
     cleaning = Cleaning.of(subject, joined.found, by=by, codes=rules.codes, instead=free.instead, model=free.name_model)
     day = ""
-    if joined.saying.told.days and _MODIFIED_DATES in rules.codes:
-        day = by.moved(joined.saying.told.days[-1], subject.patient_id)
+    if joined.saying.told.day and _MODIFIED_DATES in rules.codes:
+        day = by.moved(joined.saying.told.day, subject.patient_id)
     clean = _Cleaner(cleaning)
     published: Values = {
         "patient_id": subject.patient,

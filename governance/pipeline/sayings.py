@@ -82,13 +82,14 @@ def record(
     run_id: str,
     *,
     made: Iterable[tuple[Saying, bytes]],
-    repeated: Iterable[str],
+    repeated: Iterable[Saying],
 ) -> None:
-    """Keep what is published of rows, and that this run said it. repeated: paths of rows that are as they were."""
+    """Keep what is published of rows, and that this run said it. repeated: of rows that are as they were."""
     new = [(saying, content) for saying, content in made]
-    if again := [{"at": path} for path in repeated]:
-        at = (said.c.path == bindparam("at")) & ~_said_since(run_id)  # of two runs that take turns, the later one
-        connection.execute(update(said).where(at).values(said_in=run_id), again)
+    if again := [{"at": saying.path, "told": saying.told.seal(keyring)} for saying in repeated]:
+        latest = (said.c.said_in == run_id) | ~_said_since(run_id)  # of two runs that take turns, the later one
+        at = (said.c.path == bindparam("at")) & latest
+        connection.execute(update(said).where(at).values(said_in=run_id, sealed_told=bindparam("told")), again)
     if not new:
         return
     paths = [saying.path for saying, _ in new]

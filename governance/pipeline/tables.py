@@ -58,10 +58,10 @@ def fingerprint(keyring: Keyring, project: str, path: Path) -> str:
 class Joining(Confidential):
     """Rows of tables, as what workers take: joined to their studies, or with the outcome that they have already."""
 
-    def __init__(self, context: Context, project: str, *, policy_digest: str) -> None:
+    def __init__(self, context: Context, project: str, *, policy_digest: str, run_id: str) -> None:
         self.keyring, self.project = context.keyring, project
         self._keys = keys = context.keyring.project(project)
-        self._policy_digest, self._by = policy_digest, Pseudonymiser(keys)
+        self._policy_digest, self._run_id, self._by = policy_digest, run_id, Pseudonymiser(keys)
         self._studies = Studies(context, keys.project, self._by)
         self._sayings = Sayings(context.engine, context.keyring)
         self._latest: tuple[Mapping[Role, str], Study] | None = None
@@ -91,6 +91,7 @@ class Joining(Confidential):
                 says=saying.says,
                 keys=self._keys,
                 policy_digest=self._policy_digest,
+                run_id=self._run_id,
                 digest=digest,
             )
         except Refused as error:
@@ -126,6 +127,11 @@ class RowCommitter(Confidential):
         made: dict[str, Processed] = {}
         settled = [self._settled(processed, there, made) for _, processed in batch]
         done = [(processed, outcome) for (_, processed), outcome in zip(batch, settled, strict=True)]
+        said = {
+            processed.saying.path: processed.saying
+            for processed, outcome in done
+            if outcome.output is not None and processed.saying is not None
+        }
         held = [processed for processed, outcome in done if outcome.outcome in HELD_BACK and processed.source_digest]
         with writing(self._context.engine) as connection:
             record_outcomes(
@@ -147,7 +153,7 @@ class RowCommitter(Confidential):
                 self._context.keyring,
                 self._run_id,
                 made=[(each.saying, each.content) for each in made.values() if each.saying is not None],
-                repeated=there.keys() - made.keys(),
+                repeated=[saying for path, saying in said.items() if path not in made],
             )
             sayings.doubt(
                 connection,

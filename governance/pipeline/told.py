@@ -15,26 +15,32 @@ from governance.keys import Keyring
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Told(Confidential):
-    """What rows told beside the images of their patient, and the days that they gave: the last new one holds."""
+    """What rows told beside the images of their patient, and the day of the row: that of the latest run that told one.
+
+    Of several in one run the first holds, as of labels, so that tables that contradict each other do not take turns.
+    """
 
     found: Identifiers = field(default_factory=Identifiers)
-    days: tuple[str, ...] = ()
+    day: str = ""
+    day_in: str = ""
+    """The latest run that told a day."""
 
-    def and_(self, own: Identifiers, day: str, *, known: Identifiers) -> "Told":
+    def and_(self, own: Identifiers, day: str, *, known: Identifiers, run_id: str) -> "Told":
         """The same and what another row tells. known: of images. UIDs are left out: they are found by their form."""
         news = (
             frozenset() if each.name == "uids" else getattr(own, each.name) - getattr(known, each.name)
             for each in fields(Identifiers)
         )
-        days = (*self.days, day) if day and day not in self.days else self.days
-        return Told(identifiers.joined(self.found, Identifiers(*news)), days)
+        found = identifiers.joined(self.found, Identifiers(*news))
+        holds = not day or self.day_in == run_id
+        return Told(found, self.day, self.day_in) if holds else Told(found, day, run_id)
 
     def seal(self, keyring: Keyring) -> bytes | None:
         """As it is stored; None where nothing was told."""
         if self == Told():
             return None
         parts = {each.name: sorted(getattr(self.found, each.name)) for each in fields(Identifiers)}
-        return keyring.seal(json.dumps(parts | {"days": self.days}), purpose="told")
+        return keyring.seal(json.dumps(parts | {"day": self.day, "day_in": self.day_in}), purpose="told")
 
     @classmethod
     def unseal(cls, sealed: bytes | None, keyring: Keyring) -> "Told":
@@ -42,8 +48,9 @@ class Told(Confidential):
         if sealed is None:
             return cls()
         parts = json.loads(keyring.unseal(sealed, purpose="told"))
-        days = tuple(parts.pop("days"))
-        return cls(Identifiers(**{name: frozenset(values) for name, values in parts.items()}), days)
+        day, day_in = parts.pop("day", ""), parts.pop("day_in", "")
+        parts.pop("days", None)  # of an earlier version: the next row that has a day tells it again
+        return cls(Identifiers(**{name: frozenset(values) for name, values in parts.items()}), day, day_in)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

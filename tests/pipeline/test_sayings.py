@@ -9,7 +9,7 @@ import pytest
 
 from governance import pipeline
 from governance.datatypes import Outcome
-from governance.pipeline import tables
+from governance.pipeline import shards, tables
 from governance.pipeline.instance import Processed
 from governance.pipeline.told import Saying, Told
 from tests.pipeline.beside import ACCESSION, PATIENT, ended, image, released, run, table
@@ -97,22 +97,36 @@ def test_of_two_tables_with_the_same_report_both_count_in_any_order(
     assert stored(context) == before
 
 
-def test_a_day_that_is_corrected_counts_and_two_that_contradict_each_other_do_not_take_turns(
+def test_a_day_that_is_corrected_counts_and_so_does_one_that_is_corrected_back(
     context: pipeline.Context, raw: Path
 ) -> None:
-    table(raw / "r.csv", MORE[0], MORE[1])
-    run(context, raw)
-    (before,) = released(context, "reports")
-    table(raw / "s.csv", DAY[0], DAY[1])
-    run(context, raw)
-    (after,) = released(context, "reports")
-    made = receipts(context)
+    found = []
+    for columns, row in (MORE, DAY, LESS, MORE, DAY):
+        table(raw / "r.csv", columns, row)
+        run(context, raw)
+        found += released(context, "reports")
 
-    run(context, raw)
+    first, second = found[0]["date"], found[1]["date"]
+    assert first != second
+    assert [row["date"] for row in found] == [first, second, second, first, second]
+    assert {row["text"] for row in found} == {"Compared with films of [NAME]: normal."}
 
-    assert int(after["date"][-2:]) != int(before["date"][-2:])
-    assert after["text"] == before["text"]
-    assert receipts(context) == made == 2
+
+@pytest.mark.parametrize("shard", [1, 500])
+def test_of_two_days_that_contradict_each_other_in_a_run_the_first_holds_and_they_do_not_take_turns(
+    context: pipeline.Context, raw: Path, shard: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "SHARD", shard)
+    table(raw / "r.csv", *MORE)
+    run(context, raw)
+    before = released(context, "reports")
+    table(raw / "s.csv", *DAY)
+
+    for _ in range(3):
+        run(context, raw)
+
+        assert [row["date"] for row in released(context, "reports")] == [row["date"] for row in before]
+        assert receipts(context) == 2  # it is made with all days that were told, once
 
 
 def test_a_report_in_tables_that_are_declared_differently_is_made_once(context: pipeline.Context, raw: Path) -> None:
