@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
 from governance import audit, provenance
 from governance.database import Question, batches, outcomes, pending, receipts, writing
@@ -68,7 +68,9 @@ class Committer(Confidential):
         self._project = project
         self._policy_digest = policy_digest
         current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
-        self._by_digest = paths_by_digest(context.engine, project)
+        self._by_digest = Question(
+            context.engine, select(receipts.c.path).where(current & (receipts.c.source_digest == bindparam("digest")))
+        )
         self._by_instance = Question(
             context.engine,
             select(
@@ -77,7 +79,15 @@ class Committer(Confidential):
             .where(current & (receipts.c.instance == bindparam("instance")))
             .order_by(receipts.c.policy_digest != policy_digest),
         )
-        self._before = published_before(context.engine, run_id)
+        self._before = Question(
+            context.engine,
+            select(outcomes.c.run_id).where(
+                outcomes.c.sealed_source == bindparam("sealed"),
+                outcomes.c.source_digest == bindparam("digest"),
+                outcomes.c.outcome == Outcome.PUBLISHED.value,
+                outcomes.c.run_id != run_id,
+            ),
+        )
 
     def close(self) -> None:
         """Give its connections back."""
@@ -218,25 +228,6 @@ class Committer(Confidential):
         told = [processed.told for processed in (entry.processed for _, entry in placed) if processed.told is not None]
         studies.record(connection, self._context.keyring, self._project, told)
         sign(self._context, connection)
-
-
-def paths_by_digest(engine: Engine, project: str) -> Question:
-    """Which paths are curated of a source, by its `digest`."""
-    current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
-    return Question(engine, select(receipts.c.path).where(current & (receipts.c.source_digest == bindparam("digest"))))
-
-
-def published_before(engine: Engine, run_id: str) -> Question:
-    """Earlier runs in which a source, `sealed`, of this `digest` was published."""
-    return Question(
-        engine,
-        select(outcomes.c.run_id).where(
-            outcomes.c.sealed_source == bindparam("sealed"),
-            outcomes.c.source_digest == bindparam("digest"),
-            outcomes.c.outcome == Outcome.PUBLISHED.value,
-            outcomes.c.run_id != run_id,
-        ),
-    )
 
 
 def record_batch(
