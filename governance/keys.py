@@ -61,6 +61,40 @@ class ProjectKeys(Confidential):
     digest: bytes
 
 
+class Seal(Confidential):
+    """Encrypts and opens the values of one purpose. It may go to a worker process."""
+
+    __slots__ = ("_cipher", "_key")
+
+    def __init__(self, key: bytes) -> None:
+        self._key, self._cipher = key, AESSIV(key)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[bytes]]:
+        return type(self), (self._key,)
+
+    def close(self, text: str) -> bytes:
+        """Encrypt `text`. The same text gives the same bytes, so that it can be looked up.
+
+        Equal texts are therefore seen to be equal, and lengths are seen; nothing else is.
+        """
+        # Python holds file names that are no UTF-8 as lone surrogates; they must come back.
+        return self._cipher.encrypt(b"\1" + text.encode("utf-8", "surrogatepass"), None)
+
+    def open(self, sealed: bytes) -> str:
+        """What was sealed.
+
+        Raises:
+            Tampered: the bytes were changed, or sealed for another purpose or workspace.
+        """
+        try:
+            opened = self._cipher.decrypt(sealed, None)
+        except (InvalidTag, ValueError):
+            opened = b""
+        if not opened.startswith(b"\1"):
+            raise Tampered("a sealed value does not open with the key of this workspace")
+        return opened[1:].decode("utf-8", "surrogatepass")
+
+
 class Keyring(Confidential):
     """The root secret, as the few things that may be done with it. It cannot be pickled or copied."""
 
@@ -74,7 +108,7 @@ class Keyring(Confidential):
             raise ValueError("not a root secret")
         self._root = root
         self._signing = Ed25519PrivateKey.from_private_bytes(derive(root, "signing"))
-        self._seals: dict[str, AESSIV] = {}
+        self._seals: dict[str, Seal] = {}
         self.public_key = self._signing.public_key().public_bytes_raw()
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
@@ -100,30 +134,17 @@ class Keyring(Confidential):
         return self._signing.sign(data)
 
     def seal(self, text: str, *, purpose: str) -> bytes:
-        """Encrypt `text`. The same text and purpose give the same bytes, so that it can be looked up.
-
-        Equal texts are therefore seen to be equal, and lengths are seen; nothing else is.
-        """
-        # Python holds file names that are no UTF-8 as lone surrogates; they must come back.
-        return self._seal(purpose).encrypt(b"\1" + text.encode("utf-8", "surrogatepass"), None)
+        """As `Seal.close`, for one purpose."""
+        return self.seal_of(purpose).close(text)
 
     def unseal(self, sealed: bytes, *, purpose: str) -> str:
-        """What was sealed for `purpose`.
+        """As `Seal.open`, for one purpose."""
+        return self.seal_of(purpose).open(sealed)
 
-        Raises:
-            Tampered: the bytes were changed, or sealed for another purpose or workspace.
-        """
-        try:
-            opened = self._seal(purpose).decrypt(sealed, None)
-        except (InvalidTag, ValueError):
-            opened = b""
-        if not opened.startswith(b"\1"):
-            raise Tampered("a sealed value does not open with the key of this workspace")
-        return opened[1:].decode("utf-8", "surrogatepass")
-
-    def _seal(self, purpose: str) -> AESSIV:
+    def seal_of(self, purpose: str) -> Seal:
+        """What seals for one purpose and can do nothing else."""
         if purpose not in self._seals:
-            self._seals[purpose] = AESSIV(derive(self._root, f"seal {purpose}", length=64))
+            self._seals[purpose] = Seal(derive(self._root, f"seal {purpose}", length=64))
         return self._seals[purpose]
 
     def _write(self, path: Path, passphrase: bytes | None) -> None:

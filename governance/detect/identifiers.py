@@ -100,6 +100,11 @@ def joined(*several: Identifiers) -> Identifiers:
     )
 
 
+def less(found: Identifiers, these: Identifiers) -> Identifiers:
+    """What is found and not among these."""
+    return Identifiers(*(getattr(found, each.name) - getattr(these, each.name) for each in fields(Identifiers)))
+
+
 def _as_pn(name: str) -> str:
     if "^" in name:
         return name

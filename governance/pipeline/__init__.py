@@ -9,7 +9,7 @@ acting.py      decisions carried out by the stages that replace and that remove
 content.py     the tree of a report: followed before, compared after
 left.py        what identifies in written bytes all the same, and where
 memo.py        headers made from what is remembered of others, scenes.py what is remembered
-studies.py     what images tell of their studies, for tables about these
+studies.py     what images tell of their studies, for tables about these and other images of the patient
 rows.py        one row of a table: joined, cleaned, inspected, proved
 told.py        what a row says, and what was told beside it
 sayings.py     what is published of rows, and who said it when

@@ -1,6 +1,6 @@
 """Decisions carried out by the stages that replace and that remove: how they are put together."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import governance
@@ -169,7 +169,7 @@ def cleaners(cleaning: Cleaning, *, dummy: Callable[[str], str]) -> dict[Method,
     }
 
 
-def said_of_header(plan: Plan, *, decisions: int, emptied: int) -> Mapping[str, str | int]:
+def said_of_header(plan: Plan, *, decisions: int, emptied: int) -> dict[str, str | int]:
     """What a receipt says of the work on the header."""
     return {"decisions": decisions, "emptied": emptied, **said(plan.instead, plan.name_model)}
 

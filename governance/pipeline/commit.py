@@ -1,9 +1,10 @@
 """Make staged results real, batch by batch, in one process and in the order of the sources."""
 
+import json
 from collections import Counter
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
@@ -15,8 +16,10 @@ from governance.pipeline import rulings, studies
 from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.instance import Processed
 from governance.pipeline.pool import is_there
+from governance.pipeline.studies import SEALED_FOR, Others, knew
 
 UNCHANGED = "unchanged since an earlier run"
+MORE_KNOWN = "made again: other studies of its patient have told more"
 COLLISION = "another source with the same SOPInstanceUID and other content is curated already; keep the right one"
 OTHER_PLACE = (
     "another source with the same SOPInstanceUID, of another patient, study or series, is curated already; "
@@ -49,6 +52,8 @@ class _Curated(NamedTuple):
     sha256: str
     path: str
     ruling: str = ""
+    known: str = ""
+    """A digest of what other studies of its patient had told."""
 
 
 class Committer(Confidential):
@@ -62,8 +67,11 @@ class Committer(Confidential):
     again what was not recorded, to the same bytes.
     """
 
-    def __init__(self, context: Context, run_id: str, project: str, policy_digest: str) -> None:
+    def __init__(self, context: Context, run_id: str, project: str, policy_digest: str, *, number: int) -> None:
+        """number: of the run."""
         self._context = context
+        self._seal, self._number = context.keyring.seal_of(SEALED_FOR), number
+        self._others = Others(context.engine, self._seal, keys=context.keyring.project(project), run=number)
         self._run_id = run_id
         self._project = project
         self._policy_digest = policy_digest
@@ -91,7 +99,7 @@ class Committer(Confidential):
 
     def close(self) -> None:
         """Give its connections back."""
-        for question in (self._by_digest, self._by_instance, self._before):
+        for question in (self._by_digest, self._by_instance, self._before, self._others):
             question.close()
 
     def commit(self, batch: Sequence[tuple[int, Processed]]) -> None:
@@ -152,15 +160,21 @@ class Committer(Confidential):
         assert receipt is not None
         there = curated.get(receipt.instance)
         lost: list[str] = []
+        why = ""
         if there is None:
             there, lost = self._look_up(receipt)
         output = f"curated/{receipt.path}"
-        mine = _Curated(processed.source_digest, self._policy_digest, receipt.sha256, receipt.path, processed.ruling)
+        known = self._others.of(receipt.patient, receipt.study).digest
+        mine = _Curated(
+            processed.source_digest, self._policy_digest, receipt.sha256, receipt.path, processed.ruling, known
+        )
         if there is not None and there.source_digest != mine.source_digest and there.path != mine.path:
             return Settled(processed, Outcome.QUARANTINED, OTHER_PLACE)
         if there is not None and there.policy_digest == mine.policy_digest:
-            if there.source_digest == mine.source_digest and there.ruling == mine.ruling:
+            if (there.source_digest, there.ruling, there.known) == (mine.source_digest, mine.ruling, mine.known):
                 return Settled(processed, Outcome.DUPLICATE, "the same bytes as another source", output)
+            if (there.source_digest, there.ruling) == (mine.source_digest, mine.ruling):
+                why = MORE_KNOWN
             if there.source_digest != mine.source_digest and there.sha256 == mine.sha256:
                 return Settled(
                     processed, Outcome.DUPLICATE, "the same object as another source, once de-identified", output
@@ -168,15 +182,15 @@ class Committer(Confidential):
         if there is not None and there.source_digest != mine.source_digest:
             return Settled(processed, Outcome.QUARANTINED, COLLISION)
         curated[receipt.instance] = mine
-        return Settled(processed, Outcome.PUBLISHED, "", output, commit=True, lost=tuple(lost))
+        return Settled(processed, Outcome.PUBLISHED, why, output, commit=True, lost=tuple(lost))
 
     def _look_up(self, receipt: Receipt) -> tuple[_Curated | None, list[str]]:
         """What is curated of an instance, and in which other places it was whose receipts are all that is left."""
         there, lost = None, []
         for row in self._by_instance.all(instance=receipt.instance):
-            found, body = _Curated(*row[:4]), row[4]
+            found, body = _Curated(*row[:4]), json.loads(row[4])
             if is_there(self._context.workspace.curated / found.path, body):
-                there = there or found._replace(ruling=rulings.obeyed(body))
+                there = there or found._replace(ruling=rulings.obeyed(body), known=knew(body))
             elif found.path != receipt.path:
                 lost.append(found.path)
         return there, lost
@@ -198,8 +212,14 @@ class Committer(Confidential):
         return {
             row.path
             for row in rows
-            if row.policy_digest != self._policy_digest or rulings.obeyed(row.body) != held_back[row.source_digest]
+            if row.policy_digest != self._policy_digest
+            or self._is_of_another_day(json.loads(row.body), held_back[row.source_digest])
         }
+
+    def _is_of_another_day(self, receipt: Mapping[str, Any], ruling: str) -> bool:
+        """Whether an object was made under another ruling, or when other studies had told something else."""
+        known = self._others.of(receipt["patient"], receipt["study"]).digest
+        return rulings.obeyed(receipt) != ruling or knew(receipt) != known
 
     def _record(
         self, connection: Connection, placed: Sequence[tuple[int, Settled]], *, withdrawn: Set[str], lost: Set[str]
@@ -226,7 +246,7 @@ class Committer(Confidential):
         else:
             audit.append(connection, [event("outcomes-recorded", self._run_id, **details)])
         told = [processed.told for processed in (entry.processed for _, entry in placed) if processed.told is not None]
-        studies.record(connection, self._context.keyring, self._project, told)
+        studies.record(connection, self._seal, self._project, told, run=self._number)
         sign(self._context, connection)
 
 

@@ -40,7 +40,7 @@ from governance.pipeline.left import refuse_left
 from governance.pipeline.memo import Memo
 from governance.pipeline.pixels import Pixels, refuse_text_left, scrub_pixels
 from governance.pipeline.scenes import Recalled
-from governance.pipeline.studies import Known, Telling
+from governance.pipeline.studies import KNOWN, Ask, Known, Telling, nothing_told
 from governance.pipeline.told import Saying
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.storage import Staged, stage, stage_checked
@@ -75,6 +75,8 @@ class Prepared(Confidential):
     """All that is written of one instance, before it is. `codes`: what it will claim (CID 7050)."""
 
     subject: Subject
+    sought: Identifiers
+    """What is its own, and what other studies of its patient told."""
     pixels: Pixels
     codes: Sequence[str]
     made: Draft
@@ -104,14 +106,22 @@ class Worker(Confidential):
     """Everything that a process needs to de-identify instances of one project under one policy."""
 
     def __init__(
-        self, *, rules: policy.Rules, keys: ProjectKeys, staging: Path, rulings: Mapping[str, Ruling] | None = None
+        self,
+        *,
+        rules: policy.Rules,
+        keys: ProjectKeys,
+        staging: Path,
+        rulings: Mapping[str, Ruling] | None = None,
+        elsewhere: Ask = nothing_told,
     ) -> None:
+        """elsewhere: tells what other studies of a patient told."""
         self._rules = rules
         self._rulings = rulings or {}
         self.keys = keys
         self._staging = staging
         self._pseudonymiser = Pseudonymiser(keys)
-        self._memo = Memo(rules, self._pseudonymiser)
+        self._elsewhere = elsewhere
+        self._memo = Memo(rules, self._pseudonymiser, elsewhere)
         self._telling = Telling(self._pseudonymiser)
 
     def ruling_on(self, source_digest: str) -> str:
@@ -145,13 +155,18 @@ class Worker(Confidential):
             return Processed(source.name, Outcome.FILTERED, f"filter {plan.filtered}", source_digest)
         # (3) act
         prepared = prepare(
-            instance, plan, found=found, by=self._pseudonymiser, scrub=partial(scrub_pixels, ruling=ruling)
+            instance,
+            plan,
+            found=found,
+            by=self._pseudonymiser,
+            scrub=partial(scrub_pixels, ruling=ruling),
+            elsewhere=self._elsewhere,
         )
-        made, pixels = prepared.made, prepared.pixels
+        made, pixels, sought = prepared.made, prepared.pixels, prepared.sought
         staged = stage(self._staging, prepared.parts(instance, made.edits))
         # (4) inspect what was written, as it was written
         try:
-            written = inspect(staged, instance=instance, plan=plan, found=found, acted=made.acted, pixels=pixels)
+            written = inspect(staged, instance=instance, plan=plan, found=sought, acted=made.acted, pixels=pixels)
             content.refuse_changed(instance, written, plan.decisions)
         except BaseException:
             staged.path.unlink(missing_ok=True)
@@ -167,7 +182,8 @@ class Worker(Confidential):
             steps=_steps(
                 instance.source_syntax,
                 instance.repaired,
-                said_of_header(plan, decisions=len(plan.decisions), emptied=len(made.acted.emptied)),
+                said_of_header(plan, decisions=len(plan.decisions), emptied=len(made.acted.emptied))
+                | self._knew(prepared.subject),
                 pixels,
                 prepared.document.steps,
             ),
@@ -191,7 +207,8 @@ class Worker(Confidential):
             steps=_steps(
                 recalled.source_syntax,
                 "",
-                said_of_header(plan, decisions=sum(recalled.rules.values()), emptied=recalled.emptied),
+                said_of_header(plan, decisions=sum(recalled.rules.values()), emptied=recalled.emptied)
+                | self._knew(recalled.subject),
                 Pixels(steps=recalled.steps),
             ),
             facts=recalled.facts,
@@ -199,6 +216,11 @@ class Worker(Confidential):
         )
         told = self._telling.news(recalled.subject, recalled.accession, recalled.found)
         return Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged, told=told)
+
+    def _knew(self, subject: Subject) -> dict[str, str]:
+        """What a receipt says of what other studies told."""
+        digest = self._elsewhere(subject.patient, subject.study).digest
+        return {KNOWN: digest} if digest else {}
 
     def _receipt(
         self,
@@ -261,8 +283,11 @@ def prepare(
     found: Identifiers,
     by: Pseudonymiser,
     scrub: Callable[[Instance, Plan, Identifiers], Pixels] = scrub_pixels,
+    elsewhere: Ask = nothing_told,
 ) -> Prepared:
-    """Carry out a plan, for a run and for a comparison of policies alike. scrub: what looks at the pixels.
+    """Carry out a plan, for a run and for a comparison of policies alike.
+
+    found: its own. scrub: what looks at the pixels. elsewhere: tells what other studies of a patient told.
 
     Raises:
         Refused: nobody knows whose the instance is, its content is no tree, or its pixels or a value cannot be
@@ -270,13 +295,14 @@ def prepare(
     """
     content.refuse_malformed(instance, plan.decisions)
     subject = by.subject(instance)
-    pixels = scrub(instance, plan, found)
+    sought = identifiers.joined(found, elsewhere(subject.patient, subject.study).found)
+    pixels = scrub(instance, plan, sought)
     codes = pixels.codes(plan)
-    document = scrub_document(instance, plan, found, subject=subject, by=by)
-    made = draft(instance, plan, pixels=pixels.edits, codes=codes, found=found, subject=subject, by=by)
+    document = scrub_document(instance, plan, sought, subject=subject, by=by)
+    made = draft(instance, plan, pixels=pixels.edits, codes=codes, found=sought, subject=subject, by=by)
     made.edits.update(document.edits)
     acted = replace(made.acted, shifted_dates=made.acted.shifted_dates | document.shifted)
-    return Prepared(subject, pixels, codes, replace(made, acted=acted), document)
+    return Prepared(subject, sought, pixels, codes, replace(made, acted=acted), document)
 
 
 def inspect(

@@ -16,6 +16,7 @@ from governance.errors import Refused, Unreadable
 from governance.pipeline.acting import is_directory
 from governance.pipeline.recalling import IMPLICIT, File, Memory
 from governance.pipeline.scenes import Recalled
+from governance.pipeline.studies import Ask
 from governance.pseudonymise import Pseudonymiser
 
 MOST_SCENES = 48
@@ -32,8 +33,8 @@ BEGINNING = 1 << 18
 class Memo(Confidential):
     """The memory of one worker: one project, one policy."""
 
-    def __init__(self, rules: policy.Rules, pseudonymiser: Pseudonymiser) -> None:
-        self._memory = Memory(rules, pseudonymiser)
+    def __init__(self, rules: policy.Rules, pseudonymiser: Pseudonymiser, elsewhere: Ask) -> None:
+        self._memory = Memory(rules, pseudonymiser, elsewhere)
         self._tried = self._known = self._paused = 0
 
     @property

@@ -19,6 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import bindparam, select
 
@@ -26,11 +27,12 @@ from governance import ingest, policy
 from governance.database import Question, open_database, receipts
 from governance.datatypes import Confidential, Outcome, Ruling, Source, SourceOutcome
 from governance.errors import Misconfigured, Unavailable
-from governance.keys import ProjectKeys
+from governance.keys import ProjectKeys, Seal
 from governance.pipeline import rulings
 from governance.pipeline.context import Context
 from governance.pipeline.instance import Processed, Worker, source_digest
 from governance.pipeline.rows import Joined, RowWorker
+from governance.pipeline.studies import SEALED_FOR, Others, knew
 
 CHUNK_FILES = 16
 CHUNK_BYTES = 64 << 20
@@ -56,6 +58,10 @@ class Job(Confidential):
     keys: ProjectKeys
     rulings: Mapping[str, Ruling]
     """By digests of sources."""
+    seal: Seal
+    """Of what is known of studies."""
+    run: int
+    """The number of the run: what is told in it, or later, is not known in it."""
 
 
 @dataclass(slots=True, repr=False)
@@ -65,6 +71,7 @@ class _Process(Confidential):
     worker: Worker
     rows: RowWorker
     known: Question
+    others: Others
     curated: Path
     settled: bool = False
 
@@ -93,19 +100,29 @@ class _Process(Confidential):
         return self.worker.process(entry, data, digest)
 
     def _known(self, digest: str) -> bool:
-        """Whether the same bytes are curated under the same policy and ruling already: nothing is done twice."""
+        """Whether the same bytes are curated already, under the same policy and ruling, by the same knowledge of their
+        patient: nothing is done twice.
+        """
         row = self.known.first(digest=digest)
+        if row is None:
+            return False
+        receipt = json.loads(row[1])
         return (
-            row is not None
-            and is_there(self.curated / row[0], row[1])
-            and rulings.obeyed(row[1]) == self.worker.ruling_on(digest)
+            is_there(self.curated / row[0], receipt)
+            and rulings.obeyed(receipt) == self.worker.ruling_on(digest)
+            and knew(receipt) == self.others.of(receipt["patient"], receipt["study"]).digest
         )
 
+    def close(self) -> None:
+        """Give its connections back."""
+        self.known.close()
+        self.others.close()
 
-def is_there(curated: Path, receipt: bytes) -> bool:
+
+def is_there(curated: Path, receipt: Mapping[str, Any]) -> bool:
     """Whether the object of a receipt is where it was put, as long as it was; one that is not is made again."""
     try:
-        return bool(curated.stat().st_size == json.loads(receipt)["size"])
+        return bool(curated.stat().st_size == receipt["size"])
     except FileNotFoundError:
         return False
 
@@ -130,7 +147,9 @@ def _end_with_parent() -> None:
 
 
 def _make(job: Job) -> _Process:
-    worker = Worker(rules=job.rules, keys=job.keys, staging=job.staging, rulings=job.rulings)
+    engine = open_database(job.database)
+    others = Others(engine, job.seal, keys=job.keys, run=job.run)
+    worker = Worker(rules=job.rules, keys=job.keys, staging=job.staging, rulings=job.rulings, elsewhere=others.of)
     known = select(receipts.c.path, receipts.c.body).where(
         receipts.c.source_digest == bindparam("digest"),
         receipts.c.project == job.keys.project,
@@ -138,7 +157,7 @@ def _make(job: Job) -> _Process:
         receipts.c.superseded.is_(False),
     )
     rows = RowWorker(rules=job.rules, keys=job.keys)
-    return _Process(worker, rows, Question(open_database(job.database), known), job.curated)
+    return _Process(worker, rows, Question(engine, known), others, job.curated)
 
 
 def _run(chunk: Chunk) -> list[Processed]:
@@ -161,10 +180,11 @@ class Workers(Confidential):
     of memory, is quarantined. processes: 0 works in this process, which such a source would end.
     """
 
-    def __init__(self, context: Context, *, rules: policy.Rules, keys: ProjectKeys, processes: int) -> None:
+    def __init__(self, context: Context, *, rules: policy.Rules, keys: ProjectKeys, processes: int, run: int) -> None:
         workspace = context.workspace
         decided = rulings.in_force(context)  # what is decided from now on is for the next run
-        self._job = Job(workspace.database_path, workspace.staging, workspace.curated, rules, keys, decided)
+        seal = context.keyring.seal_of(SEALED_FOR)
+        self._job = Job(workspace.database_path, workspace.staging, workspace.curated, rules, keys, decided, seal, run)
         self._processes = processes
         self._mine: _Process | None = None
         self._pool: _Pool | None = None
@@ -186,7 +206,7 @@ class Workers(Confidential):
     def close(self) -> None:
         """End the processes."""
         if self._mine is not None:
-            self._mine.known.close()
+            self._mine.close()
         if self._pool is not None:
             self._pool.close()
 

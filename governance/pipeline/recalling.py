@@ -29,6 +29,7 @@ from governance.pipeline.scenes import (
     noted,
     rules_of_pixels,
 )
+from governance.pipeline.studies import Ask
 from governance.provenance import Recorded
 from governance.pseudonymise import Pseudonymiser
 from governance.read.elements import Walker
@@ -55,9 +56,8 @@ _SINGLE_BYTES = {dicom.encodings("ISO_IR 100"), dicom.encodings("ISO_IR 6"), dic
 class Memory(Confidential):
     """What one worker remembers of one project under one policy."""
 
-    def __init__(self, rules: policy.Rules, pseudonymiser: Pseudonymiser) -> None:
-        self.rules = rules
-        self.pseudonymiser = pseudonymiser
+    def __init__(self, rules: policy.Rules, pseudonymiser: Pseudonymiser, elsewhere: Ask) -> None:
+        self.rules, self.pseudonymiser, self.elsewhere = rules, pseudonymiser, elsewhere
         self.watched = _OF_SCENE | devices.attributes() | rules.watched
         self.forget()
 
@@ -130,8 +130,8 @@ class File(Confidential):
         if cleaned is not None and cleaned.added:
             return None
         uids = frozenset().union(*[note.uids for note in notes.values() if note.uids])
-        found = replace(scene.found, uids=uids | meta.uids)
-        recalled = self._assembled(scene, found, notes, alone)
+        found, sought = (replace(each, uids=uids | meta.uids) for each in (scene.found, scene.sought))
+        recalled = self._assembled(scene, found, sought, notes, alone)
         if recalled is None:
             return None
         if cleaned is None:
@@ -144,14 +144,14 @@ class File(Confidential):
             recalled.steps += cleaned.steps
         if scene.plan.detect_pixels:
             image = read.parse(self._data)
-            seen = without_text(image, scene.plan, found) if element.start < element.stop or fragments else None
+            seen = without_text(image, scene.plan, sought) if element.start < element.stop or fragments else None
             if seen is None:
                 return None
             recalled.steps += seen.steps
             recalled.facts = {**recalled.facts, **seen.facts}
         elif scene.plan.likely_burned_in:
             recalled.steps.append(accepted_unseen())
-        whole = replace(found, numbers=found.numbers | alone)
+        whole = replace(sought, numbers=sought.numbers | alone)
         if fragments and identifiers.search_compressed(recalled.pixels, whole, codecs=self._family.codecs):
             return None
         return recalled
@@ -222,13 +222,16 @@ class File(Confidential):
             plan = policy.plan(instance, self._memory.rules, device=devices.known(instance))
             rules = rules_of_pixels(plan)
             found = identifiers.collect(instance)
+            found = replace(found, numbers=found.numbers - alone)
+            subject = self._memory.pseudonymiser.subject(instance)
             scenes[key] = (
                 None
                 if rules is None
                 else Scene(
                     replace(plan, decisions=()),
-                    replace(found, numbers=found.numbers - alone),
-                    self._memory.pseudonymiser.subject(instance),
+                    found,
+                    identifiers.joined(found, self._memory.elsewhere(subject.patient, subject.study).found),
+                    subject,
                     rules,
                     self._frame(),
                     self._memory.rules.on(instance),
@@ -240,7 +243,12 @@ class File(Confidential):
     # -------------------------------------------------------------- what becomes of it
 
     def _assembled(
-        self, scene: Scene, found: Identifiers, notes: Mapping[Unit, Note], alone: frozenset[str]
+        self,
+        scene: Scene,
+        found: Identifiers,
+        sought: Identifiers,
+        notes: Mapping[Unit, Note],
+        alone: frozenset[str],
     ) -> Recalled | None:
         units, known = self._units, scene.parts
         special = tuple([unit for unit, note in notes.items() if note.special])
@@ -260,7 +268,7 @@ class File(Confidential):
             retained=frozenset().union(*[part.retained for part in parts if part.retained]),
             explicit=self._table.explicit,
         )
-        if not passes(made, scene, found, alone=alone, codecs=self._reader.codecs, bare=self._bare):
+        if not passes(made, scene, sought, alone=alone, codecs=self._reader.codecs, bare=self._bare):
             return None
         # Only what was searched is remembered.
         known |= new
@@ -294,7 +302,7 @@ class File(Confidential):
             self._reader,
             scene.plan,
             decisions,
-            found=scene.found,
+            found=scene.sought,
             subject=scene.subject,
             by=self._memory.pseudonymiser,
         )
@@ -358,7 +366,7 @@ class File(Confidential):
             instance,
             scene.plan,
             decisions,
-            found=scene.found,
+            found=scene.sought,
             subject=scene.subject,
             by=self._memory.pseudonymiser,
         )

@@ -3,6 +3,7 @@
 Source names and reasons are confidential.
 """
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ def review(context: Context, *, run_id: str | None = None, digests: Sequence[str
                 output=row.output,
                 masked=0 if row.body is None else provenance.from_json(row.body).masked_regions,
                 decided=ruled,
-                obeyed="" if row.body is None else obeyed(row.body),
+                obeyed="" if row.body is None else obeyed(json.loads(row.body)),
                 position=row.position,
             )
     if digests and not found:

@@ -145,10 +145,9 @@ def step(ruling: Ruling, *, looked: bool) -> Step:
     return Step(STEP, "governance", governance.__version__, said | {"looked_at": looked})
 
 
-def obeyed(receipt: bytes) -> str:
+def obeyed(receipt: Mapping[str, Any]) -> str:
     """The id of the ruling under which the object of a receipt was made, or empty."""
-    steps = json.loads(receipt)["steps"]
-    return next((str(each["parameters"]["ruling"]) for each in steps if each["name"] == STEP), "")
+    return next((str(each["parameters"]["ruling"]) for each in receipt["steps"] if each["name"] == STEP), "")
 
 
 def refuse_waiting(context: Context, *, project: str) -> None:
@@ -163,7 +162,9 @@ def refuse_waiting(context: Context, *, project: str) -> None:
     )
     with context.engine.connect() as connection:
         last, rows = _last(connection), connection.execute(query).all()
-    waiting = sum(obeyed(body) != (last[digest].ruling_id if digest in last else "") for digest, body in rows)
+    waiting = sum(
+        obeyed(json.loads(body)) != (last[digest].ruling_id if digest in last else "") for digest, body in rows
+    )
     if waiting:
         hint = "run their sources again first; governance review lists them"
         raise Misconfigured(f"decisions on images that have not taken effect: {waiting}", hint=hint)

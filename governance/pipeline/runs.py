@@ -23,7 +23,7 @@ from governance.datatypes import Outcome, SourceOutcome
 from governance.detect import engines, installed
 from governance.errors import Misconfigured
 from governance.pipeline import shards
-from governance.pipeline.commit import UNCHANGED
+from governance.pipeline.commit import MORE_KNOWN, UNCHANGED
 from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.recovery import recover
 from governance.pipeline.shards import FINISHED, REGISTERED, Progress, Request, find
@@ -39,6 +39,8 @@ class Summary:
     sources: int
     counts: dict[str, int]
     unchanged: int
+    again: int
+    """Published anew, because other studies of their patients have told more."""
     reasons: dict[str, dict[str, int]]
     """For each outcome but published: how many sources ended in it for which reason."""
 
@@ -52,17 +54,19 @@ class Summary:
         lines = [f"run {self.run}  project {self.project}  policy {self.policy}", f"{'sources':<12}{self.sources:>8}"]
         for outcome in Outcome:
             count = self.counts.get(outcome.value, 0)
-            note = (
-                f"  ({self.unchanged} unchanged since an earlier run)"
-                if outcome is Outcome.PUBLISHED and self.unchanged
-                else ""
-            )
-            lines.append(f"{outcome.value:<12}{count:>8}{note}")
+            lines.append(f"{outcome.value:<12}{count:>8}{self._note() if outcome is Outcome.PUBLISHED else ''}")
         if self.reasons:
             lines += ["", "why the others were not published"]
         for kind, reasons in self.reasons.items():
             lines += [f"{count:>6}  {kind}: {reason}" for reason, count in reasons.items()]
         return "\n".join(lines)
+
+    def _note(self) -> str:
+        said = [
+            *([f"{self.unchanged} unchanged since an earlier run"] if self.unchanged else []),
+            *([f"{self.again} made again, as more is known of their patients"] if self.again else []),
+        ]
+        return f"  ({', '.join(said)})" if said else ""
 
 
 def register(context: Context, sources: Sequence[Path], *, project: str, policy_name: str) -> str:
@@ -204,9 +208,11 @@ def summarise(context: Context, run_id: str) -> Summary:
         for outcome, reason, count in connection.execute(query.group_by(table.c.outcome, table.c.reason)):
             counts[outcome] += count
             reasons.setdefault(outcome, {})[reason] = count
-    unchanged = reasons.pop(Outcome.PUBLISHED.value, {}).get(UNCHANGED, 0)
+    published = reasons.pop(Outcome.PUBLISHED.value, {})
+    unchanged, again = published.get(UNCHANGED, 0), published.get(MORE_KNOWN, 0)
     ordered = {kind: dict(sorted(why.items(), key=lambda entry: -entry[1])) for kind, why in sorted(reasons.items())}
-    return Summary(run_id, run.project, run.policy, counts.total(), dict(sorted(counts.items())), unchanged, ordered)
+    counted = dict(sorted(counts.items()))
+    return Summary(run_id, run.project, run.policy, counts.total(), counted, unchanged, again, ordered)
 
 
 def outcomes(context: Context, *, run_id: str | None = None) -> Iterator[SourceOutcome]:

@@ -133,6 +133,8 @@ class Scene(Confidential):
 
     plan: Plan
     found: Identifiers
+    sought: Identifiers
+    """The same, and what other studies of the patient told."""
     subject: Subject
     pixels: tuple[str, ...]
     """The rules that keep PixelData, and remove the padding behind it."""

@@ -153,7 +153,8 @@ def workers(context: Context, run_id: str, *, processes: int) -> Workers:
     rules = policy.load(request.policy)
     if rules.digest != run.policy_digest:
         raise Misconfigured("the policy has changed since this run was registered", hint="start a new run")
-    return Workers(context, rules=rules, keys=context.keyring.project(run.project), processes=processes)
+    keys = context.keyring.project(run.project)
+    return Workers(context, rules=rules, keys=keys, processes=processes, run=run.number)
 
 
 def process(
@@ -177,7 +178,10 @@ def process(
             commit, size = of_tables.commit, tables.BATCH
         else:
             placed = _left_of(context, run_id, number, files)
-            commit, size = stack.enter_context(closing(Committer(context, run_id, *project))).commit, BATCH
+            commit, size = (
+                stack.enter_context(closing(Committer(context, run_id, *project, number=run.number))).commit,
+                BATCH,
+            )
         results = _counted(workers.results(_noting(placed, positions)), on_progress)
         count = 0
         while batch := list(islice(results, size)):

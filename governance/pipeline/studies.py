@@ -2,22 +2,25 @@
 
 A row names its study by its UID, which has a pseudonym, or by an accession number, of which the database keeps the
 pseudonym, a keyed digest. What identifies in the images of a study lies sealed beside it: a report about the patient
-is searched for all of it.
+is searched for all of it, and further images of the patient for its names and numbers.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from blake3 import blake3
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from governance.database import Question, accessions, receipts, studies
 from governance.datatypes import Confidential, Identifiers
 from governance.detect import identifiers
 from governance.errors import Refused
-from governance.keys import Keyring
+from governance.keys import ProjectKeys, Seal
 from governance.pipeline.context import Context
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.rows import Role, Study
@@ -26,12 +29,20 @@ MOST_TOLD = 20_000
 """Studies of which a worker remembers what it told."""
 MOST_PATIENTS = 1_000
 """Patients whose identifiers are held at one time."""
+SEALED_FOR = "study"
+"""What the identifiers of studies are sealed for."""
+
+KNOWN = "known_of_patient"
+"""What a receipt calls the digest of what other studies told."""
 
 ABSENT = "no image of its study is curated in this project"
 AGAIN = "run the table again when there is one"
 
 _Found = dict[tuple[str, str], bytes]
 """What is sealed of studies, by patient and study."""
+_Told = dict[int, Identifiers]
+"""What images told of a study, by the number of the run in which they did so first."""
+_PARTS = ("names", "numbers", "dates", "ages")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -67,35 +78,105 @@ class Telling(Confidential):
         return Known(subject.patient, subject.study, subject.patient_id, pseudonym, both)
 
 
-def record(connection: Connection, keyring: Keyring, project: str, told: Iterable[Known]) -> None:
-    """Add what images told to what is known already."""
+def record(connection: Connection, seal: Seal, project: str, told: Iterable[Known], *, run: int) -> None:
+    """Add what images told to what is known already. run: the number of the one in which they did."""
     for known in told:
         key = {"project": project, "study": known.study, "patient": known.patient}
         mine = (studies.c.project == project) & (studies.c.study == known.study) & (studies.c.patient == known.patient)
         row = connection.execute(select(studies.c.sealed_known).where(mine)).first()
-        if row is None:
-            connection.execute(
-                insert(studies).values(**key, sealed_known=_seal(keyring, known.patient_id, known.found))
-            )
-        else:
-            before = _unseal(keyring, row.sealed_known)[1]
-            sealed = _seal(keyring, known.patient_id, identifiers.joined(before, known.found))
-            connection.execute(update(studies).where(mine).values(sealed_known=sealed))
+        before = {} if row is None else _unseal(seal, row.sealed_known)[1]
+        news = identifiers.less(known.found, identifiers.joined(*before.values()))
+        if row is None or news != Identifiers():
+            after = before | {run: identifiers.joined(before.get(run, Identifiers()), news)}
+            change = insert(studies).values(key) if row is None else update(studies).where(mine)
+            connection.execute(change.values(sealed_known=_seal(seal, known.patient_id, after)))
         if known.accession:
             link = {"project": project, "accession": known.accession, "study": known.study}
             connection.execute(upsert(accessions).values(link).on_conflict_do_nothing())
 
 
-def _seal(keyring: Keyring, patient_id: str, found: Identifiers) -> bytes:
-    parts = ("names", "numbers", "dates", "ages")
-    said = {"patient_id": patient_id} | {part: sorted(getattr(found, part)) for part in parts}
-    return keyring.seal(json.dumps(said), purpose="study")
+def _seal(seal: Seal, patient_id: str, told: _Told) -> bytes:
+    runs = {run: {part: sorted(getattr(found, part)) for part in _PARTS} for run, found in told.items()}
+    return seal.close(json.dumps({"patient_id": patient_id, "told": runs}))
 
 
-def _unseal(keyring: Keyring, sealed: bytes) -> tuple[str, Identifiers]:
-    said = json.loads(keyring.unseal(sealed, purpose="study"))
+def _unseal(seal: Seal, sealed: bytes) -> tuple[str, _Told]:
+    said = json.loads(seal.open(sealed))
     patient_id = said.pop("patient_id")
-    return patient_id, Identifiers(**{part: frozenset(values) for part, values in said.items()})
+    runs = said.pop("told", {"0": said})  # an earlier version did not say in which run
+    return patient_id, {
+        int(run): Identifiers(**{k: frozenset(v) for k, v in found.items()}) for run, found in runs.items()
+    }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Elsewhere(Confidential):
+    """Names and numbers that other studies of a patient told, and a keyed digest of them, empty for none."""
+
+    found: Identifiers = field(default_factory=Identifiers)
+    digest: str = ""
+
+
+Ask = Callable[[str, str], Elsewhere]
+"""Of the pseudonyms of a patient and a study: what the patient's other studies told."""
+
+
+def nothing_told(patient: str, study: str) -> Elsewhere:
+    """An `Ask` of where there are no other studies."""
+    return Elsewhere()
+
+
+class Others(Confidential):
+    """What other studies of a patient told in runs before one.
+
+    So it is the same to the end of that run, in whatever order its images come and however often it is interrupted.
+    Dates and ages are left out: in texts they are found by their form, and moved ones are days of other studies.
+    """
+
+    def __init__(self, engine: Engine, seal: Seal, *, keys: ProjectKeys, run: int) -> None:
+        self._seal, self._keys, self._run = seal, keys, run
+        self._of_patient = Question(
+            engine,
+            select(studies.c.study, studies.c.sealed_known).where(
+                studies.c.project == keys.project, studies.c.patient == bindparam("patient")
+            ),
+        )
+        self._studies = lru_cache(MOST_PATIENTS)(self._told)
+        self.of = lru_cache(MOST_PATIENTS)(self._of)
+
+    def close(self) -> None:
+        """Give its connection back."""
+        self._of_patient.close()
+
+    def _of(self, patient: str, study: str) -> Elsewhere:
+        """What studies of a patient besides one told."""
+        told, counts = self._studies(patient)
+        own = told.get(study, Identifiers())
+        names, numbers = (
+            frozenset(value for value, count in counted.items() if count > (value in mine))
+            for counted, mine in zip(counts, (own.names, own.numbers), strict=True)
+        )
+        if not names and not numbers:
+            return Elsewhere()
+        said = json.dumps([sorted(names), sorted(numbers)]).encode()
+        digest = blake3(b"elsewhere\0" + said, key=self._keys.digest).hexdigest()
+        return Elsewhere(Identifiers(names=names, numbers=numbers), digest)
+
+    def _told(self, patient: str) -> tuple[dict[str, Identifiers], tuple[Counter[str], Counter[str]]]:
+        """What each study of a patient told, and how many told each name and each number."""
+        told = {
+            study: identifiers.joined(
+                *(found for run, found in _unseal(self._seal, sealed)[1].items() if run < self._run)
+            )
+            for study, sealed in self._of_patient.all(patient=patient)
+        }
+        names = Counter(name for found in told.values() for name in found.names)
+        return told, (names, Counter(number for found in told.values() for number in found.numbers))
+
+
+def knew(receipt: Mapping[str, Any]) -> str:
+    """The digest of what other studies had told when the object of a receipt was made, or empty."""
+    return next((str(step["parameters"].get(KNOWN, "")) for step in receipt["steps"] if step["name"] == "header"), "")
 
 
 class Studies(Confidential):
@@ -103,7 +184,7 @@ class Studies(Confidential):
 
     def __init__(self, context: Context, project: str, by: Pseudonymiser) -> None:
         self._by = by
-        self._keyring = context.keyring
+        self._seal = context.keyring.seal_of(SEALED_FOR)
         of_study = studies.c.project == project
         current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
         images = current & (receipts.c.study == studies.c.study) & (receipts.c.patient == studies.c.patient)
@@ -150,7 +231,7 @@ class Studies(Confidential):
         if len(found) > 1:
             raise Refused("its key is that of several studies", hint="name the study by its UID, and give patient ids")
         ((patient, study), sealed), *_ = found.items()
-        return Study(patient, study, _unseal(self._keyring, sealed)[0], tuple(by))
+        return Study(patient, study, _unseal(self._seal, sealed)[0], tuple(by))
 
     def _of_keys(self, roles: Mapping[Role, str]) -> tuple[_Found, list[Role]]:
         """Patient and study of all that the study UID and the accession number of a row lead to; and what led there.
@@ -181,4 +262,5 @@ class Studies(Confidential):
     def _known(self, patient: str) -> Identifiers:
         """What identifies in the images of all studies of a patient."""
         rows = self._of_patient.all(patient=patient)
-        return identifiers.joined(Identifiers(), *(_unseal(self._keyring, row[0])[1] for row in rows))
+        told = (_unseal(self._seal, sealed)[1] for (sealed,) in rows)
+        return identifiers.joined(*(found for runs in told for found in runs.values()))

@@ -6,7 +6,7 @@ clean, and is not made again and again. What was told goes with the row when it 
 """
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from governance.datatypes import Confidential, Identifiers
 from governance.detect import identifiers
@@ -27,11 +27,8 @@ class Told(Confidential):
 
     def and_(self, own: Identifiers, day: str, *, known: Identifiers, run_id: str) -> "Told":
         """The same and what another row tells. known: of images. UIDs are left out: they are found by their form."""
-        news = (
-            frozenset() if each.name == "uids" else getattr(own, each.name) - getattr(known, each.name)
-            for each in fields(Identifiers)
-        )
-        found = identifiers.joined(self.found, Identifiers(*news))
+        news = replace(identifiers.less(own, known), uids=frozenset())
+        found = identifiers.joined(self.found, news)
         holds = not day or self.day_in == run_id
         return Told(found, self.day, self.day_in) if holds else Told(found, day, run_id)
 

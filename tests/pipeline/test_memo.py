@@ -2,6 +2,7 @@
 
 import io
 from typing import Any
+from zlib import crc32
 
 import pydicom
 import pytest
@@ -11,9 +12,10 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 
 from governance import pipeline, policy, provenance
-from governance.datatypes import Outcome, Source
+from governance.datatypes import Identifiers, Outcome, Source
 from governance.pipeline import memo
 from governance.pipeline.instance import Processed, Worker, source_digest
+from governance.pipeline.studies import Elsewhere, nothing_told
 from tests.conftest import BUNDLED, CORPUS
 from tests.phantoms import many
 from tests.pipeline.objects import with_options
@@ -82,16 +84,27 @@ def dicom_file(case: dict[str, Any]) -> bytes:
 
 
 def rules_of(name: str) -> policy.Rules:
-    """A shipped profile, `retaining`: the basic one with two options, or `surrogates`: one that draws them."""
+    """A shipped profile, or what a name stands for.
+
+    retaining: the basic one with two options. surrogates: one that draws them. elsewhere: other studies told more.
+    """
     if name == "surrogates":
         said = "free_text: {instead: surrogates, because: t}"
         return policy.loads(f"{{name: t, description: t, because: t, extends: research, {said}}}")
-    return with_options(["retain_uids", "retain_full_dates"]) if name == "retaining" else policy.load(name)
+    if name == "retaining":
+        return with_options(["retain_uids", "retain_full_dates"])
+    return policy.load("research" if name == "elsewhere" else name)
+
+
+def elsewhere(patient: str, study: str) -> Elsewhere:
+    """What other studies told of some patients: what files hold in texts and in numbers."""
+    known = Elsewhere(Identifiers(names=frozenset({"Kopf", "Brannock"}), numbers=frozenset({"ADM00123"})), "digest")
+    return known if crc32(patient.encode()) % 2 else Elsewhere()
 
 
 def worker(context: pipeline.Context, name: str = "research") -> Worker:
-    keys = context.keyring.project("demo")
-    return Worker(rules=rules_of(name), keys=keys, staging=context.workspace.staging)
+    keys, asked = context.keyring.project("demo"), elsewhere if name == "elsewhere" else nothing_told
+    return Worker(rules=rules_of(name), keys=keys, staging=context.workspace.staging, elsewhere=asked)
 
 
 def plain_worker(context: pipeline.Context, name: str = "research") -> Worker:
@@ -110,7 +123,7 @@ def outcome(by: Worker, data: bytes) -> tuple[Outcome, str, bytes, bytes]:
     return done.outcome, done.reason, provenance.to_json(done.receipt), written
 
 
-@pytest.mark.parametrize("profile", ["research", "retaining", "surrogates"])
+@pytest.mark.parametrize("profile", ["research", "retaining", "surrogates", "elsewhere"])
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(several=st.lists(cases, min_size=2, max_size=7))
 def test_no_file_changes_what_becomes_of_another(

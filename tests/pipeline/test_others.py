@@ -1,0 +1,170 @@
+"""What other studies of a patient told in earlier runs is looked for in each image, and each is made again for it."""
+
+import json
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+from sqlalchemy import select, update
+
+from governance import pipeline
+from governance.database import receipts, studies, writing
+from governance.datatypes import Outcome
+from governance.pipeline.studies import SEALED_FOR
+from tests.conftest import BUNDLED
+from tests.pipeline.test_leaks import leaks
+from tests.pipeline.test_runs import objects
+
+MAIDEN, ORDER, PATIENT = "Korn", "Q-88123", "PX7654321"
+TEXT = "CT chest Korn nodule"
+"""Without knowing of her, nobody would take the word for a name."""
+
+
+def image(folder: Path, number: int, *, name: str = "Quillfeather^Ada", **changed: str) -> Dataset:
+    """An image of study `number` of one patient, written to a file of its own."""
+    dataset = pydicom.dcmread(BUNDLED / "CT_small.dcm")
+    dataset.PatientName, dataset.PatientID, dataset.AccessionNumber = name, PATIENT, f"A{number}77120"
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = f"1.2.826.0.1.9.{number}", f"1.2.826.0.1.9.{number}.1"
+    for keyword, value in {"SOPInstanceUID": f"1.2.826.0.1.9.{number}.1.1", **changed}.items():
+        setattr(dataset, keyword, value)
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    folder.mkdir(parents=True, exist_ok=True)
+    dataset.save_as(folder / f"{dataset.SOPInstanceUID}.dcm")
+    return dataset
+
+
+def run(context: pipeline.Context, *sources: Path) -> pipeline.Summary:
+    return pipeline.run(context, sources, project="demo", policy_name="research", processes=0)
+
+
+def descriptions(context: pipeline.Context) -> list[str]:
+    found = sorted(context.workspace.curated.rglob("*.dcm"))
+    return sorted(pydicom.dcmread(path).get("StudyDescription", "") for path in found)
+
+
+def headers(context: pipeline.Context) -> list[dict[str, str | int]]:
+    """What the current receipts say of the work on headers."""
+    current = select(receipts.c.body).where(receipts.c.superseded.is_(False))
+    with context.engine.connect() as connection:
+        steps = [json.loads(body)["steps"] for body in connection.execute(current).scalars()]
+    return [step["parameters"] for each in steps for step in each if step["name"] == "header"]
+
+
+def test_a_name_that_an_earlier_study_told_is_taken_out_of_a_text(context: pipeline.Context, tmp_path: Path) -> None:
+    image(tmp_path / "early", 1, name=f"{MAIDEN}^Ada")
+    image(tmp_path / "late", 2, StudyDescription=TEXT)
+    image(tmp_path / "stranger", 3, PatientID="PX1234567", StudyDescription=TEXT)
+
+    run(context, tmp_path / "early")
+    run(context, tmp_path / "late", tmp_path / "stranger")
+
+    assert descriptions(context)[:2] == [TEXT, "CT chest [NAME] nodule"]
+
+
+def test_a_number_that_an_earlier_study_told_goes_whole(context: pipeline.Context, tmp_path: Path) -> None:
+    image(tmp_path / "early", 1, AccessionNumber=ORDER)
+    image(tmp_path / "late", 2, StudyDescription=f"CT chest as in {ORDER}")
+    image(tmp_path / "stranger", 3, PatientID="PX1234567", StudyDescription=f"CT chest as in {ORDER}")
+
+    run(context, tmp_path / "early")
+    run(context, tmp_path / "late", tmp_path / "stranger")
+
+    assert descriptions(context)[:2] == ["CT chest as in Q-[ID]", "CT chest as in [ID]"]
+
+
+def test_of_studies_in_one_run_nothing_is_known_until_the_next_which_makes_them_again(
+    context: pipeline.Context, tmp_path: Path
+) -> None:
+    image(tmp_path / "raw", 1, name=f"{MAIDEN}^Ada", StudyDescription="CT of Quillfeather")
+    image(tmp_path / "raw", 2, StudyDescription=TEXT)
+
+    first = run(context, tmp_path / "raw")
+    before = descriptions(context)
+    second = run(context, tmp_path / "raw")
+    after, made = descriptions(context), objects(context.workspace.root)
+    third = run(context, tmp_path / "raw")
+
+    assert (first.again, second.again, second.unchanged, third.again, third.unchanged) == (0, 2, 0, 0, 2)
+    assert "made again, as more is known of their patients" in second.text()
+    assert TEXT in before
+    assert after == ["CT chest [NAME] nodule", "CT of [NAME]"]
+    assert made == objects(context.workspace.root)
+
+
+def test_a_study_alone_is_not_made_again_for_what_its_own_images_told(
+    context: pipeline.Context, tmp_path: Path
+) -> None:
+    image(tmp_path / "raw", 1)
+    image(tmp_path / "raw", 1, SOPInstanceUID="1.2.826.0.1.9.1.1.2", OperatorsName="Korn^Uta")
+
+    run(context, tmp_path / "raw")
+
+    assert run(context, tmp_path / "raw").unchanged == 2
+    assert all("known_of_patient" not in each for each in headers(context))
+
+
+def test_a_receipt_names_what_was_known_by_a_digest_alone(context: pipeline.Context, tmp_path: Path) -> None:
+    image(tmp_path / "early", 1, name=f"{MAIDEN}^Ada", AccessionNumber=ORDER)
+    image(tmp_path / "late", 2)
+    image(tmp_path / "late", 2, SOPInstanceUID="1.2.826.0.1.9.2.1.2")
+
+    run(context, tmp_path / "early")
+    run(context, tmp_path / "late")
+
+    digests = [each["known_of_patient"] for each in headers(context) if "known_of_patient" in each]
+    assert (len(digests), len(set(digests))) == (2, 1)
+    with context.engine.connect() as connection:
+        said = b"".join(connection.execute(select(receipts.c.body)).scalars())
+    assert [each for each in (MAIDEN, ORDER) if each.lower().encode() in said.lower()] == []
+
+
+def test_an_image_in_which_something_known_now_must_stay_is_withdrawn(
+    context: pipeline.Context, tmp_path: Path
+) -> None:
+    image(tmp_path / "raw", 1, ExposureTime="88123")
+    run(context, tmp_path / "raw")
+    assert len(objects(context.workspace.root)) == 1
+    image(tmp_path / "more", 2, AccessionNumber="88123")
+    run(context, tmp_path / "more")
+
+    summary = run(context, tmp_path / "raw")
+
+    (held,) = pipeline.outcomes(context)
+    assert (held.outcome, summary.counts) == (Outcome.QUARANTINED, {"quarantined": 1})
+    assert "a number in ExposureTime" in held.reason
+    assert len(objects(context.workspace.root)) == 1
+
+
+def test_two_projects_know_nothing_of_each_other(context: pipeline.Context, tmp_path: Path) -> None:
+    image(tmp_path / "early", 1, name=f"{MAIDEN}^Ada")
+    image(tmp_path / "late", 2, StudyDescription=TEXT)
+
+    pipeline.run(context, [tmp_path / "early"], project="other", policy_name="research", processes=0)
+    run(context, tmp_path / "late")
+
+    assert TEXT in descriptions(context)
+
+
+def test_what_an_earlier_version_knew_is_known(context: pipeline.Context, tmp_path: Path) -> None:
+    image(tmp_path / "early", 1, name=f"{MAIDEN}^Ada")
+    image(tmp_path / "late", 2, StudyDescription=TEXT)
+    run(context, tmp_path / "early")
+    seal = context.keyring.seal_of(SEALED_FOR)
+    with writing(context.engine) as connection:
+        said = json.loads(seal.open(connection.execute(select(studies.c.sealed_known)).scalar_one()))
+        before = {"patient_id": said["patient_id"]} | said["told"]["1"]
+        connection.execute(update(studies).values(sealed_known=seal.close(json.dumps(before))))
+
+    run(context, tmp_path / "late")
+
+    assert "CT chest [NAME] nodule" in descriptions(context)
+
+
+def test_the_database_holds_nothing_of_it_in_clear(context: pipeline.Context, tmp_path: Path) -> None:
+    image(tmp_path / "early", 1, name=f"{MAIDEN}^Ada", AccessionNumber=ORDER)
+    image(tmp_path / "late", 2, StudyDescription=TEXT)
+
+    run(context, tmp_path / "early")
+    run(context, tmp_path / "late")
+
+    assert leaks(context.workspace.root, [f"{MAIDEN}^", ORDER, "Quillfeather"]) == []
