@@ -7,7 +7,7 @@ is searched for all of it, and further images of the patient for its names and n
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -29,6 +29,8 @@ MOST_TOLD = 20_000
 """Studies of which a worker remembers what it told."""
 MOST_PATIENTS = 1_000
 """Patients whose identifiers are held at one time."""
+MOST_OF_PATIENT = 2_000
+"""Names and numbers under one patient id; more are those of a phantom, or of all whose id nobody knew."""
 SEALED_FOR = "study"
 """What the identifiers of studies are sealed for."""
 
@@ -164,14 +166,25 @@ class Others(Confidential):
 
     def _told(self, patient: str) -> tuple[dict[str, Identifiers], tuple[Counter[str], Counter[str]]]:
         """What each study of a patient told, and how many told each name and each number."""
+        runs = {study: _unseal(self._seal, sealed)[1] for study, sealed in self._of_patient.all(patient=patient)}
+        end = _end(runs.values(), self._run)
         told = {
-            study: identifiers.joined(
-                *(found for run, found in _unseal(self._seal, sealed)[1].items() if run < self._run)
-            )
-            for study, sealed in self._of_patient.all(patient=patient)
+            study: identifiers.joined(*(found for run, found in each.items() if run < end))
+            for study, each in runs.items()
         }
         names = Counter(name for found in told.values() for name in found.names)
         return told, (names, Counter(number for found in told.values() for number in found.numbers))
+
+
+def _end(told: Collection[_Told], run: int) -> int:
+    """The first run of which nothing counts: `run`, or one before it in which there was too much for one patient."""
+    known: set[str] = set()
+    for number in sorted({each for runs in told for each in runs if each < run}):
+        for found in (runs[number] for runs in told if number in runs):
+            known |= found.names | found.numbers
+        if len(known) > MOST_OF_PATIENT:
+            return number
+    return run
 
 
 def knew(receipt: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pydicom
+import pytest
 from pydicom.dataset import Dataset
 from sqlalchemy import select, update
 
@@ -133,6 +134,22 @@ def test_an_image_in_which_something_known_now_must_stay_is_withdrawn(
     assert (held.outcome, summary.counts) == (Outcome.QUARANTINED, {"quarantined": 1})
     assert "a number in ExposureTime" in held.reason
     assert len(objects(context.workspace.root)) == 1
+
+
+def test_an_id_of_too_many_is_no_patient_and_what_was_known_before_stays(
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("governance.pipeline.studies.MOST_OF_PATIENT", 12)
+    image(tmp_path / "one", 1, name=f"{MAIDEN}^Ada")
+    image(tmp_path / "two", 2, AccessionNumber=ORDER, OtherPatientIDs="\\".join(f"7654{n}21" for n in range(9)))
+    image(tmp_path / "late", 3, StudyDescription=f"{TEXT} {ORDER}")
+
+    run(context, tmp_path / "one")
+    run(context, tmp_path / "two")
+    run(context, tmp_path / "late")
+
+    assert "CT chest [NAME] nodule Q-[ID]" in descriptions(context)
+    assert run(context, tmp_path / "one", tmp_path / "two", tmp_path / "late").again == 0
 
 
 def test_two_projects_know_nothing_of_each_other(context: pipeline.Context, tmp_path: Path) -> None:
