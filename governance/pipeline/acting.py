@@ -14,6 +14,7 @@ from governance.datatypes import (
     Element,
     Identifiers,
     Instance,
+    Instead,
     Method,
     Plan,
     Ruling,
@@ -45,6 +46,10 @@ class Acted(Confidential):
     """UIDs and dates that stay because an option retains them."""
     pseudonyms: frozenset[bytes]
     """Whole values, as written, whose letters are drawn."""
+    with_surrogates: frozenset[Element]
+    """Texts in which one was written."""
+    asked_of: frozenset[Element]
+    """Texts that the installed model looked at."""
 
     @property
     def allowed(self) -> frozenset[str]:
@@ -117,13 +122,22 @@ def act(
     codes = plan.codes
     replaced = by.attributes(instance, decisions, subject, codes=codes)
     cleaning = Cleaning.of(subject, found, by=by, codes=codes, instead=plan.instead, model=plan.name_model)
-    edits = scrub_attributes(instance, decisions, clean=cleaners(cleaning, dummy=by.consistent))
+    clean = cleaners(cleaning, dummy=by.consistent)
+    edits = scrub_attributes(instance, [each for each in decisions if each.method is not Method.TEXT], clean=clean)
+    drawn: set[Element] = set()
+    asked: set[Element] = set()
+    for each in decisions:
+        if each.method is Method.TEXT:
+            cleaning.forget()
+            edits |= scrub_attributes(instance, [each], clean=clean)
+            drawn.update([each.where] if cleaning.drew else ())
+            asked.update([each.where] if cleaning.asked else ())
     # What the plan keeps and is none of its VR.
     kept = {each.where for each in decisions if each.method is Method.KEEP and edits.get(each.where) == b""}
     edits |= replaced.edits
     stays = retained(instance, decisions, edits, codes=codes)
     shifted, emptied = frozenset(replaced.shifted_dates | cleaning.texts.shifted), frozenset(kept | replaced.emptied)
-    return Acted(edits, shifted, emptied, stays, frozenset(replaced.pseudonyms))
+    return Acted(edits, shifted, emptied, stays, frozenset(replaced.pseudonyms), frozenset(drawn), frozenset(asked))
 
 
 def _refuse_long(instance: Instance, decisions: Iterable[Decision]) -> None:
@@ -169,9 +183,12 @@ def cleaners(cleaning: Cleaning, *, dummy: Callable[[str], str]) -> dict[Method,
     }
 
 
-def said_of_header(plan: Plan, *, decisions: int, emptied: int) -> dict[str, str | int]:
-    """What a receipt says of the work on the header."""
-    return {"decisions": decisions, "emptied": emptied, **said(plan.instead, plan.name_model)}
+def said_of_header(
+    plan: Plan, *, decisions: int, emptied: int, with_surrogates: int, asked_of: int
+) -> dict[str, str | int]:
+    """What a receipt says of the work on the header, in numbers of elements; of the model only if it was asked."""
+    instead = Instead.SURROGATES if with_surrogates else Instead.MARKS
+    return {"decisions": decisions, "emptied": emptied, **said(instead, plan.name_model if asked_of else None)}
 
 
 def count_rules(rules: Iterable[str]) -> dict[str, int]:

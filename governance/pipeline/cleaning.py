@@ -4,7 +4,7 @@ Tags, content trees, documents and rows of tables all ask here, so that `free_te
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple, Self
 
@@ -33,6 +33,8 @@ class Cleaning(Confidential):
     texts: Texts
     model: NameModel | None = None
     asked: bool = False
+    written: dict[str, Instead] = field(default_factory=dict)
+    """What was written for each text, the last time."""
 
     @classmethod
     def of(
@@ -51,7 +53,17 @@ class Cleaning(Confidential):
 
     def with_marks(self) -> Self:
         """The same, which writes no surrogates."""
-        return replace(self, texts=self.texts.with_marks(), asked=False)
+        return replace(self, texts=self.texts.with_marks(), asked=False, written={})
+
+    def forget(self) -> None:
+        """Begin to say what was done from here."""
+        self.asked = False
+        self.written.clear()
+
+    @property
+    def drew(self) -> bool:
+        """Whether a surrogate was written."""
+        return Instead.SURROGATES in self.written.values()
 
     @property
     def instead(self) -> Instead:
@@ -93,6 +105,11 @@ class Cleaning(Confidential):
 
         limit: the most characters that it may have.
         """
+        made = self._cleaned(value, limit)
+        self.written[value] = made.instead
+        return made
+
+    def _cleaned(self, value: str, limit: int | None) -> Written:
         spans = self.find(value)
         if spans and self.instead is Instead.SURROGATES:
             made = replace_text(value, joined(value, spans, kind="PLACE"), instead=self.replacing(value))

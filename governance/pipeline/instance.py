@@ -182,7 +182,13 @@ class Worker(Confidential):
             steps=_steps(
                 instance.source_syntax,
                 instance.repaired,
-                said_of_header(plan, decisions=len(plan.decisions), emptied=len(made.acted.emptied))
+                said_of_header(
+                    plan,
+                    decisions=len(plan.decisions),
+                    emptied=len(made.acted.emptied),
+                    with_surrogates=len(made.acted.with_surrogates),
+                    asked_of=len(made.acted.asked_of),
+                )
                 | self._knew(prepared.subject),
                 pixels,
                 prepared.document.steps,
@@ -207,7 +213,13 @@ class Worker(Confidential):
             steps=_steps(
                 recalled.source_syntax,
                 "",
-                said_of_header(plan, decisions=sum(recalled.rules.values()), emptied=recalled.emptied)
+                said_of_header(
+                    plan,
+                    decisions=sum(recalled.rules.values()),
+                    emptied=recalled.emptied,
+                    with_surrogates=recalled.with_surrogates,
+                    asked_of=recalled.asked_of,
+                )
                 | self._knew(recalled.subject),
                 Pixels(steps=recalled.steps),
             ),

@@ -288,6 +288,8 @@ class File(Confidential):
             pixels=tuple,
             rules=dict(sorted(Counter(chain(scene.pixels, *[part.rules for part in parts])).items())),
             emptied=sum(part.emptied for part in parts),
+            with_surrogates=sum(part.with_surrogates for part in parts),
+            asked_of=sum(part.asked_of for part in parts),
             steps=[],
             source_syntax=self._head.syntax,
             facts=provenance.combined(chain.from_iterable(part.facts for part in parts), facts),
@@ -326,7 +328,9 @@ class File(Confidential):
             unit: Part(
                 written[unit],
                 tuple(each.rule for each in own),
-                sum(each.where in acted.emptied for each in own),
+                _among(own, acted.emptied),
+                _among(own, acted.with_surrogates),
+                _among(own, acted.asked_of),
                 facts.get(unit, ()),
                 retained(self._reader, own, acted.edits, codes=scene.plan.codes) if acted.retained else frozenset(),
             )
@@ -426,3 +430,8 @@ class File(Confidential):
         for tag in reversed(MARKED):  # from the last, so that places stay what they are
             pieces.insert(bisect_left(tags, tag), marks[tag])
         return pieces
+
+
+def _among(decisions: Iterable[Decision], those: frozenset[Element]) -> int:
+    """How many decisions are on one of these elements."""
+    return sum(each.where in those for each in decisions)

@@ -122,6 +122,8 @@ class Part(Confidential):
     written: bytes
     rules: tuple[str, ...]
     emptied: int
+    with_surrogates: int
+    asked_of: int
     facts: tuple[Recorded, ...]
     retained: frozenset[str]
     """UIDs and dates in it that stay because an option retains them."""
@@ -182,6 +184,8 @@ class Recalled(Confidential):
     rules: Mapping[str, int]
     """How many decisions each rule made."""
     emptied: int
+    with_surrogates: int
+    asked_of: int
     steps: list[Step]
     """What was done to the pixels."""
     source_syntax: str

@@ -95,9 +95,11 @@ def test_where_surrogates_are_too_long_marks_stand_for_all() -> None:
 def test_the_receipt_says_what_stands_in_texts(tmp_path: Path) -> None:
     seen = process(worker(tmp_path, rules()), image())
     usual = process(worker(tmp_path, policy.load("research-headers")), image())
+    nothing = process(worker(tmp_path, rules()), image(ImageComments="No effusion"))
 
     assert b'"in_texts": "surrogates"' in seen.said
     assert b'"in_texts": "marks"' in usual.said
+    assert b'"in_texts": "marks"' in nothing.said
 
 
 def test_a_policy_tells_that_it_draws_surrogates() -> None:
