@@ -226,7 +226,7 @@ class Identifiers(Confidential):
 
     names: parts of person names, as typed; numbers: patient ids, accession numbers and the like;
     uids: every UID that the policy may replace; dates: DA strings of the patient's dates;
-    ages: the patient's age in years where it is above 89.
+    ages: the patient's age in years where it is above 89; patient: of `names` those that are the patient's own.
     """
 
     names: frozenset[str] = frozenset()
@@ -234,6 +234,7 @@ class Identifiers(Confidential):
     uids: frozenset[str] = frozenset()
     dates: frozenset[str] = frozenset()
     ages: frozenset[str] = frozenset()
+    patient: frozenset[str] = frozenset()
 
 
 class Span(NamedTuple):

@@ -17,7 +17,7 @@ show that.
 """
 
 from governance.audit.compare import digest_of_ruling
-from governance.audit.log import append, checkpoint, encode, latest
+from governance.audit.log import append, checkpoint, encode, latest, size
 from governance.audit.verify import AuditReport, verify
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "digest_of_ruling",
     "encode",
     "latest",
+    "size",
     "verify",
 ]

@@ -40,7 +40,7 @@ def append(connection: Connection, new: Sequence[Event]) -> int:
     """
     # Takes SQLite's write lock before the size is read, so that no other writer gets in between.
     connection.execute(delete(events).where(false()))
-    first = _size(connection)
+    first = size(connection)
     _check_end(first, _signed(connection))
     if new:
         bodies = [encode(event) for event in new]
@@ -54,7 +54,8 @@ def append(connection: Connection, new: Sequence[Event]) -> int:
     return first
 
 
-def _size(connection: Connection) -> int:
+def size(connection: Connection) -> int:
+    """How many events there are: the index of the next one."""
     last: int | None = connection.execute(select(func.max(events.c.idx))).scalar_one()
     return 0 if last is None else last + 1
 
@@ -84,7 +85,7 @@ def latest(connection: Connection) -> str:
     Raises:
         Tampered: there is none.
     """
-    _check_end(_size(connection), _signed(connection))
+    _check_end(size(connection), _signed(connection))
     note = connection.execute(select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)).scalar()
     if note is None:
         raise Tampered("the log is empty", hint=RESTORE)
@@ -111,7 +112,7 @@ def checkpoint(connection: Connection, keyring: Keyring, *, origin: str) -> str:
             raise Tampered(f"event {tree.size} is missing")
         tree.push(leaf)
     if last is not None and last.size == tree.size:
-        if _size(connection) != tree.size:
+        if size(connection) != tree.size:
             raise Tampered(f"events before the checkpoint at {tree.size} are missing")
         return last.note
     signed = signed_note.Checkpoint(tree.size, tree.root())

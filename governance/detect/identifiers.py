@@ -50,6 +50,7 @@ _NUMBERS = _tags(
     "ClinicalTrialSubjectID ClinicalTrialSubjectReadingID SpecimenAccessionNumber SpecimenIdentifier "
     "ContainerIdentifier SlideIdentifier BarcodeValue ResultsID InterpretationID HL7InstanceIdentifier"
 )
+_NAMES_OF_PATIENT = _tags("PatientName OtherPatientNames PatientBirthName PatientMotherBirthName")
 _ADDRESSES = _tags(
     "PatientAddress PatientInstitutionResidence RegionOfResidence ReferringPhysicianAddress PersonAddress "
     "PatientTelecomInformation PersonTelecomInformation"
@@ -84,8 +85,10 @@ def told(
     *, names: Iterable[str], numbers: Iterable[str], uids: Iterable[str], dates: Iterable[str], ages: Iterable[str]
 ) -> Identifiers:
     """The identifiers in plain values, of a table. names: `Doe^John`, `Doe, John` or `John Doe`; dates: DA strings."""
+    parts = frozenset(part for name in names for part in _name_parts(_as_pn(name)))
     return Identifiers(
-        names=frozenset(part for name in names for part in _name_parts(_as_pn(name))),
+        names=parts,
+        patient=parts,
         numbers=frozenset(number for number in numbers if len(number) >= 2),
         uids=frozenset(uids),
         dates=frozenset(_days(dates)),
@@ -105,6 +108,15 @@ def less(found: Identifiers, these: Identifiers) -> Identifiers:
     return Identifiers(*(getattr(found, each.name) - getattr(these, each.name) for each in fields(Identifiers)))
 
 
+def of_person(found: Identifiers) -> Identifiers:
+    """Those of them that say whose a text is wherever it stands: names of the patient, and numbers that are no others.
+
+    Staff are called White and Baker, and studies are numbered 150: in texts about somebody else these are words.
+    """
+    telling = frozenset(number for number in found.numbers if any(map(_is_telling, digits_of(number))))
+    return Identifiers(names=found.patient, patient=found.patient, numbers=telling)
+
+
 def _as_pn(name: str) -> str:
     if "^" in name:
         return name
@@ -114,13 +126,15 @@ def _as_pn(name: str) -> str:
 def collect_from(instance: Instance, elements: Iterable[Element]) -> Identifiers:
     """What some elements of `instance` hold, in themselves and not inside; ages, which take several, are left out."""
     found = _values(instance, elements)
-    names = {part for value in found["PN"] for part in _name_parts(value)}
+    patient = {part for value in found["patient"] for part in _name_parts(value)}
+    names = patient | {part for value in found["PN"] for part in _name_parts(value)}
     numbers = set(found["numbers"])
     for address in found["addresses"]:
         names.update(w for w in re.findall(r"[^\W\d_]{4,}", address) if not vocabulary.knows(w))
         numbers.update(re.findall(r"\d[\d ()/-]{3,}\d", address))
     return Identifiers(
         names=frozenset(names),
+        patient=frozenset(patient),
         numbers=frozenset(number for number in numbers if len(number) >= 2),
         uids=frozenset(uid for uid in found["UI"] if uid and not dicom.is_registered(uid)),
         dates=frozenset(_days(found["dates"])),
@@ -129,7 +143,8 @@ def collect_from(instance: Instance, elements: Iterable[Element]) -> Identifiers
 
 def _values(instance: Instance, elements: Iterable[Element]) -> dict[str, set[str]]:
     """The values that hold identifiers, each once: functional groups repeat them for every frame."""
-    found: dict[str, set[str]] = {"PN": set(), "UI": set(), "dates": set(), "numbers": set(), "addresses": set()}
+    kinds = ("PN", "patient", "UI", "dates", "numbers", "addresses")
+    found: dict[str, set[str]] = {kind: set() for kind in kinds}
     seen: set[tuple[str, bytes, tuple[str, ...]]] = set()
     for element in elements:
         kind = kind_of(element.tag, element.vr)
@@ -149,7 +164,7 @@ def kind_of(tag: int, vr: str) -> str:
     if vr in ("DA", "DT"):
         return "" if tag in _DEVICE_DATES else "dates"
     if vr == "PN":
-        return "PN"
+        return "patient" if tag in _NAMES_OF_PATIENT else "PN"
     if tag in _NUMBERS:
         return "numbers"
     return "addresses" if tag in _ADDRESSES else ""

@@ -130,7 +130,7 @@ def act(
         if each.method is Method.TEXT:
             cleaning.forget()
             edits |= scrub_attributes(instance, [each], clean=clean)
-            drawn.update([each.where] if cleaning.drew else ())
+            drawn.update([each.where] if cleaning.wrote_surrogates else ())
             asked.update([each.where] if cleaning.asked else ())
     # What the plan keeps and is none of its VR.
     kept = {each.where for each in decisions if each.method is Method.KEEP and edits.get(each.where) == b""}

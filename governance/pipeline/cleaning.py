@@ -33,6 +33,8 @@ class Cleaning(Confidential):
     texts: Texts
     model: NameModel | None = None
     asked: bool = False
+    drew: bool = False
+    """Whether a surrogate was put anywhere, and stayed there."""
     written: dict[str, Instead] = field(default_factory=dict)
     """What was written for each text, the last time."""
 
@@ -53,7 +55,7 @@ class Cleaning(Confidential):
 
     def with_marks(self) -> Self:
         """The same, which writes no surrogates."""
-        return replace(self, texts=self.texts.with_marks(), asked=False, written={})
+        return replace(self, texts=self.texts.with_marks(), asked=False, drew=False, written={})
 
     def forget(self) -> None:
         """Begin to say what was done from here."""
@@ -61,8 +63,8 @@ class Cleaning(Confidential):
         self.written.clear()
 
     @property
-    def drew(self) -> bool:
-        """Whether a surrogate was written."""
+    def wrote_surrogates(self) -> bool:
+        """Whether one is in what was written for any text since then."""
         return Instead.SURROGATES in self.written.values()
 
     @property
@@ -71,8 +73,8 @@ class Cleaning(Confidential):
         return Instead.MARKS if self.texts.surrogates is None else Instead.SURROGATES
 
     def said(self) -> Mapping[str, str]:
-        """What a receipt says of texts that were cleaned; the model only if it was asked."""
-        return said(self.instead, self.model if self.asked else None)
+        """What a receipt says of texts that were cleaned: surrogates only where one was put, the model if asked."""
+        return said(Instead.SURROGATES if self.drew else Instead.MARKS, self.model if self.asked else None)
 
     # -------------------------------------------------------------------- what is found
 
@@ -98,7 +100,14 @@ class Cleaning(Confidential):
 
     def replacing(self, value: str) -> Callable[[Span], str | None]:
         """What to write for a span of a text; None: its mark."""
-        return self.texts.in_plain_sight(value)
+        drawn = self.texts.in_plain_sight(value)
+
+        def noted(span: Span) -> str | None:
+            instead = drawn(span)
+            self.drew = self.drew or (instead is not None and span.kind != "DATE")
+            return instead
+
+        return noted
 
     def clean(self, value: str, limit: int | None = None) -> Written:
         """A text with surrogates, or with none at all: where they make it too long, or like one of the study's own.
@@ -112,9 +121,12 @@ class Cleaning(Confidential):
     def _cleaned(self, value: str, limit: int | None) -> Written:
         spans = self.find(value)
         if spans and self.instead is Instead.SURROGATES:
+            before, self.drew = self.drew, False
             made = replace_text(value, joined(value, spans, kind="PLACE"), instead=self.replacing(value))
+            drew, self.drew = self.drew, before
             if (limit is None or len(made) <= limit) and not self.identifies([made]):
-                return Written(made, len(spans), Instead.SURROGATES)
+                self.drew = before or drew
+                return Written(made, len(spans), Instead.SURROGATES if drew else Instead.MARKS)
         made = replace_text(value, spans, limit=limit, instead=self.texts.instead(value))
         return Written(made, len(spans), Instead.MARKS)
 

@@ -19,7 +19,7 @@ from governance.pipeline.pool import is_there
 from governance.pipeline.studies import SEALED_FOR, Others, knew
 
 UNCHANGED = "unchanged since an earlier run"
-MORE_KNOWN = "made again: other studies of its patient have told more"
+MORE_KNOWN = "made again: what is known from other studies of its patient has changed"
 COLLISION = "another source with the same SOPInstanceUID and other content is curated already; keep the right one"
 OTHER_PLACE = (
     "another source with the same SOPInstanceUID, of another patient, study or series, is curated already; "
@@ -63,15 +63,15 @@ class Committer(Confidential):
         2. the staged files are renamed to them; what they replace is kept until it is safe
         3. one transaction writes outcomes, receipts, the signed batch and its audit event
 
-    A run that is killed at any moment is healed by `recovery.recover`, and a later run does
-    again what was not recorded, to the same bytes.
+    A run that is killed at any moment is healed by `recovery.recover`, and what was not recorded
+    is done again: to the same bytes, but for what other studies have told in between.
     """
 
-    def __init__(self, context: Context, run_id: str, project: str, policy_digest: str, *, number: int) -> None:
-        """number: of the run."""
+    def __init__(self, context: Context, run_id: str, project: str, policy_digest: str, *, until: int) -> None:
+        """until: what other studies have told is known as the workers know it."""
         self._context = context
-        self._seal, self._number = context.keyring.seal_of(SEALED_FOR), number
-        self._others = Others(context.engine, self._seal, keys=context.keyring.project(project), run=number)
+        self._seal = context.keyring.seal_of(SEALED_FOR)
+        self._others = Others(context.engine, self._seal, keys=context.keyring.project(project), until=until)
         self._run_id = run_id
         self._project = project
         self._policy_digest = policy_digest
@@ -213,10 +213,10 @@ class Committer(Confidential):
             row.path
             for row in rows
             if row.policy_digest != self._policy_digest
-            or self._is_of_another_day(json.loads(row.body), held_back[row.source_digest])
+            or self._is_outdated(json.loads(row.body), held_back[row.source_digest])
         }
 
-    def _is_of_another_day(self, receipt: Mapping[str, Any], ruling: str) -> bool:
+    def _is_outdated(self, receipt: Mapping[str, Any], ruling: str) -> bool:
         """Whether an object was made under another ruling, or when other studies had told something else."""
         known = self._others.of(receipt["patient"], receipt["study"]).digest
         return rulings.obeyed(receipt) != ruling or knew(receipt) != known
@@ -242,18 +242,21 @@ class Committer(Confidential):
             connection.execute(insert(pending), [{"path": path, "run_id": self._run_id} for path in gone])
         made = [entry.processed.receipt for _, entry in placed if entry.commit and entry.processed.receipt is not None]
         if made:
-            record_batch(connection, self._context.keyring, self._run_id, made, details)
+            index = record_batch(connection, self._context.keyring, self._run_id, made, details)
         else:
-            audit.append(connection, [event("outcomes-recorded", self._run_id, **details)])
+            index = audit.append(connection, [event("outcomes-recorded", self._run_id, **details)])
         told = [processed.told for processed in (entry.processed for _, entry in placed) if processed.told is not None]
-        studies.record(connection, self._seal, self._project, told, run=self._number)
+        studies.record(connection, self._seal, self._project, told, event=index)
         sign(self._context, connection)
 
 
 def record_batch(
     connection: Connection, keyring: Keyring, run_id: str, made: Sequence[Receipt], details: dict[str, str | int]
-) -> None:
-    """Receipts under one signature, and the event that vouches for them; what they replace is superseded."""
+) -> int:
+    """Receipts under one signature, and the event that vouches for them; what they replace is superseded.
+
+    Returns the index of the event.
+    """
     bodies = [provenance.to_json(receipt) for receipt in made]
     batch = provenance.sign_batch(bodies, keyring, now(timespec="microseconds"))
     details |= {"root": batch.root, "receipts": batch.size}
@@ -276,6 +279,7 @@ def record_batch(
         ],
     )
     connection.execute(delete(pending).where(pending.c.path.in_(paths)))
+    return index
 
 
 def supersede(connection: Connection, paths: Collection[str]) -> None:

@@ -166,7 +166,9 @@ class Worker(Confidential):
         staged = stage(self._staging, prepared.parts(instance, made.edits))
         # (4) inspect what was written, as it was written
         try:
-            written = inspect(staged, instance=instance, plan=plan, found=sought, acted=made.acted, pixels=pixels)
+            written = inspect(
+                staged, instance=instance, plan=plan, found=found, sought=sought, acted=made.acted, pixels=pixels
+            )
             content.refuse_changed(instance, written, plan.decisions)
         except BaseException:
             staged.path.unlink(missing_ok=True)
@@ -297,7 +299,7 @@ def prepare(
     scrub: Callable[[Instance, Plan, Identifiers], Pixels] = scrub_pixels,
     elsewhere: Ask = nothing_told,
 ) -> Prepared:
-    """Carry out a plan, for a run and for a comparison of policies alike.
+    """Carry out a plan, for a run and for a comparison of policies alike, which asks no other studies.
 
     found: its own. scrub: what looks at the pixels. elsewhere: tells what other studies of a patient told.
 
@@ -323,10 +325,13 @@ def inspect(
     instance: Instance,
     plan: Plan,
     found: Identifiers,
+    sought: Identifiers,
     acted: Acted,
     pixels: Pixels,
 ) -> Instance:
     """Read the staged file back and look for what must not be there.
+
+    found: of the source. sought: the same, and what other studies of the patient told.
 
     Raises:
         Leak: an identifier of this patient, or text in pixels that were looked at.
@@ -344,10 +349,25 @@ def inspect(
         raise Leak("the staged file does not read back as DICOM")
     if written.trailing or any(written.preamble or b""):
         raise Leak("bytes outside the data set survived")
-    codecs = instance.all_codecs
-    refuse_left(data, written, found=found, codecs=codecs, allowed=acted.allowed, pseudonyms=acted.pseudonyms)
-    refuse_text_left(written, plan, pixels, found)
+    check = partial(
+        refuse_left, data, written, codecs=instance.all_codecs, allowed=acted.allowed, pseudonyms=acted.pseudonyms
+    )
+    leak = _leak(check, sought)
+    if leak is not None and sought != found and _leak(check, found) is None:
+        leak = Leak(f"{leak}, as another study of the patient told", hint=leak.hint)
+    if leak is not None:
+        raise leak
+    refuse_text_left(written, plan, pixels, sought)
     return written
+
+
+def _leak(check: Callable[..., None], sought: Identifiers) -> Leak | None:
+    """What a check finds left."""
+    try:
+        check(found=sought)
+    except Leak as error:
+        return error
+    return None
 
 
 def _steps(

@@ -31,11 +31,11 @@ def refuse_left(
 ) -> None:
     """Let pass written bytes in which nothing identifies; of native pixels the length is checked elsewhere.
 
-    found: of the source. allowed: what an option retains, and moved dates. pseudonyms: whole values that were drawn;
-    one in about ten thousand holds a given name of three letters.
+    found: what is looked for. allowed: what an option retains, and moved dates. pseudonyms: whole values that were
+    drawn; one in about ten thousand holds a given name of three letters.
 
     Raises:
-        Leak: an identifier of this patient or study is still there; the attributes are named, no value is.
+        Leak: an identifier is still there; the attributes are named, no value is.
     """
     element = written.first(dicom.PIXEL_DATA)
     skip = [] if element is None else [(element.start, element.stop)]

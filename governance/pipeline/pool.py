@@ -23,7 +23,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from governance import ingest, policy
+from governance import audit, ingest, policy
 from governance.database import Question, open_database, receipts
 from governance.datatypes import Confidential, Outcome, Ruling, Source, SourceOutcome
 from governance.errors import Misconfigured, Unavailable
@@ -60,8 +60,8 @@ class Job(Confidential):
     """By digests of sources."""
     seal: Seal
     """Of what is known of studies."""
-    run: int
-    """The number of the run: what is told in it, or later, is not known in it."""
+    until: int
+    """How many events the log had when the work began: what is told from there on is not known in it."""
 
 
 @dataclass(slots=True, repr=False)
@@ -148,7 +148,7 @@ def _end_with_parent() -> None:
 
 def _make(job: Job) -> _Process:
     engine = open_database(job.database)
-    others = Others(engine, job.seal, keys=job.keys, run=job.run)
+    others = Others(engine, job.seal, keys=job.keys, until=job.until)
     worker = Worker(rules=job.rules, keys=job.keys, staging=job.staging, rulings=job.rulings, elsewhere=others.of)
     known = select(receipts.c.path, receipts.c.body).where(
         receipts.c.source_digest == bindparam("digest"),
@@ -180,11 +180,15 @@ class Workers(Confidential):
     of memory, is quarantined. processes: 0 works in this process, which such a source would end.
     """
 
-    def __init__(self, context: Context, *, rules: policy.Rules, keys: ProjectKeys, processes: int, run: int) -> None:
+    def __init__(self, context: Context, *, rules: policy.Rules, keys: ProjectKeys, processes: int) -> None:
         workspace = context.workspace
+        with context.engine.connect() as connection:
+            self.until = until = audit.size(connection)
         decided = rulings.in_force(context)  # what is decided from now on is for the next run
         seal = context.keyring.seal_of(SEALED_FOR)
-        self._job = Job(workspace.database_path, workspace.staging, workspace.curated, rules, keys, decided, seal, run)
+        self._job = Job(
+            workspace.database_path, workspace.staging, workspace.curated, rules, keys, decided, seal, until
+        )
         self._processes = processes
         self._mine: _Process | None = None
         self._pool: _Pool | None = None

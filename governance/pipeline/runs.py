@@ -27,6 +27,7 @@ from governance.pipeline.commit import MORE_KNOWN, UNCHANGED
 from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.recovery import recover
 from governance.pipeline.shards import FINISHED, REGISTERED, Progress, Request, find
+from governance.pipeline.studies import SEALED_FOR, Others, outdated
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,9 @@ class Summary:
     counts: dict[str, int]
     unchanged: int
     again: int
-    """Published anew, because other studies of their patients have told more."""
+    """Published anew, because other studies of their patients told something else."""
+    outdated: int
+    """What is curated in the project and should be made again for that."""
     reasons: dict[str, dict[str, int]]
     """For each outcome but published: how many sources ended in it for which reason."""
 
@@ -59,12 +62,15 @@ class Summary:
             lines += ["", "why the others were not published"]
         for kind, reasons in self.reasons.items():
             lines += [f"{count:>6}  {kind}: {reason}" for reason, count in reasons.items()]
+        if self.outdated:
+            lines += ["", f"{self.outdated} images were made before other studies of their patients told more names or"]
+            lines += ["numbers; run their sources again, so that these are looked for in them too"]
         return "\n".join(lines)
 
     def _note(self) -> str:
         said = [
             *([f"{self.unchanged} unchanged since an earlier run"] if self.unchanged else []),
-            *([f"{self.again} made again, as more is known of their patients"] if self.again else []),
+            *([f"{self.again} made again for what other studies told"] if self.again else []),
         ]
         return f"  ({', '.join(said)})" if said else ""
 
@@ -204,6 +210,14 @@ def summarise(context: Context, run_id: str) -> Summary:
     counts: Counter[str] = Counter()
     reasons: dict[str, dict[str, int]] = {}
     with context.engine.connect() as connection:
+        others = Others(
+            context.engine,
+            context.keyring.seal_of(SEALED_FOR),
+            keys=context.keyring.project(run.project),
+            until=audit.size(connection),
+        )
+        with closing(others):
+            behind = outdated(connection, others, run.project)
         query = select(table.c.outcome, table.c.reason, func.count()).where(table.c.run_id == run_id)
         for outcome, reason, count in connection.execute(query.group_by(table.c.outcome, table.c.reason)):
             counts[outcome] += count
@@ -212,7 +226,7 @@ def summarise(context: Context, run_id: str) -> Summary:
     unchanged, again = published.get(UNCHANGED, 0), published.get(MORE_KNOWN, 0)
     ordered = {kind: dict(sorted(why.items(), key=lambda entry: -entry[1])) for kind, why in sorted(reasons.items())}
     counted = dict(sorted(counts.items()))
-    return Summary(run_id, run.project, run.policy, counts.total(), counted, unchanged, again, ordered)
+    return Summary(run_id, run.project, run.policy, counts.total(), counted, unchanged, again, behind, ordered)
 
 
 def outcomes(context: Context, *, run_id: str | None = None) -> Iterator[SourceOutcome]:

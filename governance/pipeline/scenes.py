@@ -74,7 +74,7 @@ def noted(unit: Unit, elements: Sequence[Element], reader: Instance, *, watched:
     if _ICC_PROFILE in nested or CHARACTER_SET in nested or any(tag >> 16 == 0x7FE0 for tag in top):
         return None
     found = identifiers.collect_from(reader, inside)
-    who = (found.names, found.numbers, found.dates)
+    who = (found.names, found.numbers, found.dates, found.patient)
     alone = single and not found.names and not found.dates
     return Note(
         key=unit if watched else who if any(who) and not alone else None,

@@ -154,7 +154,7 @@ def workers(context: Context, run_id: str, *, processes: int) -> Workers:
     if rules.digest != run.policy_digest:
         raise Misconfigured("the policy has changed since this run was registered", hint="start a new run")
     keys = context.keyring.project(run.project)
-    return Workers(context, rules=rules, keys=keys, processes=processes, run=run.number)
+    return Workers(context, rules=rules, keys=keys, processes=processes)
 
 
 def process(
@@ -179,7 +179,7 @@ def process(
         else:
             placed = _left_of(context, run_id, number, files)
             commit, size = (
-                stack.enter_context(closing(Committer(context, run_id, *project, number=run.number))).commit,
+                stack.enter_context(closing(Committer(context, run_id, *project, until=workers.until))).commit,
                 BATCH,
             )
         results = _counted(workers.results(_noting(placed, positions)), on_progress)

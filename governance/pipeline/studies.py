@@ -6,14 +6,13 @@ is searched for all of it, and further images of the patient for its names and n
 """
 
 import json
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from blake3 import blake3
-from sqlalchemy import Connection, Engine, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from governance.database import Question, accessions, receipts, studies
@@ -29,8 +28,8 @@ MOST_TOLD = 20_000
 """Studies of which a worker remembers what it told."""
 MOST_PATIENTS = 1_000
 """Patients whose identifiers are held at one time."""
-MOST_OF_PATIENT = 2_000
-"""Names and numbers under one patient id; more are those of a phantom, or of all whose id nobody knew."""
+MOST_NAMES, MOST_NUMBERS = 60, 2_000
+"""Of one patient; more are those of a phantom, or of all whose id nobody knew, and are taken from no other study."""
 SEALED_FOR = "study"
 """What the identifiers of studies are sealed for."""
 
@@ -43,8 +42,8 @@ AGAIN = "run the table again when there is one"
 _Found = dict[tuple[str, str], bytes]
 """What is sealed of studies, by patient and study."""
 _Told = dict[int, Identifiers]
-"""What images told of a study, by the number of the run in which they did so first."""
-_PARTS = ("names", "numbers", "dates", "ages")
+"""What images told of a study, by the index of the event in the log behind which it is known."""
+_PARTS = ("names", "numbers", "dates", "ages", "patient")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -80,8 +79,8 @@ class Telling(Confidential):
         return Known(subject.patient, subject.study, subject.patient_id, pseudonym, both)
 
 
-def record(connection: Connection, seal: Seal, project: str, told: Iterable[Known], *, run: int) -> None:
-    """Add what images told to what is known already. run: the number of the one in which they did."""
+def record(connection: Connection, seal: Seal, project: str, told: Iterable[Known], *, event: int) -> None:
+    """Add what images told to what is known already. event: the index of the one that says so in the log."""
     for known in told:
         key = {"project": project, "study": known.study, "patient": known.patient}
         mine = (studies.c.project == project) & (studies.c.study == known.study) & (studies.c.patient == known.patient)
@@ -89,7 +88,7 @@ def record(connection: Connection, seal: Seal, project: str, told: Iterable[Know
         before = {} if row is None else _unseal(seal, row.sealed_known)[1]
         news = identifiers.less(known.found, identifiers.joined(*before.values()))
         if row is None or news != Identifiers():
-            after = before | {run: identifiers.joined(before.get(run, Identifiers()), news)}
+            after = before | {event: identifiers.joined(before.get(event, Identifiers()), news)}
             change = insert(studies).values(key) if row is None else update(studies).where(mine)
             connection.execute(change.values(sealed_known=_seal(seal, known.patient_id, after)))
         if known.accession:
@@ -98,16 +97,18 @@ def record(connection: Connection, seal: Seal, project: str, told: Iterable[Know
 
 
 def _seal(seal: Seal, patient_id: str, told: _Told) -> bytes:
-    runs = {run: {part: sorted(getattr(found, part)) for part in _PARTS} for run, found in told.items()}
-    return seal.close(json.dumps({"patient_id": patient_id, "told": runs}))
+    at = {event: {part: sorted(getattr(found, part)) for part in _PARTS} for event, found in told.items()}
+    return seal.close(json.dumps({"patient_id": patient_id, "told": at}))
 
 
 def _unseal(seal: Seal, sealed: bytes) -> tuple[str, _Told]:
     said = json.loads(seal.open(sealed))
     patient_id = said.pop("patient_id")
-    runs = said.pop("told", {"0": said})  # an earlier version did not say in which run
+    # An earlier version said neither when it was told nor which names are the patient's.
+    at = said.pop("told", {"0": said | {"patient": said.get("names", ())}})
     return patient_id, {
-        int(run): Identifiers(**{k: frozenset(v) for k, v in found.items()}) for run, found in runs.items()
+        int(event): Identifiers(**{part: frozenset(values) for part, values in found.items()})
+        for event, found in at.items()
     }
 
 
@@ -129,14 +130,15 @@ def nothing_told(patient: str, study: str) -> Elsewhere:
 
 
 class Others(Confidential):
-    """What other studies of a patient told in runs before one.
+    """What other studies of a patient had told when the log had a number of events.
 
-    So it is the same to the end of that run, in whatever order its images come and however often it is interrupted.
-    Dates and ages are left out: in texts they are found by their form, and moved ones are days of other studies.
+    So it is the same to the end of the work that began then, in whatever order images come, and work that begins later
+    never knows less. Only the patient's names count, and numbers with five digits: the staff of another study are
+    words here. So do not dates and ages: in texts they are found by their form, and moved ones are days of others.
     """
 
-    def __init__(self, engine: Engine, seal: Seal, *, keys: ProjectKeys, run: int) -> None:
-        self._seal, self._keys, self._run = seal, keys, run
+    def __init__(self, engine: Engine, seal: Seal, *, keys: ProjectKeys, until: int) -> None:
+        self._seal, self._keys, self._until = seal, keys, until
         self._of_patient = Question(
             engine,
             select(studies.c.study, studies.c.sealed_known).where(
@@ -152,39 +154,41 @@ class Others(Confidential):
 
     def _of(self, patient: str, study: str) -> Elsewhere:
         """What studies of a patient besides one told."""
-        told, counts = self._studies(patient)
-        own = told.get(study, Identifiers())
-        names, numbers = (
-            frozenset(value for value, count in counted.items() if count > (value in mine))
-            for counted, mine in zip(counts, (own.names, own.numbers), strict=True)
-        )
-        if not names and not numbers:
+        told = self._studies(patient)
+        found = identifiers.joined(*(each for other, each in told.items() if other != study))
+        if not found.names and not found.numbers:
             return Elsewhere()
-        said = json.dumps([sorted(names), sorted(numbers)]).encode()
-        digest = blake3(b"elsewhere\0" + said, key=self._keys.digest).hexdigest()
-        return Elsewhere(Identifiers(names=names, numbers=numbers), digest)
+        said = json.dumps([patient, sorted(found.names), sorted(found.numbers)]).encode()
+        return Elsewhere(found, blake3(b"elsewhere\0" + said, key=self._keys.digest).hexdigest())
 
-    def _told(self, patient: str) -> tuple[dict[str, Identifiers], tuple[Counter[str], Counter[str]]]:
-        """What each study of a patient told, and how many told each name and each number."""
-        runs = {study: _unseal(self._seal, sealed)[1] for study, sealed in self._of_patient.all(patient=patient)}
-        end = _end(runs.values(), self._run)
-        told = {
-            study: identifiers.joined(*(found for run, found in each.items() if run < end))
-            for study, each in runs.items()
-        }
-        names = Counter(name for found in told.values() for name in found.names)
-        return told, (names, Counter(number for found in told.values() for number in found.numbers))
+    def _told(self, patient: str) -> dict[str, Identifiers]:
+        """What each study of a patient told; nothing where that is too much for one."""
+        told: dict[str, Identifiers] = {}
+        all_of_them = Identifiers()
+        for study, sealed in self._of_patient.all(patient=patient):
+            at = _unseal(self._seal, sealed)[1]
+            found = identifiers.joined(*(each for event, each in at.items() if event < self._until))
+            told[study] = identifiers.of_person(found)
+            all_of_them = identifiers.joined(all_of_them, told[study])
+            if len(all_of_them.names) > MOST_NAMES or len(all_of_them.numbers) > MOST_NUMBERS:
+                return {}
+        return told
 
 
-def _end(told: Collection[_Told], run: int) -> int:
-    """The first run of which nothing counts: `run`, or one before it in which there was too much for one patient."""
-    known: set[str] = set()
-    for number in sorted({each for runs in told for each in runs if each < run}):
-        for found in (runs[number] for runs in told if number in runs):
-            known |= found.names | found.numbers
-        if len(known) > MOST_OF_PATIENT:
-            return number
-    return run
+def outdated(connection: Connection, others: Others, project: str) -> int:
+    """How many images of a project were made when other studies of their patients had not told all that they have."""
+    of_project = studies.c.project == project
+    several = select(studies.c.patient).where(of_project).group_by(studies.c.patient).having(func.count() > 1)
+    current = (receipts.c.project == project) & receipts.c.superseded.is_(False) & (receipts.c.series != "")
+    count = 0
+    for patient, study in connection.execute(
+        select(studies.c.patient, studies.c.study).where(of_project, studies.c.patient.in_(several))
+    ).all():
+        digest = others.of(patient, study).digest.encode()
+        mine = current & (receipts.c.patient == patient) & (receipts.c.study == study)
+        bodies = connection.execute(select(receipts.c.body).where(mine)).scalars()
+        count += sum(digest not in body if digest else KNOWN.encode() in body for body in bodies)
+    return count
 
 
 def knew(receipt: Mapping[str, Any]) -> str:

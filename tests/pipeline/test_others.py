@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pydicom
-import pytest
 from pydicom.dataset import Dataset
 from sqlalchemy import select, update
 
@@ -86,7 +85,9 @@ def test_of_studies_in_one_run_nothing_is_known_until_the_next_which_makes_them_
     third = run(context, tmp_path / "raw")
 
     assert (first.again, second.again, second.unchanged, third.again, third.unchanged) == (0, 2, 0, 0, 2)
-    assert "made again, as more is known of their patients" in second.text()
+    assert (first.outdated, second.outdated, third.outdated) == (2, 0, 0)
+    assert "2 images were made before other studies of their patients told more" in first.text()
+    assert "2 made again for what other studies told" in second.text()
     assert TEXT in before
     assert after == ["CT chest [NAME] nodule", "CT of [NAME]"]
     assert made == objects(context.workspace.root)
@@ -136,20 +137,49 @@ def test_an_image_in_which_something_known_now_must_stay_is_withdrawn(
     assert len(objects(context.workspace.root)) == 1
 
 
-def test_an_id_of_too_many_is_no_patient_and_what_was_known_before_stays(
-    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("governance.pipeline.studies.MOST_OF_PATIENT", 12)
+def test_an_id_of_too_many_is_no_patient(context: pipeline.Context, tmp_path: Path) -> None:
+    """Neither at once nor when it turns out later."""
     image(tmp_path / "one", 1, name=f"{MAIDEN}^Ada")
-    image(tmp_path / "two", 2, AccessionNumber=ORDER, OtherPatientIDs="\\".join(f"7654{n}21" for n in range(9)))
-    image(tmp_path / "late", 3, StudyDescription=f"{TEXT} {ORDER}")
+    image(tmp_path / "late", 2, StudyDescription=TEXT)
+    for number in range(3, 25):
+        image(tmp_path / "many", number, name=f"{chr(60 + number)}brannock^{chr(60 + number)}wexford")
 
     run(context, tmp_path / "one")
-    run(context, tmp_path / "two")
+    run(context, tmp_path / "late")
+    before = descriptions(context)
+    run(context, tmp_path / "many")
+    again = run(context, tmp_path / "one", tmp_path / "late", tmp_path / "many")
+
+    assert ("CT chest [NAME] nodule" in before, TEXT in descriptions(context)) == (True, True)
+    assert (again.again, again.outdated) == (1 + 22, 0)
+
+
+def test_staff_and_short_numbers_of_other_studies_are_words_here(context: pipeline.Context, tmp_path: Path) -> None:
+    text = "Chest 150 kV white matter Baker cyst"
+    image(tmp_path / "early", 1, StudyID="150", OperatorsName="White", ReferringPhysicianName="Baker^Tom")
+    image(tmp_path / "late", 2, StudyDescription=text)
+
+    run(context, tmp_path / "early")
     run(context, tmp_path / "late")
 
-    assert "CT chest [NAME] nodule Q-[ID]" in descriptions(context)
-    assert run(context, tmp_path / "one", tmp_path / "two", tmp_path / "late").again == 0
+    assert text in descriptions(context)
+
+
+def test_a_run_that_was_registered_early_and_works_late_knows_what_is_known_then(
+    context: pipeline.Context, tmp_path: Path
+) -> None:
+    image(tmp_path / "early", 1, name=f"{MAIDEN}^Ada")
+    image(tmp_path / "late", 2, StudyDescription=TEXT)
+    old = pipeline.register(context, [tmp_path / "late"], project="demo", policy_name="research")
+    pipeline.list_sources(context, old)
+    run(context, tmp_path / "early")
+    run(context, tmp_path / "late")
+
+    for number in pipeline.open_shards(context, old):
+        pipeline.deidentify(context, old, number, processes=0)
+
+    assert pipeline.finish(context, old).unchanged == 1
+    assert "CT chest [NAME] nodule" in descriptions(context)
 
 
 def test_two_projects_know_nothing_of_each_other(context: pipeline.Context, tmp_path: Path) -> None:
@@ -169,7 +199,8 @@ def test_what_an_earlier_version_knew_is_known(context: pipeline.Context, tmp_pa
     seal = context.keyring.seal_of(SEALED_FOR)
     with writing(context.engine) as connection:
         said = json.loads(seal.open(connection.execute(select(studies.c.sealed_known)).scalar_one()))
-        before = {"patient_id": said["patient_id"]} | said["told"]["1"]
+        ((_, told),) = said["told"].items()
+        before = {"patient_id": said["patient_id"]} | {part: told[part] for part in told if part != "patient"}
         connection.execute(update(studies).values(sealed_known=seal.close(json.dumps(before))))
 
     run(context, tmp_path / "late")
