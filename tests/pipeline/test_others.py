@@ -1,5 +1,6 @@
 """What other studies of a patient told in earlier runs is looked for in each image, and each is made again for it."""
 
+import io
 import json
 from pathlib import Path
 
@@ -7,13 +8,19 @@ import pydicom
 from pydicom.dataset import Dataset
 from sqlalchemy import select, update
 
-from governance import pipeline
+from governance import pipeline, policy
 from governance.database import receipts, studies, writing
-from governance.datatypes import Outcome
-from governance.pipeline.studies import SEALED_FOR
+from governance.datatypes import Identifiers, Outcome, Source
+from governance.keys import Keyring
+from governance.pipeline.instance import Worker
+from governance.pipeline.studies import SEALED_FOR, Elsewhere
+from governance.scrub.documents import pages
 from tests.conftest import BUNDLED
+from tests.pipeline.test_documents import holding
 from tests.pipeline.test_leaks import leaks
+from tests.pipeline.test_markers import radiograph
 from tests.pipeline.test_runs import objects
+from tests.scrub.documents.build import line, pdf
 
 MAIDEN, ORDER, PATIENT = "Korn", "Q-88123", "PX7654321"
 TEXT = "CT chest Korn nodule"
@@ -216,3 +223,50 @@ def test_the_database_holds_nothing_of_it_in_clear(context: pipeline.Context, tm
     run(context, tmp_path / "late")
 
     assert leaks(context.workspace.root, [f"{MAIDEN}^", ORDER, "Quillfeather"]) == []
+
+
+# ------------------------------------------------------------------ where it is looked for
+
+
+def worker(staging: Path, *names: str) -> Worker:
+    """A worker of a patient of whom another study told these names."""
+    known = Elsewhere(Identifiers(names=frozenset(names)), "digest" if names else "")
+    keys = Keyring(bytes(32)).project("p")
+    return Worker(rules=policy.load("research"), keys=keys, staging=staging, elsewhere=lambda _patient, _study: known)
+
+
+def test_a_document_is_cleaned_of_it(tmp_path: Path) -> None:
+    data = holding(pdf(line("Chest of Mrs Quillfeather: korn nodule of the chest.", y=700)))
+    shown = []
+    for names in ([], [MAIDEN]):
+        done = worker(tmp_path, *names).process(Source("source", data=data), data, "")
+        assert done.staged is not None
+        shown += pages.texts(pydicom.dcmread(done.staged.path).EncapsulatedDocument)
+
+    assert "korn nodule" in shown[0]
+    assert "[NAME] nodule" in shown[1]
+
+
+def test_a_marker_in_pixels_that_is_such_a_name_is_masked(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    pydicom.dcmwrite(file, radiograph(("SUPINE", (30, 40))), enforce_file_format=True)
+    masked = []
+    for names in ([], ["Supine"]):
+        done = worker(tmp_path, *names).process(Source("source"), file.getvalue(), "digest")
+        assert done.receipt is not None
+        masked.append(done.receipt.masked_regions)
+
+    assert masked == [0, 1]
+
+
+def test_a_reason_says_that_another_study_told_what_is_left(context: pipeline.Context, tmp_path: Path) -> None:
+    image(tmp_path / "early", 1, AccessionNumber="88123")
+    image(tmp_path / "late", 2, ExposureTime="88123")
+    image(tmp_path / "own", 3, PatientID="PX1234567", AccessionNumber="88123", ExposureTime="88123")
+
+    run(context, tmp_path / "early")
+    run(context, tmp_path / "late", tmp_path / "own")
+
+    late, own = (outcome.reason.split(";")[0] for outcome in pipeline.outcomes(context))
+    assert late == "still there after writing: a number in ExposureTime, as another study of the patient told"
+    assert own == "still there after writing: a number in ExposureTime"
