@@ -199,6 +199,8 @@ def _trace(make: Make) -> None:
     sub = _command(make, "trace", commands.trace, example)
     takes = "pseudonym, UID, receipt id, digest, NAME@vN, file or its path"
     sub.add_argument("id", metavar="ID", help=takes)
+    text = "text (or --json), W3C PROV-JSON, or a picture; default: %(default)s"
+    sub.add_argument("--as", dest="form", choices=("text", "prov", "svg"), default="text", help=text)
     _in_workspace(sub)
 
 

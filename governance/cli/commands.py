@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from governance import keys, pipeline, policy
-from governance.cli.terminal import progress, say, show
+from governance import keys, pipeline, policy, provenance
+from governance.cli.terminal import progress, say, show, write
 from governance.datatypes import Outcome, RulingKind
 from governance.errors import Misconfigured
 
@@ -203,7 +203,9 @@ def publish(args: argparse.Namespace) -> int:
 def trace(args: argparse.Namespace) -> int:
     """Where an output came from, and where it went."""
     traces = pipeline.trace(_open(args), args.id)
-    for traced in traces:
+    if args.form != "text":
+        write(provenance.to_prov(traces) + "\n" if args.form == "prov" else provenance.to_svg(traces))
+    for traced in traces if args.form == "text" else ():
         show(args, traced, traced.text())
     return 3 if any("changed" in (t.curated, t.given) or t.curated == "missing" for t in traces) else 0
 

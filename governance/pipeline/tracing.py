@@ -5,9 +5,8 @@ was signed over. Whether the object is still what the receipt says is part of th
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import file_digest, sha256
 from pathlib import Path, PurePath
 from typing import Any
@@ -15,113 +14,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Text, cast, func, literal, or_, select
 
 from governance import provenance
-from governance.database import batches, contents, receipts, release_receipts, releases
+from governance.database import batches, contents, receipts, release_receipts, releases, rulings
 from governance.datatypes import Receipt
 from governance.errors import Misconfigured, Tampered
 from governance.pipeline.context import Context
+from governance.provenance import Person, State, Trace
 from governance.rows import table_of
 
-WIDTH, INDENT = 120, 15
-EQUIPMENT = ("Manufacturer", "ManufacturerModelName", "SoftwareVersions", "MagneticFieldStrength")
 UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
 
 _NAMED = ("patient", "study", "series", "instance", "path", "sha256", "source_digest", "receipt_id", "batch_id")
 _COPIED = ("project", "patient", "study", "series", "instance", "path", "source_digest", "policy_digest", "sha256")
 """Columns that repeat what the receipt says, for queries."""
-
-
-class State(StrEnum):
-    """What became of a file since its receipt was signed."""
-
-    PRESENT = "present"
-    CHANGED = "changed"
-    MISSING = "missing"
-    SUPERSEDED = "superseded"
-
-
-MEANINGS = {
-    State.PRESENT: "present, and these are its bytes",
-    State.CHANGED: "CHANGED: its bytes are not those of the receipt",
-    State.MISSING: "MISSING",
-    State.SUPERSEDED: "superseded by a later result in its place",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """What is known of one curated object. Publishable: no source name, no original value."""
-
-    receipt_id: str
-    receipt: Receipt
-    current: bool
-    batch: str
-    batch_time: str
-    releases: tuple[str, ...]
-    curated: State
-    given: State | None
-    """The same of the file that was asked for, where one was: the curated one, a release's, a copy."""
-
-    def text(self) -> str:
-        """For a person: one block an object, `WIDTH` columns wide where values allow."""
-        r = self.receipt
-        facts = dict(r.facts)
-        scanner = [shown(key, facts.pop(key)) for key in EQUIPMENT if key in facts]
-        history, earlier = (_several(facts.pop(key, [])) for key in ("equipment_history", "earlier_deidentification"))
-        what = "instance" if (kind := table_of(r.path)) is None else "row"
-        entries: list[tuple[str, Iterable[str]]] = [
-            (
-                "patient",
-                (r.patient, f"study {r.study}", *([] if kind else [f"series {r.series}"]), f"{what} {r.instance}"),
-            ),
-            ("scanner", [] if kind else [", ".join(scanner) or "not recorded in the source"]),
-            ("acquisition", _pairs(facts)),
-            ("equipment", history),
-            ("earlier", ["not verified:", *earlier] if earlier else []),
-            ("source", [f"keyed digest {r.source_digest}"]),
-            ("output", [f"sha256 {r.sha256}", f"{r.size} bytes"]),
-            ("curated", [MEANINGS[self.curated]]),
-            ("given file", [MEANINGS[self.given]] if self.given and self.given is not self.curated else []),
-            ("policy", [r.policy, f"digest {r.policy_digest}"]),
-            ("codes", r.codes),
-            *(("step", [f"{s.name}: {s.tool} {s.version}", *_pairs(s.parameters)]) for s in r.steps),
-            ("receipt", [self.receipt_id]),
-            ("batch", [self.batch, f"signed {self.batch_time}"]),
-            ("releases", self.releases or ["none"]),
-        ]
-        title = r.path + ("" if self.current else "  (superseded: processed again later)")
-        return "\n".join([title, *(line for name, parts in entries for line in _lines(name, parts))])
-
-
-def shown(name: str, value: object) -> str:
-    r"""A value as a person reads it: several ones as DICOM writes them, a quantity with its unit.
-
-    >>> shown("PixelSpacing", [0.5, 0.5]), shown("Rows", 512)
-    ('0.5\\0.5 mm', '512')
-    """
-    text = "\\".join(_several(value))
-    return f"{text} {provenance.UNITS[name]}" if name in provenance.UNITS else text
-
-
-def _several(value: object) -> list[str]:
-    return [str(part) for part in value] if isinstance(value, list | tuple) else [str(value)]
-
-
-def _pairs(values: Mapping[str, object]) -> list[str]:
-    return [f"{name}={shown(name, value)}" for name, value in sorted(values.items())]
-
-
-def _lines(name: str, parts: Iterable[str]) -> Iterator[str]:
-    """The parts behind the name, as many on a line as fit; a part is never broken."""
-    line = f"  {name}".ljust(INDENT - 2)
-    empty = True
-    for part in parts:
-        if not empty and len(line) + 2 + len(part) > WIDTH:
-            yield line
-            line = " " * (INDENT - 2)
-        line += f"  {part}"
-        empty = False
-    if not empty:
-        yield line
 
 
 def trace(context: Context, wanted: str) -> list[Trace]:
@@ -216,7 +120,17 @@ def _trace(connection: Connection, context: Context, row: Any, batch: provenance
         releases=_releases(connection, row.receipt_id),
         curated=_curated(row, _digest_of(connection, context, receipt.path)),
         given=given,
+        decided=_decided(connection, receipt),
     )
+
+
+def _decided(connection: Connection, receipt: Receipt) -> Person | None:
+    ruling = next((each.parameters["ruling"] for each in receipt.steps if "ruling" in each.parameters), None)
+    if ruling is None:
+        return None
+    query = select(rulings.c.ruling_id, rulings.c.actor, rulings.c.time).where(rulings.c.ruling_id == ruling)
+    row = connection.execute(query).first()
+    return None if row is None else Person(*row)
 
 
 def _releases(connection: Connection, receipt_id: str) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from sqlalchemy import update
 from governance import pipeline, provenance
 from governance.database import batches, receipts
 from governance.errors import Misconfigured, Tampered
-from governance.pipeline.tracing import INDENT, WIDTH, State, Trace
+from governance.provenance import State, Trace
+from governance.provenance.traces import INDENT, WIDTH
 from tests.conftest import BUNDLED
 
 
