@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: demo test test-easyocr test-transformers check format bench bench-pixels bench-text curve
+.PHONY: demo test test-easyocr test-transformers check format bench bench-pixels bench-text curve kills
 
 .venv/ready: pyproject.toml infra/constraints.txt
 	$(PYTHON) -m venv .venv
@@ -53,6 +53,9 @@ bench-pixels: .venv/ready $(if $(findstring --ours-only,$(PIXELS)),,.venv-bench/
 
 bench-text: .venv/ready ## names and numbers in reports and tag values; TEXT="--words 40" also tells what was missed and taken
 	@$(BIN)/python -m tests.benchmarks.texts $(TEXT)
+
+kills: .venv/ready ## the main job killed at 200 random moments, and what is left of it; KILLS="--kills 20 --seed 7"
+	@$(BIN)/python -m tests.benchmarks.kills $(KILLS)
 
 curve: .venv/ready ## cost of a file and peak memory of `governance run` as an archive grows; SIZES="1000 100000"
 	@$(BIN)/python -m tests.benchmarks.curve $(SIZES)

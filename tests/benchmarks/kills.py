@@ -1,0 +1,215 @@
+"""The main job killed at random moments: no event without its act, no act without its event, nothing lost or twice.
+
+    make kills
+
+Each trial begins with the same keys and sources, does in a process of its own what a night does (de-identify images
+and rows of tables, publish a release), kills it (SIGKILL) after a random part of the time that it takes undisturbed,
+and looks twice. As the kill left it: the log verifies against the rows and folders, every event is signed, every object
+in `curated/` has its receipt or is declared to be on its way, and every receipt its object. After the next night: the
+objects, rows, outcomes and receipts of a workspace that nobody disturbed, each once, and one release, which verifies.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from governance import pipeline
+from governance.database import checkpoints, contents, events, outcomes, pending, receipts
+from governance.errors import GovernanceError
+from tests.benchmarks import measure
+from tests.pipeline.beside import ACCESSION, PATIENT, reports, table
+from tests.pipeline.beside import image as of_patient
+from tests.pipeline.test_runs import archive, objects, slices
+
+PROJECT, POLICY, DATASET = "demo", "research-headers", "killed"
+SLICES, REPORTS = 120, 60
+DECLARED = """\
+table: labels
+columns: {accession: acc}
+labels: {effusion: boolean}
+source: report
+extractor: CheXpert
+extractor_version: "1.0"
+"""
+
+
+@dataclass(slots=True)
+class Found:
+    """What all trials showed. moments: how far the job was when it was killed. wrong: what was not as it must be."""
+
+    kills: int = 0
+    moments: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a workspace holds, and how its latest run ended, to be compared with another one."""
+
+    objects: dict[str, str]
+    rows: dict[str, bytes]
+    outcomes: Counter[str]
+    receipts: int
+
+
+def main() -> int:
+    """Print what was found; 1 if anything was wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=200, metavar="N", help="default: %(default)s")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="draws the moments; default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    args = parser.parse_args()
+    found: list[Found] = []
+    ended = measure.in_scratch(
+        lambda scratch: found.append(trials(scratch, kills=args.kills, seed=args.seed, say=_say))
+    )
+    for each in found:
+        print(json.dumps(asdict(each)) if args.json else _text(each))
+    return ended or int(any(each.wrong for each in found))
+
+
+def _say(number: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{number} kills", end="", file=sys.stderr, flush=True)
+
+
+def _text(found: Found) -> str:
+    lines = [f"{found.kills} kills, wrong: {len(found.wrong)}"]
+    lines += [f"{count:>6}  killed with {moment}" for moment, count in found.moments.most_common()]
+    return "\n".join(lines + found.wrong)
+
+
+def trials(scratch: Path, *, kills: int, seed: int, say: Callable[[int], None] = lambda _: None) -> Found:
+    """Kill the job so often, at moments that the seed draws."""
+    drawn, found = random.Random(seed), Found()
+    source, fresh, workspace = sources(scratch / "raw"), scratch / "fresh", scratch / "workspace"
+    pipeline.create(fresh, passphrase=None).engine.dispose()
+    calm, takes = _undisturbed(fresh, workspace, source)
+    while found.kills < kills:
+        shutil.rmtree(workspace)
+        shutil.copytree(fresh, workspace)
+        if not killed(lambda: night(workspace, source), after=drawn.uniform(0, takes)):
+            continue  # this time it was faster
+        found.kills += 1
+        context = pipeline.open_context(workspace, passphrase=None)
+        found.moments[moment(context)] += 1
+        wrong = left(context) + after_another_night(context, source, calm)
+        found.wrong += [f"kill {found.kills}: {each}" for each in wrong]
+        context.engine.dispose()
+        say(found.kills)
+    return found
+
+
+def sources(folder: Path) -> Path:
+    """An archive: a series, other objects, one that is broken, and tables of reports and labels."""
+    archive(folder, "rtplan.dcm", "MR_small.dcm", "MR_truncated.dcm")
+    slices(folder, SLICES)
+    of_patient(folder, SOPInstanceUID="1.2.826.0.1.3680043.8.498.9999")
+    reports(folder, *((ACCESSION, PATIENT, f"Nodule of {number} mm.") for number in range(REPORTS)))
+    table(folder / "labels.csv", ("acc", "effusion"), (ACCESSION, "1"), declared=DECLARED)
+    return folder
+
+
+def night(workspace: Path, source: Path) -> None:
+    """The main job, and a release."""
+    context = pipeline.open_context(workspace, passphrase=None)
+    pipeline.run(context, [source], project=PROJECT, policy_name=POLICY, processes=0)
+    pipeline.publish(context, project=PROJECT, dataset=DATASET)
+    context.engine.dispose()
+
+
+def _undisturbed(fresh: Path, workspace: Path, source: Path) -> tuple[State, float]:
+    """What a night makes, and how long it takes; the second one, since the first loads what later ones have."""
+    for _ in range(2):
+        shutil.rmtree(workspace, ignore_errors=True)
+        shutil.copytree(fresh, workspace)
+        began = time.monotonic()
+        night(workspace, source)
+        takes = time.monotonic() - began
+    context = pipeline.open_context(workspace, passphrase=None)
+    calm = state(context)
+    context.engine.dispose()
+    return calm, takes
+
+
+def killed(act: Callable[[], None], *, after: float) -> bool:
+    """Do something in a process that is killed after so many seconds; whether it was, before its end."""
+    process = os.fork()
+    if process == 0:
+        try:
+            act()
+        finally:
+            os._exit(0)
+    time.sleep(after)
+    os.kill(process, signal.SIGKILL)  # one that has ended is there until somebody waits for it
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
+
+
+def state(context: pipeline.Context) -> State:
+    """What is there now."""
+    with context.engine.connect() as connection:
+        rows = {path: bytes(each) for path, each in connection.execute(select(contents.c.path, contents.c.content))}
+        made = connection.execute(select(func.count()).select_from(receipts)).scalar_one()
+    ended = Counter(each.outcome.value for each in pipeline.outcomes(context))
+    return State(objects(context.workspace.root), rows, ended, made)
+
+
+def left(context: pipeline.Context) -> list[str]:
+    """What is wrong with a workspace as it is, before anything is healed."""
+    wrong = []
+    try:
+        pipeline.verify_audit(context)
+    except GovernanceError as error:
+        wrong.append(f"the log does not verify: {error}")
+    with context.engine.connect() as connection:
+        current = select(receipts.c.path).where(receipts.c.superseded.is_(False), receipts.c.series != "")
+        known = set(connection.execute(current).scalars())
+        declared = set(connection.execute(select(pending.c.path)).scalars())
+        size = connection.execute(select(func.count()).select_from(events)).scalar_one()
+        signed = connection.execute(select(func.max(checkpoints.c.size))).scalar_one() or 0
+    there = set(objects(context.workspace.root))
+    wrong += [f"an object without a receipt: {path}" for path in sorted(there - known - declared)]
+    wrong += [f"a receipt without its object: {path}" for path in sorted(known - there - declared)]
+    return wrong + ([f"{size} events, {signed} of them signed"] if size != signed else [])
+
+
+def after_another_night(context: pipeline.Context, source: Path, calm: State) -> list[str]:
+    """What is wrong when the job was done again, to its end."""
+    night(context.workspace.root, source)
+    now, wrong = state(context), left(context)
+    for part in ("objects", "rows", "outcomes", "receipts"):
+        if getattr(now, part) != getattr(calm, part):
+            wrong.append(f"other {part} than those of an undisturbed run")
+    released = sorted(context.workspace.published.iterdir())
+    for folder in released:
+        pipeline.verify(folder, public_key=context.keyring.public_key.hex())
+    return wrong + ([] if len(released) == 1 else [f"{len(released)} releases"])
+
+
+def moment(context: pipeline.Context) -> str:
+    """How far the job had come."""
+    with context.engine.connect() as connection:
+        done, rows, declared = (
+            connection.execute(select(func.count()).select_from(each)).scalar_one()
+            for each in (outcomes, contents, pending)
+        )
+    if (context.workspace.published / f"{DATASET}@v1").is_dir():
+        return "a release in its place"
+    if declared:
+        return "objects on their way"
+    return "rows recorded" if rows else "images recorded" if done else "nothing recorded"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
