@@ -8,14 +8,18 @@ more than 16 characters (PS3.5, 6.2).
 
 import hmac
 import re
+from functools import lru_cache
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CHECK_ALPHABET = ALPHABET + "*~$=U"
 
 
+_PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
+
+
 def base32(number: int, characters: int) -> str:
-    """`number` in exactly `characters` digits of Crockford's base 32, highest first."""
-    return "".join(ALPHABET[number >> 5 * place & 31] for place in reversed(range(characters)))
+    """`number` in exactly `characters` digits of Crockford's base 32, an even number of them, highest first."""
+    return "".join([_PAIRS[number >> place & 1023] for place in range(5 * characters - 10, -1, -10)])
 
 
 def _drawn(key: bytes, value: str, characters: int) -> str:
@@ -32,6 +36,7 @@ def _drawn(key: bytes, value: str, characters: int) -> str:
     raise AssertionError("256 draws without a usable check character")
 
 
+@lru_cache
 def prefix(project: str) -> str:
     """What patients of `project` start with: its letters and digits, at most 12, upper case."""
     return re.sub(r"[^A-Z0-9]", "", project.upper())[:12] or "P"
