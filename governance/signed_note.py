@@ -80,6 +80,11 @@ def verify(note: str, *, name: str, public_key: bytes) -> str:
     return text
 
 
+def text_of(note: str) -> str:
+    """The text of a note, whoever signed it."""
+    return note.rpartition("\n\n")[0] + "\n"
+
+
 def _signatures(lines: str) -> Iterator[tuple[str, bytes]]:
     found = lines[:-1].split("\n")
     if len(found) > MAX_SIGNATURES:

@@ -4,6 +4,7 @@
     verify.py    the whole log against itself and its signatures
     compare.py   the log against the rows and the releases of its workspace
     tree.py      a growing tree in a few hashes
+    tiles.py     the log as files for witnesses and monitors
 
 An event is appended in the transaction of the act that it records: there is no act
 without its event, and no event without its act. A signed checkpoint fixes every event
@@ -18,14 +19,17 @@ show that.
 
 from governance.audit.compare import digest_of_ruling
 from governance.audit.log import append, checkpoint, encode, latest, size
+from governance.audit.tiles import Exported, export
 from governance.audit.verify import AuditReport, verify
 
 __all__ = [
     "AuditReport",
+    "Exported",
     "append",
     "checkpoint",
     "digest_of_ruling",
     "encode",
+    "export",
     "latest",
     "size",
     "verify",

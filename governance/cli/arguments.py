@@ -217,3 +217,8 @@ def _audit(make: Make) -> None:
     checks = make("audit", help=text, description=text).add_subparsers(required=True, metavar="COMMAND")
     sub = _command(checks.add_parser, "verify", commands.audit_verify, "governance audit verify -w /data/research")
     _in_workspace(sub)
+    sub = _command(
+        checks.add_parser, "export", commands.audit_export, "governance audit export /srv/log -w /data/research"
+    )
+    sub.add_argument("folder", type=Path, metavar="FOLDER", help="new, or of an earlier export")
+    _in_workspace(sub)

@@ -226,3 +226,11 @@ def audit_verify(args: argparse.Namespace) -> int:
     text = [f"{name} {value}" for name, value in asdict(report).items()]
     show(args, report, "verified\n" + "\n".join(text))
     return 0
+
+
+def audit_export(args: argparse.Namespace) -> int:
+    """Write the log as C2SP tlog-tiles, or what is new of it, for witnesses and monitors."""
+    exported = pipeline.export_audit(_open(args), args.folder)
+    text = f"{exported.events} events in {args.folder}, {exported.added} files added\nroot {exported.root}"
+    show(args, exported, text)
+    return 0

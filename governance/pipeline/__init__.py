@@ -24,6 +24,7 @@ recovery.py    what a killed command left half done, undone
 shards.py      one shard of a run: list, process, go on where it stopped
 runs.py        runs: register, list, de-identify, finish, summarise
 publishing.py  releases: publish, verify
+auditing.py    the log in the hands of others
 tracing.py     from an output back to its source, and forward to its releases
 planning.py    every decision on one file, nothing written
 trying.py      what would be replaced in a text
@@ -35,6 +36,7 @@ reading.py     sources looked at one after the other
 values.py      values of elements: counted in bounded memory, shown on one line
 """
 
+from governance.pipeline.auditing import export_audit
 from governance.pipeline.comparing import compare
 from governance.pipeline.context import Context, create, needs_passphrase, open_context, where
 from governance.pipeline.device_rules import add_rule, device_rule
@@ -76,6 +78,7 @@ __all__ = [
     "deidentify",
     "device_rule",
     "drawn",
+    "export_audit",
     "finish",
     "list_sources",
     "needs_passphrase",

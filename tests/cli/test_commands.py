@@ -37,7 +37,7 @@ COMMANDS = (
     "trace",
     "verify",
 )
-COMMANDS += ("audit verify",)
+COMMANDS += ("audit verify", "audit export")
 
 
 def governance(*words: str | Path) -> subprocess.CompletedProcess[str]:
