@@ -5,6 +5,8 @@
     compare.py   the log against the rows and the releases of its workspace
     tree.py      a growing tree in a few hashes
     tiles.py     the log as files for witnesses and monitors
+    bundle.py    the log as a folder for an auditor, and readme.py what it says of itself
+    offline.py   the verifier that the folder brings; it knows nothing of this program
 
 An event is appended in the transaction of the act that it records: there is no act
 without its event, and no event without its act. A signed checkpoint fixes every event
@@ -17,6 +19,7 @@ that is true in itself. Checkpoints that left the machine, as one does with ever
 show that.
 """
 
+from governance.audit.bundle import Bundled, bundle
 from governance.audit.compare import digest_of_ruling
 from governance.audit.log import append, checkpoint, encode, latest, size
 from governance.audit.tiles import Exported, export
@@ -24,8 +27,10 @@ from governance.audit.verify import AuditReport, verify
 
 __all__ = [
     "AuditReport",
+    "Bundled",
     "Exported",
     "append",
+    "bundle",
     "checkpoint",
     "digest_of_ruling",
     "encode",

@@ -222,3 +222,9 @@ def _audit(make: Make) -> None:
     )
     sub.add_argument("folder", type=Path, metavar="FOLDER", help="new, or of an earlier export")
     _in_workspace(sub)
+    example = "governance audit bundle /media/usb/audit-2026 -w /data/research"
+    sub = _command(checks.add_parser, "bundle", commands.audit_bundle, example)
+    sub.add_argument("folder", type=Path, metavar="FOLDER", help="one that does not exist yet")
+    text = "put the text of this policy in too, if receipts name it; may be given again"
+    sub.add_argument("--policy", action="append", default=[], metavar="FILE", help=text)
+    _in_workspace(sub)

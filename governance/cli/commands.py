@@ -234,3 +234,13 @@ def audit_export(args: argparse.Namespace) -> int:
     text = f"{exported.events} events in {args.folder}, {exported.added} files added\nroot {exported.root}"
     show(args, exported, text)
     return 0
+
+
+def audit_bundle(args: argparse.Namespace) -> int:
+    """Write the log, receipts and policies for an auditor, with one file that checks them anywhere."""
+    bundled = pipeline.bundle_audit(_open(args), args.folder, policies=args.policy)
+    text = [f"{name} {value}" for name, value in asdict(bundled).items()]
+    show(args, bundled, f"bundled in {args.folder}\n" + "\n".join(text))
+    if not args.json:
+        say(f"next: python {args.folder}/verify.py --key {bundled.key}")
+    return 0

@@ -1,8 +1,9 @@
-"""The log in the hands of others: as tiles, for witnesses and monitors."""
+"""The log in the hands of others: as a bundle for an auditor, as tiles for witnesses and monitors."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from governance import audit
+from governance import audit, policy
 from governance.pipeline.context import Context
 
 
@@ -16,3 +17,18 @@ def export_audit(context: Context, folder: Path) -> audit.Exported:
     """
     with context.engine.connect() as connection:
         return audit.export(connection, folder, context.keyring.public_key, origin=context.log_origin)
+
+
+def bundle_audit(context: Context, folder: Path, *, policies: Sequence[str] = ()) -> audit.Bundled:
+    """Write the workspace's log and what it vouches for to a new folder, with what checks it.
+
+    policies: files whose text goes in where receipts name them; those that come with this program do anyway.
+
+    Raises:
+        Misconfigured: the folder is there already, or a file is no policy.
+        Tampered: something in the database does not agree; nothing was written.
+    """
+    known = [policy.load(name) for name in (*policy.named(), *policies)]
+    texts = {rules.digest: rules.resolved() for rules in known}
+    with context.engine.connect() as connection:
+        return audit.bundle(connection, folder, context.keyring, origin=context.log_origin, policies=texts)

@@ -80,7 +80,7 @@ class Rules(Confidential):
         self.left_out = _left_out(self.layers, self.options)
         """Options that a lower layer has and a higher one goes without: the name of the higher one, and why."""
         self.safe_list = _safe_list(self.policy)
-        self.digest = _digest(self.layers)
+        self.digest = sha256(self.resolved()).hexdigest()
         self.groups = (
             frozenset(str(group) for group in self.policy.covers.groups) if self.policy.covers else frozenset()
         )
@@ -99,6 +99,18 @@ class Rules(Confidential):
             for layer in self.layers
         ]
         return (_restore, (written,))
+
+    def resolved(self) -> bytes:
+        """Canonical JSON of every word of every layer; its SHA-256 is the digest.
+
+        Whatever file a word lies in; what a policy does not say counts for nothing.
+        """
+        said = [
+            json.loads(layer.policy.model_dump_json(by_alias=True, exclude_none=True, exclude={"extends"}))
+            for layer in self.layers
+        ]
+        own = {"policy": said[-1], "extends": said[:-1]} if len(said) > 1 else {"policy": said[0]}
+        return rfc8785.dumps({**own, "standard": standard.digest(), "logic": LOGIC})
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -334,13 +346,3 @@ def _restore(written: Sequence[tuple[Mapping[str, object], tuple[int, ...]]]) ->
 def _safe_list(policy: Policy) -> SafeList | None:
     chosen = (entry for entry in policy.options if entry.option is Option.RETAIN_SAFE_PRIVATE)
     return next((entry.safe_list for entry in chosen), None)
-
-
-def _digest(whole: Sequence[Layer]) -> str:
-    """Over every word of every layer, whatever file it lies in; what a policy does not say counts for nothing."""
-    resolved = [
-        json.loads(layer.policy.model_dump_json(by_alias=True, exclude_none=True, exclude={"extends"}))
-        for layer in whole
-    ]
-    own = {"policy": resolved[-1], "extends": resolved[:-1]} if len(resolved) > 1 else {"policy": resolved[0]}
-    return sha256(rfc8785.dumps({**own, "standard": standard.digest(), "logic": LOGIC})).hexdigest()

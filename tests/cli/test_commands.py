@@ -37,7 +37,7 @@ COMMANDS = (
     "trace",
     "verify",
 )
-COMMANDS += ("audit verify", "audit export")
+COMMANDS += ("audit verify", "audit export", "audit bundle")
 
 
 def governance(*words: str | Path) -> subprocess.CompletedProcess[str]:

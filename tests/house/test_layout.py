@@ -9,6 +9,7 @@ from tests.house.programs import ROOT
 FOLDERS = ("flows", "governance", "infra", "policies", "tests")
 FILES = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Makefile"}
 MOST_LINES = 450
+IN_ONE_FILE = {"governance/audit/offline.py": 600}  # an auditor gets it as one file, which reads from top to bottom
 
 
 def ours() -> list[str]:
@@ -35,4 +36,4 @@ def test_no_module_outgrew_its_page() -> None:
     lengths = {path: len((ROOT / path).read_text().splitlines()) for path in ours() if path.endswith(".py")}
 
     assert lengths
-    assert {path: length for path, length in lengths.items() if length > MOST_LINES} == {}
+    assert {path: n for path, n in lengths.items() if n > IN_ONE_FILE.get(path, MOST_LINES)} == {}
