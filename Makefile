@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: demo test test-easyocr test-transformers check format bench bench-pixels bench-text curve kills
+.PHONY: demo test test-easyocr test-transformers check format bench bench-pixels bench-text bench-audit curve kills
 
 .venv/ready: pyproject.toml infra/constraints.txt
 	$(PYTHON) -m venv .venv
@@ -56,6 +56,9 @@ bench-text: .venv/ready ## names and numbers in reports and tag values; TEXT="--
 
 kills: .venv/ready ## the main job killed at 200 random moments, and what is left of it; KILLS="--kills 20 --seed 7"
 	@$(BIN)/python -m tests.benchmarks.kills $(KILLS)
+
+bench-audit: .venv/ready ## events appended and checked a second; AUDIT="--events 100000"
+	@$(BIN)/python -m tests.benchmarks.audit $(AUDIT)
 
 curve: .venv/ready ## cost of a file and peak memory of `governance run` as an archive grows; SIZES="1000 100000"
 	@$(BIN)/python -m tests.benchmarks.curve $(SIZES)

@@ -26,6 +26,9 @@ from governance.errors import Tampered
 ED25519 = b"\x01"
 """The signature type identifier that goes into a key id."""
 
+COSIGNATURE = b"\x04"
+"""That of a witness, whose signature has a time (C2SP tlog-cosignature)."""
+
 MAX_CHARACTERS = 1 << 20
 """No note of ours comes near; keeps a verifier from reading for ever."""
 
@@ -43,9 +46,15 @@ class Checkpoint(NamedTuple):
     root: bytes
 
 
-def key_id(name: str, public_key: bytes) -> bytes:
-    """Four bytes that say which key signed; they find a key, they prove nothing."""
-    return sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[:4]
+def key_id(name: str, public_key: bytes, *, kind: bytes = ED25519) -> bytes:
+    """Four bytes that say which key signed, and how; they find a key, they prove nothing."""
+    return sha256(name.encode() + b"\n" + kind + public_key).digest()[:4]
+
+
+def verifier_key(name: str, public_key: bytes, *, kind: bytes = ED25519) -> str:
+    """A key as verifiers take it: NAME+ID+KEY (C2SP signed-note, verifier keys)."""
+    identity = key_id(name, public_key, kind=kind).hex()
+    return f"{name}+{identity}+{b64encode(kind + public_key).decode()}"
 
 
 def sign(text: str, *, name: str, public_key: bytes, signer: Callable[[bytes], bytes]) -> str:
@@ -78,6 +87,21 @@ def verify(note: str, *, name: str, public_key: bytes) -> str:
     if not all(verifies(public_key, signature[4:], text.encode("utf-8", "replace")) for signature in mine):
         raise Tampered("the signature of the note does not fit its text")
     return text
+
+
+def cosign(note: str, *, name: str, public_key: bytes, signer: Callable[[bytes], bytes], time: int) -> str:
+    """`note`, a checkpoint that was checked, with the line of a witness; an earlier line of its own goes.
+
+    time: seconds since 1970. The line says: at that time, this was the largest tree of the log that I saw.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError("not a name of a signed note")
+    text = text_of(note)
+    mine = key_id(name, public_key, kind=COSIGNATURE)
+    others = [(other, line) for other, line in _signatures(note[len(text) + 1 :]) if (other, line[:4]) != (name, mine)]
+    signature = signer(f"cosignature/v1\ntime {time}\n{text}".encode())
+    lines = [*others, (name, mine + time.to_bytes(8) + signature)]
+    return f"{text}\n" + "".join(f"— {each} {b64encode(line).decode()}\n" for each, line in lines)
 
 
 def text_of(note: str) -> str:

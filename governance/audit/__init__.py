@@ -7,6 +7,7 @@
     tiles.py     the log as files for witnesses and monitors
     bundle.py    the log as a folder for an auditor, and readme.py what it says of itself
     offline.py   the verifier that the folder brings; it knows nothing of this program
+    witness.py   somebody elsewhere, who signs what continues what they saw
 
 An event is appended in the transaction of the act that it records: there is no act
 without its event, and no event without its act. A signed checkpoint fixes every event
@@ -24,11 +25,13 @@ from governance.audit.compare import digest_of_ruling
 from governance.audit.log import append, checkpoint, encode, latest, size
 from governance.audit.tiles import Exported, export
 from governance.audit.verify import AuditReport, verify
+from governance.audit.witness import Witnessed, witness
 
 __all__ = [
     "AuditReport",
     "Bundled",
     "Exported",
+    "Witnessed",
     "append",
     "bundle",
     "checkpoint",
@@ -38,4 +41,5 @@ __all__ = [
     "latest",
     "size",
     "verify",
+    "witness",
 ]

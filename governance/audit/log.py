@@ -1,7 +1,8 @@
 """Append events, and sign how the log stands."""
 
+import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import rfc8785
 from sqlalchemy import Connection, delete, false, func, insert, select
@@ -18,15 +19,22 @@ RESTORE = "keep the workspace as it is for whoever looks into this, and work on 
 
 def encode(event: Event) -> bytes:
     """The leaf of an event: canonical JSON (RFC 8785)."""
-    return rfc8785.dumps(
-        {
-            "actor": event.actor,
-            "details": dict(event.details),
-            "kind": event.kind,
-            "subject": event.subject,
-            "time": event.time,
-        }
-    )
+    value: dict[str, Any] = {
+        "actor": event.actor,
+        "details": dict(event.details),
+        "kind": event.kind,
+        "subject": event.subject,
+        "time": event.time,
+    }
+    # Of ASCII and numbers that every JSON can hold, Python's own encoder writes the same, ten times as fast.
+    if all(type(part) is str or (type(part) is int and abs(part) < 1 << 53) for part in event.details.values()):
+        plain = _PLAIN.encode(value)
+        if plain.isascii():
+            return plain.encode()
+    return rfc8785.dumps(value)
+
+
+_PLAIN = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 
 
 def append(connection: Connection, new: Sequence[Event]) -> int:

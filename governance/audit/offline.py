@@ -40,6 +40,7 @@ except ImportError:
 FORMAT = "governance/audit-bundle/1"
 LISTING = "BUNDLE"
 COSIGNATURES = "cosignatures"
+EARLIER = "an earlier checkpoint"
 EVENTS, EVENT_HASHES = "events.jsonl", "events.hashes"
 CHECKPOINTS, BATCHES = "checkpoints.jsonl", "batches.jsonl"
 RECEIPTS, RECEIPT_HASHES = "receipts.jsonl", "receipts.hashes"
@@ -496,7 +497,7 @@ def verify(
             raise Wrong("is of another key than the one that is expected")
         open_note(note, report.origin, report.key)
         check_files(folder, files, report)
-        label = "an earlier checkpoint"
+        label = EARLIER
         marks = [Earlier(*open_checkpoint(each, report.origin, report.key), label) for each in earlier]
         label = ""
         check_policies(folder, files, check_log(folder, report.key, marks, report), report)

@@ -110,7 +110,7 @@ def _target(folder: Path) -> Iterator[Path]:
     if folder.is_dir():
         descriptor = os.open(folder, os.O_RDONLY)
         try:
-            if not _flock(descriptor):
+            if not flock(descriptor):
                 raise Unavailable("another export writes to this folder", hint="wait until it ends")
             yield folder
         finally:
@@ -125,7 +125,8 @@ def _target(folder: Path) -> Iterator[Path]:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def _flock(descriptor: int) -> bool:
+def flock(descriptor: int) -> bool:
+    """Take a file for oneself; False if somebody else has it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -207,3 +208,49 @@ def _write(folder: Path, path: str, data: bytes) -> None:
 def _read(path: Path) -> str:
     with path.open("rb") as file:
         return file.read(signed_note.MAX_CHARACTERS).decode("utf-8", "replace")
+
+
+def check(folder: Path, signed: signed_note.Checkpoint, *, old: int) -> bytes:
+    """Read every entry and every tile of a folder that has the checkpoint `signed`; returns the root at size `old`.
+
+    Raises:
+        Tampered: something is missing, or not what was signed.
+    """
+    tree = Frontier()
+    before: list[bytes] = []
+
+    def entries() -> Iterator[bytes]:
+        for entry in _bundled(folder, signed.size):
+            if tree.size == old:
+                before.append(tree.root())
+            yield entry
+
+    for path, data in _files(entries(), tree):
+        if _bytes(folder / path) != data:
+            raise Tampered(f"{path}: missing, or not what its entries give")
+    if (tree.size, tree.root()) != signed:
+        raise Tampered("the entries are not those that the checkpoint signed")
+    return before[0] if before else tree.root()
+
+
+def _bundled(folder: Path, size: int) -> Iterator[bytes]:
+    for first in range(0, size, WIDTH):
+        width = min(WIDTH, size - first)
+        path = path_of(ENTRIES, first // WIDTH, width)
+        rest = memoryview(_bytes(folder / path))
+        for _ in range(width):
+            length = int.from_bytes(rest[:2])
+            entry, rest = bytes(rest[2 : 2 + length]), rest[2 + length :]
+            if len(entry) != length:
+                raise Tampered(f"{path}: missing, or cut")
+            yield entry
+        if rest:
+            raise Tampered(f"{path}: more than its entries")
+
+
+def _bytes(path: Path) -> bytes:
+    """A file of ours, which is never larger than this; nothing if there is none."""
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(WIDTH * (2 + MAX_ENTRY) + 1)

@@ -228,3 +228,13 @@ def _audit(make: Make) -> None:
     text = "put the text of this policy in too, if receipts name it; may be given again"
     sub.add_argument("--policy", action="append", default=[], metavar="FILE", help=text)
     _in_workspace(sub)
+    example = "governance audit witness /media/usb/audit-2026 --key witness.key --state witness.json"
+    sub = _command(checks.add_parser, "witness", commands.audit_witness, example)
+    sub.add_argument("folder", type=Path, metavar="FOLDER", help="made by audit bundle or audit export")
+    text = "the secret key of the witness; made at the first use"
+    sub.add_argument("--key", type=Path, required=True, metavar="FILE", help=text)
+    text = "what the witness saw of each log; made at the first use"
+    sub.add_argument("--state", type=Path, required=True, metavar="FILE", help=text)
+    sub.add_argument("--name", metavar="NAME", help="of the witness, when its key is made")
+    text = "the public key that you expect of the log, when it is seen for the first time"
+    sub.add_argument("--log-key", metavar="HEX", help=text)

@@ -244,3 +244,16 @@ def audit_bundle(args: argparse.Namespace) -> int:
     if not args.json:
         say(f"next: python {args.folder}/verify.py --key {bundled.key}")
     return 0
+
+
+def audit_witness(args: argparse.Namespace) -> int:
+    """On another machine: check a bundle or an export, and sign that it continues what was seen before."""
+    witnessed = pipeline.witness_audit(
+        args.folder, key_file=args.key, state_file=args.state, name=args.name, log_key=args.log_key
+    )
+    before = "never seen before" if witnessed.seen_before is None else f"seen before with {witnessed.seen_before}"
+    text = f"cosigned {witnessed.events} events of {witnessed.log}, {before}\nwitness {witnessed.witness}"
+    show(args, witnessed, text)
+    if witnessed.seen_before is None and args.log_key is None and not args.json:
+        say("governance: hint: the key of the log came with it; compare it, or pass the expected one as --log-key")
+    return 0

@@ -36,7 +36,7 @@ reading.py     sources looked at one after the other
 values.py      values of elements: counted in bounded memory, shown on one line
 """
 
-from governance.pipeline.auditing import bundle_audit, export_audit
+from governance.pipeline.auditing import bundle_audit, export_audit, witness_audit
 from governance.pipeline.comparing import compare
 from governance.pipeline.context import Context, create, needs_passphrase, open_context, where
 from governance.pipeline.device_rules import add_rule, device_rule
@@ -102,4 +102,5 @@ __all__ = [
     "verify",
     "verify_audit",
     "where",
+    "witness_audit",
 ]

@@ -1,10 +1,12 @@
 """The log in the hands of others: as a bundle for an auditor, as tiles for witnesses and monitors."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from governance import audit, policy
 from governance.pipeline.context import Context
+from governance.pipeline.publishing import expected_key
 
 
 def export_audit(context: Context, folder: Path) -> audit.Exported:
@@ -32,3 +34,19 @@ def bundle_audit(context: Context, folder: Path, *, policies: Sequence[str] = ()
     texts = {rules.digest: rules.resolved() for rules in known}
     with context.engine.connect() as connection:
         return audit.bundle(connection, folder, context.keyring, origin=context.log_origin, policies=texts)
+
+
+def witness_audit(
+    folder: Path, *, key_file: Path, state_file: Path, name: str | None, log_key: str | None
+) -> audit.Witnessed:
+    """Check a bundle or an export on another machine than its workspace's, and cosign what continues what was seen.
+
+    log_key: hexadecimal, for a log that was never seen.
+
+    Raises:
+        Misconfigured: the folder is neither, key or state are not those of a witness, or a key must be named.
+        Tampered: the folder does not verify, or does not continue what was seen; nothing was signed.
+        Unavailable: another command uses the state.
+    """
+    key = expected_key(log_key)
+    return audit.witness(folder, key_file=key_file, state_file=state_file, name=name, log_key=key, now=int(time.time()))

@@ -78,13 +78,22 @@ def verify(folder: Path, *, public_key: str | None = None) -> release.VerifyRepo
     """
     from governance import release
 
+    return release.verify(folder, ports=ports(), public_key=expected_key(public_key))
+
+
+def expected_key(public_key: str | None) -> bytes | None:
+    """The bytes of a public key that somebody typed.
+
+    Raises:
+        Misconfigured: it is none.
+    """
     try:
         key = None if public_key is None else bytes.fromhex(public_key)
     except ValueError:
         key = b""
     if key is not None and len(key) != 32:
         raise Misconfigured("a public key is 64 hexadecimal digits", hint="governance init printed it")
-    return release.verify(folder, ports=ports(), public_key=key)
+    return key
 
 
 def verify_audit(context: Context) -> audit.AuditReport:

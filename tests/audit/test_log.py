@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, insert, select
@@ -62,11 +63,28 @@ def test_a_leaf_is_pinned() -> None:
     )
 
 
+NUMBERS = st.integers(-(2**53) + 1, 2**53 - 1)
+TEXTS = st.text(max_size=5) | st.text(st.characters(max_codepoint=0x7F), max_size=5)
+
+
+@given(details=st.dictionaries(TEXTS, TEXTS | NUMBERS), kind=TEXTS, subject=TEXTS)
+def test_a_leaf_is_canonical_json_whatever_it_says(details: dict[str, str | int], kind: str, subject: str) -> None:
+    value = {"actor": "a", "details": details, "kind": kind, "subject": subject, "time": "t"}
+
+    assert audit.encode(Event(kind, "a", "t", subject, details)) == rfc8785.dumps(value)
+
+
 @given(details=st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.integers(-(2**53) + 1, 2**53 - 1)))
 def test_the_order_of_details_does_not_matter(details: dict[str, str | int]) -> None:
     turned = dict(reversed(details.items()))
 
     assert audit.encode(Event("k", "a", "t", "s", details)) == audit.encode(Event("k", "a", "t", "s", turned))
+
+
+@pytest.mark.parametrize("number", [2**53, -(2**53)])
+def test_a_number_that_json_cannot_hold_is_no_detail(number: int) -> None:
+    with pytest.raises(rfc8785.IntegerDomainError):
+        audit.encode(Event("k", "a", "t", "s", {"number": number}))
 
 
 def test_indexes_go_on_where_they_stopped(engine: Engine) -> None:

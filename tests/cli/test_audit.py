@@ -1,0 +1,78 @@
+"""The audit log as an auditor and a witness meet it: from the command line to another machine and back."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_commands import governance, lines
+from tests.release.world import World
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    world = World.create(tmp_path / "workspace")
+    world.curate(range(3))
+    world.engine.dispose()
+    return world.workspace.root
+
+
+def test_an_auditor_checks_what_a_witness_signed(workspace: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    made = governance("audit", "bundle", bundle, "-w", workspace)
+    assert made.returncode == 0
+    assert f"next: python {bundle}/verify.py --key " in made.stderr
+    key = made.stderr.split()[-1]
+    own = ("--key", tmp_path / "w.key", "--state", tmp_path / "w.json")
+    (seen,) = lines(governance("audit", "witness", bundle, *own, "--log-key", key, "--json"))
+    assert (seen["events"], seen["seen_before"]) == (1, None)
+
+    command = [sys.executable, "-I", bundle / "verify.py", "--key", key, "--witness", str(seen["witness"])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0
+    assert "cosigned by witness/" in done.stdout
+    assert "no witness" not in done.stdout
+
+
+def test_tiles_are_exported_again_and_again(workspace: Path, tmp_path: Path) -> None:
+    first, second = (lines(governance("audit", "export", tmp_path / "log", "-w", workspace, "--json")) for _ in "12")
+
+    assert [first[0]["added"], second[0]["added"]] == [2, 0]
+    assert (tmp_path / "log" / "tile" / "0" / "000.p" / "1").stat().st_size == 32
+
+
+def test_the_key_of_a_log_that_came_with_it_is_told(workspace: Path, tmp_path: Path) -> None:
+    governance("audit", "bundle", tmp_path / "bundle", "-w", workspace)
+
+    done = governance("audit", "witness", tmp_path / "bundle", "--key", tmp_path / "k", "--state", tmp_path / "s")
+
+    assert done.returncode == 0
+    assert "never seen before" in done.stdout
+    assert "the key of the log came with it" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        pytest.param("bundle", 2, id="a folder that is there"),
+        pytest.param("export", 2, id="a folder of other things"),
+    ],
+)
+def test_what_is_in_the_way_is_misuse(workspace: Path, tmp_path: Path, command: str, code: int) -> None:
+    done = governance("audit", command, tmp_path, "-w", workspace)
+
+    assert code == done.returncode
+    assert done.stdout == ""
+
+
+def test_a_changed_bundle_gives_a_witness_exit_code_3(workspace: Path, tmp_path: Path) -> None:
+    governance("audit", "bundle", tmp_path / "bundle", "-w", workspace)
+    (tmp_path / "bundle" / "events.jsonl").write_bytes(b"")
+
+    done = governance("audit", "witness", tmp_path / "bundle", "--key", tmp_path / "k", "--state", tmp_path / "s")
+
+    assert done.returncode == 3
+    assert "does not verify" in done.stderr
+    assert not (tmp_path / "bundle" / "cosignatures").exists()
