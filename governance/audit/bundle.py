@@ -84,8 +84,7 @@ def bundle(
 def _write(connection: Connection, folder: Path, size: int) -> dict[str, int]:
     counts: Counter[str] = Counter({"events": 0, "checkpoints": 0, "batches": 0, "receipts": 0})
     with ExitStack() as stack:
-        names = (*offline.REQUIRED,)
-        files = {name: stack.enter_context((folder / name).open("wb")) for name in names}
+        files = {name: stack.enter_context((folder / name).open("wb")) for name in offline.REQUIRED}
         of_events = select(events.c.body).where(events.c.idx < size).order_by(events.c.idx)
         for (body,) in _stream(connection, of_events):
             files[offline.EVENTS].write(_line(body))
@@ -96,10 +95,11 @@ def _write(connection: Connection, folder: Path, size: int) -> dict[str, int]:
             files[offline.CHECKPOINTS].write(_line(_canonical(note)))
             counts["checkpoints"] += 1
         of_batches = select(batches).where(batches.c.event_index < size).order_by(batches.c.event_index)
-        for row in connection.execute(of_batches).mappings().all():
-            files[offline.BATCHES].write(_line(_canonical({name: row[name] for name in offline.BATCH_FIELDS})))
+        for row in _stream(connection, of_batches):
+            batch = {name: getattr(row, name) for name in offline.BATCH_FIELDS}
+            files[offline.BATCHES].write(_line(_canonical(batch)))
             counts["batches"] += 1
-            for (body,) in _stream(connection, _members(row["batch_id"])):
+            for (body,) in _stream(connection, _members(row.batch_id)):
                 files[offline.RECEIPTS].write(_line(body))
                 files[offline.RECEIPT_HASHES].write(merkle.leaf_hash(body))
                 counts["receipts"] += 1

@@ -279,7 +279,7 @@ def parsed(line: bytes, what: str) -> Any:
         value = json.loads(line)
         again = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        again = b""
+        again = None
     if again != line:
         raise Wrong(f"{what} is not canonical JSON")
     return value
@@ -331,7 +331,8 @@ class Batches:
     def _check(self, what: str, batch: dict[str, Any]) -> None:
         """The batch as it was signed, to the last field."""
         root, signature = unhex(batch["root"], HASH), unhex(batch["signature"], 64)
-        whole = type(batch["size"]) is int and batch["size"] >= 0 and isinstance(batch["time"], str)
+        numbers = (batch["size"], batch["event_index"])
+        whole = all(type(number) is int and number >= 0 for number in numbers) and isinstance(batch["time"], str)
         if root is None or signature is None or not whole:
             raise Wrong(f"{what} is malformed")
         text = f"{BATCH_ORIGIN}\n{batch['size']}\n{b64encode(root).decode()}\n{batch['time']}\n"
@@ -355,9 +356,12 @@ class Batches:
 
     def _policy(self, number: int, body: bytes) -> str:
         try:
-            return str(json.loads(body)["policy_digest"])
+            digest = unhex(json.loads(body)["policy_digest"], HASH)
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise Wrong(f"receipt {number} is no receipt") from None
+            digest = None
+        if digest is None:
+            raise Wrong(f"receipt {number} names no policy")
+        return digest.hex()
 
     def end(self) -> None:
         """Nothing may be left."""
@@ -532,6 +536,11 @@ def _key(text: str) -> bytes:
     return key
 
 
+def say(text: str) -> None:
+    """Print what may have come from a file: nothing in it moves a cursor or looks like something else."""
+    print(text.encode("ascii", "backslashreplace").decode())
+
+
 def main() -> int:
     """Check the bundle that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -549,17 +558,17 @@ def main() -> int:
     earlier = [path.read_bytes()[:CHUNK].decode("utf-8", "replace") for path in args.earlier]
     report = verify(args.bundle, key=args.key, witnesses=args.witness, earlier=earlier)
     for problem in report.problems:
-        print(f"wrong: {problem}")
+        say(f"wrong: {problem}")
     if report.problems:
         return 3
-    print("everything agrees")
+    say("everything agrees")
     for name, value in (*sorted(report.counts.items()), ("root", report.root.hex()), ("log", report.origin)):
-        print(f"{name:<12} {value}")
+        say(f"{name:<12} {value}")
     for note in report.notes:
-        print(note)
+        say(note)
     if args.key is None:
-        print(f"the key {report.key.hex()} came with the bundle: this shows only that the bundle agrees with itself;")
-        print("compare the key with one from a channel that you trust, or pass that one as --key")
+        say(f"the key {report.key.hex()} came with the bundle: this shows only that the bundle agrees with itself;")
+        say("compare the key with one from a channel that you trust, or pass that one as --key")
     return 0
 
 

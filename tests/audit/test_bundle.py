@@ -249,6 +249,33 @@ def test_each_field_of_a_batch_is_signed_or_logged(bundle: Path, world: World, f
     assert "batch 1 (event 1)" in problems(bundle, world)[0]
 
 
+def test_what_a_file_says_moves_no_cursor(bundle: Path) -> None:
+    (bundle / "policies" / "\x1b[2J\u009b2J").write_bytes(b"")
+
+    done = run(Path(sys.executable), bundle / "verify.py")
+
+    assert "'policies/\\x1b[2J\\x9b2J' does not belong to the bundle" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"policy_digest":1}', b'{"policy_digest":"a"}', b"[" * 99_999])
+def test_what_is_no_receipt_is_told_and_no_bug(bundle: Path, world: World, body: bytes) -> None:
+    write(bundle, "receipts.jsonl", [*lines(bundle, "receipts.jsonl")[:-1], body])
+    hash_again(bundle)
+    list_again(bundle, world)
+
+    assert problems(bundle, world) == ["receipt 10 names no policy"]
+
+
+@pytest.mark.parametrize("value", [b"", b"{}", b"[]", b"null", b"[" * 99_999, b'"x"', b"1e999", b"9" * 5000])
+@pytest.mark.parametrize("name", ["checkpoints.jsonl", "batches.jsonl"])
+def test_what_is_no_line_of_ours_is_told_and_no_bug(bundle: Path, world: World, name: str, value: bytes) -> None:
+    write(bundle, name, [value, *lines(bundle, name)[1:]])
+    list_again(bundle, world)
+
+    assert problems(bundle, world)
+
+
 def test_a_file_that_is_missing_or_more_than_there_was_is_found(bundle: Path, world: World) -> None:
     for path in [path for path in bundle.rglob("*") if path.is_file()]:
         data = path.read_bytes()
