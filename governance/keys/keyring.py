@@ -1,0 +1,132 @@
+"""What may be done with a root secret: derive keys of projects, sign, seal. It cannot be taken out."""
+
+import secrets
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from typing import NoReturn, Self, SupportsIndex
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from governance.datatypes import Confidential
+from governance.errors import Tampered
+
+EPOCH = 1
+"""Part of every derivation, so that a later epoch can re-key without a new root."""
+
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ProjectKeys(Confidential):
+    """What a worker needs to pseudonymise for one project: 32 bytes for each purpose."""
+
+    project: str
+    patient: bytes
+    study: bytes
+    accession: bytes
+    uid: bytes
+    shift: bytes
+    consistent: bytes
+    surrogate: bytes
+    digest: bytes
+
+
+class Seal(Confidential):
+    """Encrypts and opens the values of one purpose. It may go to a worker process."""
+
+    __slots__ = ("_cipher", "_key")
+
+    def __init__(self, key: bytes) -> None:
+        self._key, self._cipher = key, AESSIV(key)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[bytes]]:
+        return type(self), (self._key,)
+
+    def close(self, text: str) -> bytes:
+        """Encrypt `text`. The same text gives the same bytes, so that it can be looked up.
+
+        Equal texts are therefore seen to be equal, and lengths are seen; nothing else is.
+        """
+        # Python holds file names that are no UTF-8 as lone surrogates; they must come back.
+        return self._cipher.encrypt(b"\1" + text.encode("utf-8", "surrogatepass"), None)
+
+    def open(self, sealed: bytes) -> str:
+        """What was sealed.
+
+        Raises:
+            Tampered: the bytes were changed, or sealed for another purpose or workspace.
+        """
+        try:
+            opened = self._cipher.decrypt(sealed, None)
+        except (InvalidTag, ValueError):
+            opened = b""
+        if not opened.startswith(b"\1"):
+            raise Tampered("a sealed value does not open with the key of this workspace")
+        return opened[1:].decode("utf-8", "surrogatepass")
+
+
+class Keyring(Confidential):
+    """The root secret, as the few things that may be done with it. It cannot be pickled or copied."""
+
+    __slots__ = ("_root", "_seals", "_signing", "public_key")
+
+    public_key: bytes
+    """Raw Ed25519 key, 32 bytes."""
+
+    def __init__(self, root: bytes) -> None:
+        if len(root) != SECRET_BYTES:
+            raise ValueError("not a root secret")
+        self._root = root
+        self._signing = Ed25519PrivateKey.from_private_bytes(derive(root, "signing"))
+        self._seals: dict[str, Seal] = {}
+        self.public_key = self._signing.public_key().public_bytes_raw()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("a keyring stays in its process")
+
+    @classmethod
+    def generate(cls) -> Self:
+        """A new root secret, which exists nowhere else until it is written."""
+        return cls(secrets.token_bytes(SECRET_BYTES))
+
+    @property
+    def key_id(self) -> str:
+        """16 hexadecimal digits that name the signing key."""
+        return sha256(self.public_key).hexdigest()[:16]
+
+    def project(self, name: str) -> ProjectKeys:
+        """The keys of one project; two projects share none, so their pseudonyms cannot be linked."""
+        purposes = [field.name for field in fields(ProjectKeys) if field.name != "project"]
+        return ProjectKeys(name, **{purpose: derive(self._root, purpose, project=name) for purpose in purposes})
+
+    def sign(self, data: bytes) -> bytes:
+        """Ed25519, 64 bytes."""
+        return self._signing.sign(data)
+
+    def seal(self, text: str, *, purpose: str) -> bytes:
+        """As `Seal.close`, for one purpose."""
+        return self.seal_of(purpose).close(text)
+
+    def unseal(self, sealed: bytes, *, purpose: str) -> str:
+        """As `Seal.open`, for one purpose."""
+        return self.seal_of(purpose).open(sealed)
+
+    def seal_of(self, purpose: str) -> Seal:
+        """What seals for one purpose and can do nothing else."""
+        if purpose not in self._seals:
+            self._seals[purpose] = Seal(derive(self._root, f"seal {purpose}", length=64))
+        return self._seals[purpose]
+
+
+def derive(root: bytes, purpose: str, *, project: str = "", epoch: int = EPOCH, length: int = 32) -> bytes:
+    """HKDF-SHA256 (RFC 5869) for one purpose, project and epoch.
+
+    Each field goes in behind its length, so that no two triples give the same info.
+    """
+    parts = (b"governance", purpose.encode(), project.encode(), str(epoch).encode())
+    info = b"".join(len(part).to_bytes(4) + part for part in parts)
+    return HKDF(SHA256(), length, salt=None, info=info).derive(root)
