@@ -1,28 +1,41 @@
 """The root secret of a workspace, and every key that is derived from it. Keys never print.
 
     keyring.py   what may be done with the secret: derive, sign, seal
-    files.py     the key file: written once, read with its mode checked, opened
+    files.py     the key file: written once, proved, read with its mode checked
+    provider.py  who wraps the secret in it: the protocol, and what is said of it there
+    opening.py   from what is said there to the provider
+    local.py     a passphrase, or none
+    encoding.py  bytes as text
 
-One secret of 32 random bytes lies in a file of mode 0600, wrapped by AES-GCM under
-scrypt(passphrase), or as it is where there is no passphrase. Everything else is
-HKDF-SHA256 of it, for one purpose, project and epoch: the same secret gives the same
+One secret of 32 random bytes lies in a file of mode 0600, wrapped by a provider. Everything
+else is HKDF-SHA256 of it, for one purpose, project and epoch: the same secret gives the same
 pseudonyms for ever, and whoever loses it can never link a later run to an earlier one.
+
+Buffers of the secret are wiped after use. Python cannot wipe what libraries hand over in
+immutable objects: the random bytes of a new secret, text of JSON, answers of a service.
 """
 
-from governance.keys.files import PASSPHRASE, PASSPHRASE_FILE, create, load, needs_passphrase, read_passphrase
+from governance.keys.files import create, load, recorded, rewrap, save
 from governance.keys.keyring import EPOCH, SECRET_BYTES, Keyring, ProjectKeys, Seal, derive
+from governance.keys.local import PASSPHRASE, PASSPHRASE_FILE, read_passphrase
+from governance.keys.provider import KeyProvider, Kind, Place
 
 __all__ = [
     "EPOCH",
     "PASSPHRASE",
     "PASSPHRASE_FILE",
     "SECRET_BYTES",
+    "KeyProvider",
     "Keyring",
+    "Kind",
+    "Place",
     "ProjectKeys",
     "Seal",
     "create",
     "derive",
     "load",
-    "needs_passphrase",
     "read_passphrase",
+    "recorded",
+    "rewrap",
+    "save",
 ]

@@ -1,153 +1,181 @@
-"""The key file: written once with mode 0600, refused where others may read it, opened by a passphrase or none."""
+"""The key file: written once with mode 0600, refused where others may read it, opened by its provider.
 
-import binascii
+    {"version": 2, "public_key": HEX, "provider": {"name": ..., settings}, "wrapped": BASE64}
+
+All but `wrapped` is the head, which the wrapping is bound to. Files of version 1 held a
+passphrase's settings in `kdf` and its nonce apart; they open as they did.
+"""
+
 import hmac
 import json
 import os
 import secrets
 import stat
-from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
-
 from governance.errors import Misconfigured
+from governance.keys.encoding import canonical, decoded, encoded
 from governance.keys.keyring import Keyring
+from governance.keys.opening import fresh, provider
+from governance.keys.provider import Head, Kind, Place, wipe
 
-VERSION = 1
-
-SCRYPT = {"n": 1 << 17, "r": 8, "p": 1}
-"""128 MiB and about 0.3 s for each guess of a passphrase."""
-
-MAX_SCRYPT_BYTES = 1 << 30
-"""A key file that asks for more memory than this is not one of ours."""
-
-PASSPHRASE = "GOVERNANCE_PASSPHRASE"
-PASSPHRASE_FILE = "GOVERNANCE_PASSPHRASE_FILE"
+VERSION = 2
 
 
-def create(path: Path, *, passphrase: bytes | None) -> Keyring:
+def create(
+    path: Path, *, passphrase: bytes | None, place: Place | None = None, environ: Mapping[str, str] = os.environ
+) -> Keyring:
     """Make a root secret and write it to `path`, which must not exist yet.
 
+    place: who wraps it; by default the passphrase, or nobody if there is none.
+
     Raises:
-        Misconfigured: there is a file already, or the passphrase is empty.
+        Misconfigured: there is a file already, the passphrase is empty, or the provider refuses.
+        Unavailable: the provider is away.
     """
-    if passphrase is not None and not passphrase:
-        raise Misconfigured("the passphrase is empty")
     keyring = Keyring.generate()
-    _write(path, keyring, passphrase)
+    save(path, keyring, passphrase=passphrase, place=place, environ=environ)
     return keyring
 
 
-def load(path: Path, *, passphrase: bytes | None) -> Keyring:
+def save(
+    path: Path,
+    keyring: Keyring,
+    *,
+    passphrase: bytes | None,
+    place: Place | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> None:
+    """Write a secret that is there already to `path`, which must not exist yet. Raises as `create`."""
+    if os.path.lexists(path):
+        raise Misconfigured("there is a key file already", hint="move it away first, if it is not to be used any more")
+    temporary = _proved(path, keyring, place=place, passphrase=passphrase, environ=environ)
+    try:
+        if not _claim(path):
+            raise Misconfigured("there is a key file already")
+        _move(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def rewrap(
+    path: Path,
+    keyring: Keyring,
+    *,
+    passphrase: bytes | None,
+    place: Place,
+    environ: Mapping[str, str] = os.environ,
+) -> None:
+    """Replace the key file at `path`, which opened as `keyring`, by one that another provider or passphrase opens.
+
+    The old one stays until the new one opened; one of the two is there at any moment.
+
+    Raises:
+        Misconfigured, Unavailable: the provider refuses or is away; the old file is as it was.
+    """
+    for left in path.parent.glob(f".{path.name}.*"):  # a killed one may have left a secret
+        left.unlink()
+    temporary = _proved(path, keyring, place=place, passphrase=passphrase, environ=environ)
+    try:
+        _move(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(path: Path, *, passphrase: bytes | None, environ: Mapping[str, str] = os.environ) -> Keyring:
     """Open the key file at `path`; a passphrase that it does not need is ignored.
 
     Raises:
-        Misconfigured: others may read the file, it is damaged, or the passphrase is not its own.
+        Misconfigured: others may read the file, it is damaged, or its provider does not open it.
+        Unavailable: its provider is away.
     """
     body = _read(path)
+    keyring: Keyring | None = None
     try:
-        keyring = _unwrap(body, passphrase)
-        fits = keyring is not None and hmac.compare_digest(keyring.public_key, bytes.fromhex(body["public_key"]))
+        place, wrapped, head = _parts(body)
+        secret = provider(place, passphrase=passphrase, environ=environ).unwrap(wrapped, head)
+        try:
+            keyring = Keyring(secret)
+        finally:
+            wipe(secret)
+        fits = hmac.compare_digest(keyring.public_key, bytes.fromhex(head.public_key))
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise Misconfigured("the key file is damaged", hint="restore it from a backup") from None
-    if keyring is None:
-        raise Misconfigured("the passphrase does not open the root key")
-    if not fits:
+        fits = False
+    if keyring is None or not fits:
         raise Misconfigured("the key file is damaged", hint="restore it from a backup")
     return keyring
 
 
-def needs_passphrase(path: Path) -> bool:
-    """Whether the key file at `path` is protected by a passphrase."""
-    return _read(path).get("kdf") != "none"
-
-
-def read_passphrase(environ: Mapping[str, str]) -> bytes | None:
-    """From the file that GOVERNANCE_PASSPHRASE_FILE names, else GOVERNANCE_PASSPHRASE, else None.
+def recorded(path: Path) -> Place:
+    """Who wraps the secret of the key file at `path`; the file is not opened.
 
     Raises:
-        Misconfigured: the file cannot be read, or holds nothing.
+        Misconfigured: others may read the file, or it is damaged.
     """
-    name = environ.get(PASSPHRASE_FILE)
-    if not name:
-        return os.fsencode(environ[PASSPHRASE]) if environ.get(PASSPHRASE) else None
-    try:
-        passphrase = Path(name).read_bytes()
-    except (OSError, ValueError):
-        raise Misconfigured("the passphrase file cannot be read", hint=f"see {PASSPHRASE_FILE}") from None
-    passphrase = passphrase.removesuffix(b"\n").removesuffix(b"\r")
-    if not passphrase:
-        raise Misconfigured("the passphrase file holds nothing", hint=f"see {PASSPHRASE_FILE}")
-    return passphrase
+    body = _read(path)
+    place: Place | None = None
+    with suppress(KeyError, TypeError, ValueError):
+        place = _parts(body)[0]
+    if place is None:
+        raise Misconfigured("the key file is damaged", hint="restore it from a backup")
+    return place
 
 
-def _write(path: Path, keyring: Keyring, passphrase: bytes | None) -> None:
-    head: dict[str, Any] = {"version": VERSION, "public_key": keyring.public_key.hex()}
-    if passphrase is None:
-        body = {**head, "kdf": "none", "root": _encode(keyring._root)}
-    else:
-        head["kdf"] = {"name": "scrypt", **SCRYPT, "salt": _encode(secrets.token_bytes(16))}
-        nonce = secrets.token_bytes(12)
-        wrapped = AESGCM(_stretch(passphrase, head["kdf"])).encrypt(nonce, keyring._root, _bound(head))
-        body = {**head, "nonce": _encode(nonce), "wrapped": _encode(wrapped)}
-    _write_once(path, json.dumps(body, indent=2).encode() + b"\n")
-
-
-def _unwrap(body: Mapping[str, Any], passphrase: bytes | None) -> Keyring | None:
-    """The keyring in a key file; None if the passphrase does not open it."""
+def _parts(body: Mapping[str, Any]) -> tuple[Place, bytes, Head]:
+    """Who wraps the secret, the wrapped secret, and what it is bound to."""
+    if body["version"] == 1:
+        return _parts_of_version_1(body)
     if body["version"] != VERSION:
         raise Misconfigured("the key file is of another version of this program")
+    head = {name: body[name] for name in ("version", "public_key", "provider")}
+    return Place.recorded(head["provider"]), decoded(body["wrapped"]), Head(head["public_key"], canonical(head))
+
+
+def _parts_of_version_1(body: Mapping[str, Any]) -> tuple[Place, bytes, Head]:
     if body["kdf"] == "none":
-        return Keyring(_decode(body["root"]))
-    if passphrase is None:
-        raise Misconfigured(
-            "the root key is protected by a passphrase", hint=f"set {PASSPHRASE_FILE} (or {PASSPHRASE})"
-        )
+        return Place(Kind.NONE), decoded(body["root"]), Head(body["public_key"], b"")
     head = {name: body[name] for name in ("version", "public_key", "kdf")}
-    key = _stretch(passphrase, head["kdf"])
-    try:
-        return Keyring(AESGCM(key).decrypt(_decode(body["nonce"]), _decode(body["wrapped"]), _bound(head)))
-    except InvalidTag:
-        return None
+    settings = dict(head["kdf"])
+    place = Place.recorded({"name": "passphrase", "kdf": settings.pop("name"), **settings})
+    return place, decoded(body["nonce"]) + decoded(body["wrapped"]), Head(head["public_key"], canonical(head))
 
 
-def _stretch(passphrase: bytes, kdf: Mapping[str, Any]) -> bytes:
-    n, r, p = kdf["n"], kdf["r"], kdf["p"]
-    if kdf["name"] != "scrypt" or 128 * n * r * p > MAX_SCRYPT_BYTES:
-        raise ValueError("not a key derivation of ours")
-    return Scrypt(salt=_decode(kdf["salt"]), length=32, n=n, r=r, p=p).derive(passphrase)
-
-
-def _bound(head: Mapping[str, Any]) -> bytes:
-    """What the wrapping vouches for besides the secret: nobody can weaken the derivation in place."""
-    return json.dumps(head, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _encode(data: bytes) -> str:
-    return b64encode(data).decode()
-
-
-def _decode(text: str) -> bytes:
-    try:
-        return b64decode(text, validate=True)
-    except binascii.Error:
-        raise ValueError("not base64") from None
-
-
-def _write_once(path: Path, data: bytes) -> None:
-    """Write a new file of mode 0600, whole or not at all; a file that is there stays as it is."""
-    if not _claim(path):
-        raise Misconfigured("there is a key file already")
+def _proved(
+    path: Path, keyring: Keyring, *, place: Place | None, passphrase: bytes | None, environ: Mapping[str, str]
+) -> Path:
+    """A new file beside `path` that holds the secret of `keyring`, and was opened once."""
+    place = fresh(place or Place(Kind.NONE if passphrase is None else Kind.PASSPHRASE))
+    if place.kind is Kind.PASSPHRASE and passphrase is not None and not passphrase:
+        raise Misconfigured("the passphrase is empty")
+    head: dict[str, Any] = {"version": VERSION, "public_key": keyring.public_key.hex(), "provider": place.record()}
+    by = provider(place, passphrase=passphrase, environ=environ)
+    wrapped = by.wrap(keyring._root, Head(head["public_key"], canonical(head)))
+    body = {**head, "wrapped": encoded(wrapped)}
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    opened = False
+    try:
+        _write(temporary, json.dumps(body, indent=2).encode() + b"\n")
+        found = load(temporary, passphrase=passphrase, environ=environ)
+        opened = hmac.compare_digest(found._root, keyring._root)
+    finally:
+        if not opened:
+            temporary.unlink(missing_ok=True)
+    if not opened:
+        raise Misconfigured("the provider gave another secret back", hint="nothing was changed; use another provider")
+    return temporary
+
+
+def _write(path: Path, data: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _move(temporary: Path, path: Path) -> None:
     os.replace(temporary, path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -77,13 +77,16 @@ class Keyring(Confidential):
     public_key: bytes
     """Raw Ed25519 key, 32 bytes."""
 
-    def __init__(self, root: bytes) -> None:
+    def __init__(self, root: bytes | bytearray) -> None:
+        self._root = bytearray(root)  # a copy of its own, which it wipes when nobody needs it any more
         if len(root) != SECRET_BYTES:
             raise ValueError("not a root secret")
-        self._root = root
         self._signing = Ed25519PrivateKey.from_private_bytes(derive(root, "signing"))
         self._seals: dict[str, Seal] = {}
         self.public_key = self._signing.public_key().public_bytes_raw()
+
+    def __del__(self) -> None:
+        self._root[:] = bytes(len(self._root))
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError("a keyring stays in its process")
@@ -122,7 +125,7 @@ class Keyring(Confidential):
         return self._seals[purpose]
 
 
-def derive(root: bytes, purpose: str, *, project: str = "", epoch: int = EPOCH, length: int = 32) -> bytes:
+def derive(root: bytes | bytearray, purpose: str, *, project: str = "", epoch: int = EPOCH, length: int = 32) -> bytes:
     """HKDF-SHA256 (RFC 5869) for one purpose, project and epoch.
 
     Each field goes in behind its length, so that no two triples give the same info.

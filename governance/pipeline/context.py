@@ -53,7 +53,7 @@ def open_context(path: Path, *, passphrase: bytes | None) -> Context:
 
 def needs_passphrase(path: Path) -> bool:
     """Whether the root key of the workspace at `path` is protected by a passphrase."""
-    return keys.needs_passphrase(Workspace.open(path).key_path)
+    return keys.recorded(Workspace.open(path).key_path).kind is keys.Kind.PASSPHRASE
 
 
 def now(*, timespec: str = "seconds") -> str:

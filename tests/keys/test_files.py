@@ -8,7 +8,7 @@ import pytest
 
 from governance import keys
 from governance.errors import Misconfigured
-from governance.keys import files
+from governance.keys import Keyring, Kind, Place, files, local
 
 PASSPHRASE = b"correct horse battery staple"
 VECTORS = Path(__file__).parents[1] / "vectors" / "keys"
@@ -16,7 +16,7 @@ VECTORS = Path(__file__).parents[1] / "vectors" / "keys"
 
 @pytest.fixture(autouse=True)
 def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "SCRYPT", {"n": 1 << 10, "r": 8, "p": 1})
+    monkeypatch.setattr(local, "SCRYPT", {"n": 1 << 10, "r": 8, "p": 1})
 
 
 def test_what_seals_for_one_purpose_travels_and_opens_no_other() -> None:
@@ -39,7 +39,8 @@ def test_what_is_created_can_be_loaded(tmp_path: Path, passphrase: bytes | None)
 
     assert created.public_key == loaded.public_key
     assert created.project("demo") == loaded.project("demo")
-    assert keys.needs_passphrase(tmp_path / "root.json") == (passphrase is not None)
+    expected = Kind.NONE if passphrase is None else Kind.PASSPHRASE
+    assert expected == keys.recorded(tmp_path / "root.json").kind
 
 
 def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ def test_a_wrapped_file_does_not_hold_the_secret(tmp_path: Path) -> None:
 
     written = (tmp_path / "root.json").read_text()
 
-    assert files._encode(keyring._root) not in written
+    assert files.encoded(bytes(keyring._root)) not in written
     assert keyring._root.hex() not in written
 
 
@@ -114,12 +115,10 @@ def test_every_changed_field_of_the_file_is_found(tmp_path: Path, passphrase: by
     keys.create(path, passphrase=passphrase)
     body = json.loads(path.read_text())
     changes: dict[str, object] = {
-        "version": 2,
+        "version": 3,
         "public_key": "00" * 32,
-        "root": "A" * 43 + "=",
-        "nonce": "A" * 16,
-        "wrapped": "A" * 64,
-        "kdf": {"name": "scrypt", "n": 1 << 9, "r": 8, "p": 1, "salt": "AAAA"},
+        "provider": body["provider"] | {"name": "passphrase" if passphrase is None else "none"},
+        "wrapped": "A" * 43 + "=" if passphrase is None else "A" * 80,
     }
 
     for name in body:
@@ -139,7 +138,17 @@ def test_every_changed_field_of_the_file_is_found(tmp_path: Path, passphrase: by
         pytest.param(
             b'{"version":1,"public_key":"","nonce":"AAAA","wrapped":"",'
             b'"kdf":{"name":"scrypt","n":1073741824,"r":8,"p":1,"salt":""}}',
+            id="a derivation that would take all memory, in version 1",
+        ),
+        pytest.param(
+            b'{"version":2,"public_key":"","wrapped":"","provider":{"name":"passphrase","kdf":"scrypt",'
+            b'"n":1073741824,"r":8,"p":1,"salt":""}}',
             id="a derivation that would take all memory",
+        ),
+        pytest.param(b'{"version":2,"public_key":"","wrapped":"","provider":{"name":"x"}}', id="no such provider"),
+        pytest.param(b'{"version":2,"public_key":"","wrapped":"","provider":[]}', id="no provider"),
+        pytest.param(
+            b'{"version":2,"public_key":"","wrapped":"","provider":{"name":"none","more":[]}}', id="odd settings"
         ),
     ],
 )
@@ -227,3 +236,83 @@ def test_a_key_file_of_version_1_opens_for_ever(tmp_path: Path, name: str, passp
     loaded = keys.load(tmp_path / "root.json", passphrase=passphrase)
 
     assert loaded.project("demo") == keys.Keyring(bytes(range(32))).project("demo")
+
+
+# ------------------------------------------------------------------ another wrapping
+
+
+@pytest.mark.parametrize("before", [None, PASSPHRASE], ids=["from plain", "from passphrase"])
+@pytest.mark.parametrize("after", [None, b"another one"], ids=["to plain", "to passphrase"])
+def test_a_rewrapped_secret_is_the_same(tmp_path: Path, before: bytes | None, after: bytes | None) -> None:
+    path = tmp_path / "root.json"
+    keyring = keys.create(path, passphrase=before)
+
+    keys.rewrap(path, keyring, passphrase=after, place=Place(Kind.NONE if after is None else Kind.PASSPHRASE))
+
+    assert keyring.project("demo") == keys.load(path, passphrase=after).project("demo")
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_the_old_passphrase_opens_it_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "root.json"
+    keyring = keys.create(path, passphrase=PASSPHRASE)
+    keys.rewrap(path, keyring, passphrase=b"another one", place=Place(Kind.PASSPHRASE))
+
+    with pytest.raises(Misconfigured, match="does not open"):
+        keys.load(path, passphrase=PASSPHRASE)
+
+
+class Forgetful(local.Plain):
+    """A provider that gives back another secret than it took, as a token whose key was replaced."""
+
+    def unwrap(self, wrapped: bytes, head: object) -> bytearray:
+        return bytearray(32)
+
+
+def test_a_provider_that_does_not_give_the_secret_back_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "root.json"
+    keyring = keys.create(path, passphrase=PASSPHRASE)
+    before = path.read_bytes()
+    monkeypatch.setattr(files, "provider", lambda *_, **__: Forgetful())
+
+    with pytest.raises(Misconfigured):
+        keys.rewrap(path, keyring, passphrase=None, place=Place(Kind.NONE))
+    with pytest.raises(Misconfigured):
+        keys.create(tmp_path / "other.json", passphrase=None)
+
+    assert [path] == list(tmp_path.iterdir())
+    assert before == path.read_bytes()
+
+
+def test_what_a_killed_rewrap_left_goes_with_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "root.json"
+    keyring = keys.create(path, passphrase=None)
+    (tmp_path / ".root.json.0123456789abcdef").write_bytes(path.read_bytes())
+
+    keys.rewrap(path, keyring, passphrase=PASSPHRASE, place=Place(Kind.PASSPHRASE))
+
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_a_secret_of_another_file_does_not_open_under_this_head(tmp_path: Path) -> None:
+    """Both have the same passphrase: what is wrapped is bound to the public key and the settings."""
+    one, other = tmp_path / "one.json", tmp_path / "other.json"
+    keys.create(one, passphrase=PASSPHRASE)
+    keys.create(other, passphrase=PASSPHRASE)
+    body = json.loads(one.read_text())
+
+    for name in ("wrapped", "public_key"):
+        one.write_text(json.dumps(body | {name: json.loads(other.read_text())[name]}))
+        with pytest.raises(Misconfigured):
+            keys.load(one, passphrase=PASSPHRASE)
+
+
+def test_a_file_of_version_2_is_pinned(tmp_path: Path) -> None:
+    (tmp_path / "root.json").write_bytes((VECTORS / "version-2-passphrase.json").read_bytes())
+    (tmp_path / "root.json").chmod(0o600)
+
+    loaded = keys.load(tmp_path / "root.json", passphrase=PASSPHRASE)
+
+    assert loaded.project("demo") == Keyring(bytes(range(32))).project("demo")

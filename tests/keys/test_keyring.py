@@ -88,6 +88,16 @@ def test_project_keys_do_not_hold_the_root() -> None:
     assert ROOT not in pickle.dumps(Keyring(ROOT).project("demo"))
 
 
+def test_the_secret_is_wiped_with_its_keyring() -> None:
+    keyring = Keyring(ROOT)
+    held = keyring._root
+
+    del keyring
+
+    assert bytes(32) == held
+    assert bytes(range(32)) == ROOT
+
+
 # ------------------------------------------------------------------ sealing
 
 
