@@ -5,6 +5,7 @@
     provider.py  who wraps the secret in it: the protocol, and what is said of it there
     opening.py   from what is said there to the provider
     local.py     a passphrase, or none
+    pkcs11.py    a key in a token
     encoding.py  bytes as text
 
 One secret of 32 random bytes lies in a file of mode 0600, wrapped by a provider. Everything

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from governance.errors import Misconfigured
 from governance.keys.local import PASSPHRASE, PASSPHRASE_FILE, Passphrase, Plain
+from governance.keys.pkcs11 import Token, read_pin
 from governance.keys.provider import KeyProvider, Kind, Place
 
 
@@ -29,5 +30,8 @@ def provider(place: Place, *, passphrase: bytes | None, environ: Mapping[str, st
                 hint = f"set {PASSPHRASE_FILE} (or {PASSPHRASE})"
                 raise Misconfigured("the root key is protected by a passphrase", hint=hint)
             return Passphrase(passphrase, place.settings)
+        case Kind.PKCS11:
+            pin = read_pin(environ)
+            return Token(place.settings, pin=passphrase if pin is None else pin, environ=environ)
         case _:
             assert_never(place.kind)

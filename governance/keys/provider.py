@@ -39,6 +39,7 @@ class Kind(StrEnum):
 
     NONE = "none"
     PASSPHRASE = "passphrase"
+    PKCS11 = "pkcs11"
 
 
 @dataclass(frozen=True, slots=True)
