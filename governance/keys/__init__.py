@@ -6,6 +6,9 @@
     opening.py   from what is said there to the provider
     local.py     a passphrase, or none
     pkcs11.py    a key in a token
+    vault.py     a key in HashiCorp Vault
+    kms.py       a key in AWS KMS
+    quiet.py     what these two share
     encoding.py  bytes as text
 
 One secret of 32 random bytes lies in a file of mode 0600, wrapped by a provider. Everything

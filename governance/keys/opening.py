@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from governance.errors import Misconfigured
+from governance.keys.kms import Kms
 from governance.keys.local import PASSPHRASE, PASSPHRASE_FILE, Passphrase, Plain
 from governance.keys.pkcs11 import Token, read_pin
 from governance.keys.provider import KeyProvider, Kind, Place
+from governance.keys.vault import Transit
 
 
 def fresh(place: Place) -> Place:
@@ -33,5 +35,9 @@ def provider(place: Place, *, passphrase: bytes | None, environ: Mapping[str, st
         case Kind.PKCS11:
             pin = read_pin(environ)
             return Token(place.settings, pin=passphrase if pin is None else pin, environ=environ)
+        case Kind.VAULT:
+            return Transit(place.settings, environ=environ)
+        case Kind.KMS:
+            return Kms(place.settings, environ=environ)
         case _:
             assert_never(place.kind)

@@ -40,6 +40,8 @@ class Kind(StrEnum):
     NONE = "none"
     PASSPHRASE = "passphrase"
     PKCS11 = "pkcs11"
+    VAULT = "vault"
+    KMS = "kms"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,39 @@
+"""What two providers that ask over a network share: an address that may carry a secret, and libraries kept silent."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+_LOGGERS = ("botocore", "boto3", "hvac", "urllib3", "requests")
+
+
+def carries_secrets(address: str) -> bool:
+    """Whether the way there is encrypted, or does not leave the machine, as that to an agent beside us."""
+    try:
+        parts = urlsplit(address)
+        return parts.scheme == "https" or (parts.scheme == "http" and _loops_back(parts.hostname or ""))
+    except ValueError:
+        return False
+
+
+def _loops_back(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let no library log what it sends, whatever the site's logging is set to: botocore logs bodies when debugging."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
