@@ -9,6 +9,8 @@
     vault.py     a key in HashiCorp Vault
     kms.py       a key in AWS KMS
     quiet.py     what these two share
+    shamir.py    the secret in parts, of which any few give it
+    shares.py    these as text that can be typed
     encoding.py  bytes as text
 
 One secret of 32 random bytes lies in a file of mode 0600, wrapped by a provider. Everything

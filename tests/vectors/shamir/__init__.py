@@ -1,0 +1,1 @@
+"""Vectors of Shamir's secret sharing over GF(256), and another way to compute them."""
