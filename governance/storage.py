@@ -13,6 +13,7 @@ waits for all that any program wrote to any disk of the machine, which nothing b
 import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,11 +29,13 @@ import yaml
 
 from governance import keys
 from governance.buffers import CHUNK, Data, chunks
-from governance.database import open_database
+from governance.database import Place, Server, create_database
 from governance.errors import GovernanceError, Leak, Misconfigured, Refused, Unavailable
 
 FORMAT = 3
 MARKER = "workspace.yaml"
+SQLITE = "workspace.sqlite3"
+_ORIGIN = re.compile(r"governance/[0-9a-z]+", re.ASCII)
 BUILDING = ".governance-init"
 """Where `create` works inside the folder; what it moved out of there is complete once the marker is."""
 
@@ -130,6 +133,8 @@ class Workspace:
     """Names the audit log, in every checkpoint."""
     public_key: str
     """Of the key that signs in this workspace, hexadecimal."""
+    address: str | None = None
+    """Of its database, where that is on a server."""
 
     @property
     def inner(self) -> Path:
@@ -157,9 +162,14 @@ class Workspace:
         return self.root / "published"
 
     @property
+    def database(self) -> Place:
+        """Its rows: in a file, or on a server in a schema of its own."""
+        return self.database_path if self.address is None else Server(self.address, _schema(self.origin))
+
+    @property
     def database_path(self) -> Path:
-        """The SQLite file."""
-        return self.inner / "workspace.sqlite3"
+        """The SQLite file, where it is one."""
+        return self.inner / SQLITE
 
     @property
     def key_path(self) -> Path:
@@ -167,21 +177,25 @@ class Workspace:
         return self.inner / "keys" / "root.json"
 
     @classmethod
-    def create(cls, path: Path, *, passphrase: bytes | None) -> Self:
+    def create(cls, path: Path, *, passphrase: bytes | None, address: str | None = None) -> Self:
         """Make a workspace in `path`, which does not exist yet or is an empty folder.
 
+        address: of a PostgreSQL database, in which it gets a schema; None keeps its rows in a file.
         What a killed `create` left behind is removed first: it is recognised by the folder
         that it was built in, and no part of it was ever used.
 
         Raises:
-            Misconfigured: `path` is a workspace, a file, or not empty; or the passphrase is empty.
-            Unavailable: another program is at it.
+            Misconfigured: `path` is a workspace, a file, or not empty; the passphrase is empty; or the
+                address is none, or its server makes no schema for us.
+            Unavailable: another program is at it, or the server does not answer.
         """
         root = Path(os.path.abspath(path))
         origin = f"governance/{secrets.token_hex(16)}"
+        if address is not None:
+            Server(address, _schema(origin))  # before anything is made
         _make_empty(root)
         with _building(root) as building:
-            _fill(building, origin=origin, passphrase=passphrase)
+            _fill(building, origin=origin, passphrase=passphrase, address=address)
             for name in (*ZONES, MARKER):  # the marker comes last: with it, the rest is there
                 os.rename(building / name, root / name)
             _sync(root)
@@ -199,12 +213,15 @@ class Workspace:
         named = [config.get(name) for name in ("origin", "public_key")]
         if config.get("format") != FORMAT or not all(isinstance(value, str) for value in named):
             raise Misconfigured("the workspace was made by another version of this program")
-        workspace = cls(root, config["origin"], config["public_key"])
+        address = config.get("database")
+        if not (address is None or isinstance(address, str)) or not _ORIGIN.fullmatch(config["origin"]):
+            raise Misconfigured(f"{MARKER} cannot be read", hint="restore it from a backup")
+        workspace = cls(root, config["origin"], config["public_key"], address)
         if not all(folder.is_dir() for folder in (workspace.staging, workspace.curated, workspace.published)):
             raise Misconfigured("a folder of the workspace is missing", hint="restore it from a backup")
         # SQLite would make a new one, and every outcome and receipt would be forgotten.
-        database = workspace.database_path
-        if not database.is_file() or database.stat().st_size == 0:
+        database = workspace.database
+        if isinstance(database, Path) and (not database.is_file() or database.stat().st_size == 0):
             raise Misconfigured("the database of the workspace is missing", hint="restore it from a backup")
         if workspace.inner.stat().st_mode & 0o077:
             raise Misconfigured("others than its owner may read the inner zone", hint="chmod 700 inner")
@@ -389,18 +406,26 @@ def _clean(root: Path) -> None:
             left.unlink()
 
 
-def _fill(building: Path, *, origin: str, passphrase: bytes | None) -> None:
+def _schema(origin: str) -> str:
+    """The schema of a workspace, named like its log: two workspaces never share one."""
+    return origin.replace("/", "_")
+
+
+def _fill(building: Path, *, origin: str, passphrase: bytes | None, address: str | None) -> None:
     for zone, mode in (("inner", 0o700), ("curated", 0o777), ("published", 0o777)):
         (building / zone).mkdir(mode)
     inner = building / "inner"
     for folder in ("keys", "staging"):
         (inner / folder).mkdir(0o700)
     keyring = keys.create(inner / "keys" / "root.json", passphrase=passphrase)
-    open_database(inner / "workspace.sqlite3").dispose()
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     marker = {"format": FORMAT, "created": created, "origin": origin, "public_key": keyring.public_key.hex()}
+    if address is not None:
+        marker["database"] = address
     (building / MARKER).write_text(yaml.safe_dump(marker, sort_keys=False))
     _sync(building / MARKER)
+    # Last: on a server it is not undone with the folder.
+    create_database(inner / SQLITE if address is None else Server(address, _schema(origin))).dispose()
 
 
 def _config(marker: Path) -> dict[str, Any]:

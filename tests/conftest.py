@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pydicom.data
@@ -10,6 +10,9 @@ import pytest
 from hypothesis import settings
 
 from governance import pipeline
+from governance.database import Place
+from tests import databases
+from tests.databases import POSTGRESQL, SQLITE, PostgreSQL
 
 # A test says what is true, never how fast; the machine may be busy.
 settings.register_profile("here", deadline=None)
@@ -19,10 +22,40 @@ CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of what a database does run on both, where their module says so (`databases`)."""
+    if "database" in metafunc.fixturenames:
+        marks = {mark.name for mark in metafunc.definition.iter_markers()}
+        kinds = (SQLITE, POSTGRESQL) if "databases" in marks and "sqlite_alone" not in marks else (SQLITE,)
+        metafunc.parametrize("database", kinds, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL of this process's tests."""
+    with databases.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def database(request: pytest.FixtureRequest) -> PostgreSQL | None:
+    """Where workspaces keep their rows: None for a file of SQLite."""
+    return request.getfixturevalue("postgresql") if request.param == POSTGRESQL else None
+
+
 @pytest.fixture
-def context(tmp_path: Path) -> pipeline.Context:
+def place(tmp_path: Path, database: PostgreSQL | None) -> Place:
+    """Of a database that is not there yet."""
+    return tmp_path / "w.sqlite3" if database is None else database.place()
+
+
+@pytest.fixture
+def context(tmp_path: Path, database: PostgreSQL | None) -> Iterator[pipeline.Context]:
     """A fresh workspace whose root key is a file of mode 0600."""
-    return pipeline.create(tmp_path / "workspace", passphrase=None)
+    address = None if database is None else database.address()
+    made = pipeline.create(tmp_path / "workspace", passphrase=None, database=address)
+    yield made
+    made.engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -85,9 +85,12 @@ def _count(text: str) -> int:
 
 
 def _init(make: Make) -> None:
-    sub = _command(make, "init", commands.init, "governance init /data/research")
+    on_server = "governance init /data/research --database postgresql://db.example.org/research"
+    sub = _command(make, "init", commands.init, "governance init /data/research", on_server)
     sub.add_argument("workspace", type=Path, metavar="WORKSPACE", help="a folder that is new or empty")
     sub.add_argument("--passphrase-file", type=Path, metavar="FILE", help="its content protects the root key")
+    text = "keep rows in PostgreSQL; no password in it, see PGPASSFILE"
+    sub.add_argument("--database", metavar="URL", help=text)
 
 
 def _run(make: Make) -> None:

@@ -47,7 +47,7 @@ def init(args: argparse.Namespace) -> int:
         ).encode()
         if passphrase and passphrase != getpass.getpass("again: ").encode():
             raise Misconfigured("the two passphrases differ", hint="run init again")
-    context = pipeline.create(args.workspace, passphrase=passphrase or None)
+    context = pipeline.create(args.workspace, passphrase=passphrase or None, database=args.database)
     protected = "passphrase" if passphrase else "file mode 0600"
     public_key = context.keyring.public_key.hex()
     value = {"workspace": str(args.workspace), "public_key": public_key, "root_key_protected_by": protected}

@@ -28,13 +28,16 @@ class Context(Confidential):
         return self.workspace.origin
 
 
-def create(path: Path, *, passphrase: bytes | None) -> Context:
+def create(path: Path, *, passphrase: bytes | None, database: str | None = None) -> Context:
     """Make a workspace and open it.
 
+    database: the address of a PostgreSQL database; None keeps rows in a file of SQLite.
+
     Raises:
-        Misconfigured: `path` is a workspace already, or not empty.
+        Misconfigured: `path` is a workspace already, or not empty; or that is no address, or holds a password.
+        Unavailable: the database's server does not answer.
     """
-    workspace = Workspace.create(path, passphrase=passphrase)
+    workspace = Workspace.create(path, passphrase=passphrase, address=database)
     return open_context(workspace.root, passphrase=passphrase)
 
 
@@ -48,7 +51,7 @@ def open_context(path: Path, *, passphrase: bytes | None) -> Context:
     keyring = keys.load(workspace.key_path, passphrase=passphrase)
     if keyring.public_key.hex() != workspace.public_key:
         raise Misconfigured("the root key is another workspace's", hint="restore this one's from a backup")
-    return Context(workspace, open_database(workspace.database_path), keyring)
+    return Context(workspace, open_database(workspace.database), keyring)
 
 
 def needs_passphrase(path: Path) -> bool:

@@ -24,7 +24,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from governance import audit, ingest, policy
-from governance.database import Question, open_database, receipts
+from governance.database import Place, Question, open_database, receipts
 from governance.datatypes import Confidential, Outcome, Ruling, Source, SourceOutcome
 from governance.errors import Misconfigured, Unavailable
 from governance.keys import ProjectKeys, Seal
@@ -51,7 +51,7 @@ Waiting = tuple[Chunk, Future[list[Processed]]]
 class Job(Confidential):
     """What a worker process is started with."""
 
-    database: Path
+    database: Place
     staging: Path
     curated: Path
     rules: policy.Rules
@@ -187,7 +187,7 @@ class Workers(Confidential):
         decided = rulings.in_force(context)  # what is decided from now on is for the next run
         seal = context.keyring.seal_of(SEALED_FOR)
         self._job = Job(
-            workspace.database_path, workspace.staging, workspace.curated, rules, keys, decided, seal, until
+            workspace.database, workspace.staging, workspace.curated, rules, keys, decided, seal, until
         )
         self._processes = processes
         self._mine: _Process | None = None

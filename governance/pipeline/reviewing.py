@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, LargeBinary, cast, func, literal, or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from governance import provenance
-from governance.database import outcomes, receipts, rulings
+from governance.database import contains, outcomes, receipts, rulings
 from governance.datatypes import Confidential, Outcome, RulingKind
 from governance.errors import Misconfigured
 from governance.pipeline.acting import REJECTED
@@ -128,7 +128,7 @@ def _wanted(digests: Sequence[str]) -> ColumnElement[bool]:
             hint = "governance review shows the digests"
             raise Misconfigured(f"a source is named by {LEAST_DIGITS} or more digits of its digest", hint=hint)
         return or_(*(outcomes.c.source_digest.startswith(digits.lower(), autoescape=True) for digits in digests))
-    nothing = literal(b'"masked_regions":0,', LargeBinary)  # receipts are canonical JSON
-    masked = (outcomes.c.outcome == Outcome.PUBLISHED) & (func.instr(cast(receipts.c.body, LargeBinary), nothing) == 0)
+    nothing = contains(receipts.c.body, b'"masked_regions":0,')  # receipts are canonical JSON
+    masked = (outcomes.c.outcome == Outcome.PUBLISHED) & ~nothing
     decided = outcomes.c.source_digest.in_(select(rulings.c.source_digest)) & (outcomes.c.outcome != Outcome.DUPLICATE)
     return or_(outcomes.c.outcome == Outcome.QUARANTINED, masked, decided)

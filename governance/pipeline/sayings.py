@@ -10,9 +10,8 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, exists, insert, or_, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
-from governance.database import Question, contents, doubts, outcomes, receipts, runs, said
+from governance.database import Question, contents, doubts, outcomes, receipts, runs, said, upsert
 from governance.datatypes import Confidential, Outcome
 from governance.keys import Keyring
 from governance.pipeline.commit import supersede_where
@@ -132,7 +131,7 @@ def doubt(
     found = {*held, *((path, "") for path in connection.execute(of_sources).scalars())}
     if found:
         noted = [{"run_id": run_id, "path": path, "says": says} for path, says in sorted(found)]
-        connection.execute(upsert(doubts).on_conflict_do_nothing(), noted)
+        connection.execute(upsert(connection, doubts).on_conflict_do_nothing(), noted)
 
 
 def withdraw(connection: Connection, project: str, run_id: str) -> int:

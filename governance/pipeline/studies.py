@@ -13,9 +13,8 @@ from typing import Any
 
 from blake3 import blake3
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
-from governance.database import Question, accessions, receipts, studies
+from governance.database import Question, accessions, receipts, studies, upsert
 from governance.datatypes import Confidential, Identifiers
 from governance.detect import identifiers
 from governance.errors import Refused
@@ -93,7 +92,7 @@ def record(connection: Connection, seal: Seal, project: str, told: Iterable[Know
             connection.execute(change.values(sealed_known=_seal(seal, known.patient_id, after)))
         if known.accession:
             link = {"project": project, "accession": known.accession, "study": known.study}
-            connection.execute(upsert(accessions).values(link).on_conflict_do_nothing())
+            connection.execute(upsert(connection, accessions).values(link).on_conflict_do_nothing())
 
 
 def _seal(seal: Seal, patient_id: str, told: _Told) -> bytes:

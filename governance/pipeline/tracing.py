@@ -11,10 +11,10 @@ from hashlib import file_digest, sha256
 from pathlib import Path, PurePath
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Text, cast, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Text, cast, or_, select
 
 from governance import provenance
-from governance.database import batches, contents, receipts, release_receipts, releases, rulings
+from governance.database import batches, contains, contents, receipts, release_receipts, releases, rulings
 from governance.datatypes import Receipt
 from governance.errors import Misconfigured, Tampered
 from governance.pipeline.context import Context
@@ -91,7 +91,7 @@ def _condition(asked: _Asked) -> ColumnElement[bool]:
     return or_(
         *(receipts.c[name].in_(asked.names) for name in _NAMED),
         receipts.c.receipt_id.in_(published),
-        *(func.instr(receipts.c.body, literal(fact)) > 0 for fact in facts),
+        *(contains(receipts.c.body, fact) for fact in facts),
     )
 
 

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import rfc8785
@@ -11,18 +10,20 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, func, insert, select
 
 from governance import audit, merkle, signed_note
-from governance.database import checkpoints, events, open_database, runs, writing
+from governance.database import Place, checkpoints, create_database, events, open_database, runs, writing
 from governance.datatypes import Event
 from governance.errors import Tampered
 from governance.keys import Keyring
+from tests.databases import alter
 
+pytestmark = pytest.mark.databases
 KEYRING = Keyring(bytes(32))
 ORIGIN = "governance/test"
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(tmp_path / "w.sqlite3")
+def engine(place: Place) -> Iterator[Engine]:
+    engine = create_database(place)
     yield engine
     engine.dispose()
 
@@ -183,19 +184,10 @@ def test_no_checkpoint_speaks_for_an_empty_log_or_for_a_forged_event(engine: Eng
     assert error.value.hint
 
 
-def alter(engine: Engine, statement: str) -> None:
-    """As somebody with the database file would: without the triggers that stop mistakes."""
-    with engine.begin() as connection:
-        for table in ("events", "checkpoints"):
-            for change in ("update", "delete"):
-                connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_no_{change}")
-        connection.exec_driver_sql(statement)
-
-
 @pytest.mark.parametrize(
     "statement",
     [
-        pytest.param("UPDATE checkpoints SET frontier = zeroblob(length(frontier))", id="another tree"),
+        pytest.param("UPDATE checkpoints SET frontier = x'" + "00" * 64 + "'", id="another tree"),
         pytest.param("UPDATE checkpoints SET frontier = x''", id="no tree"),
         pytest.param("UPDATE checkpoints SET size = 2", id="another size"),
         pytest.param("UPDATE checkpoints SET note = replace(note, '3', '2')", id="another note"),
@@ -224,5 +216,5 @@ def test_a_key_that_did_not_sign_the_log_signs_nothing(engine: Engine) -> None:
 def test_two_logs_cannot_share_an_index(engine: Engine) -> None:
     add(engine, 0)
 
-    with pytest.raises(Exception, match="UNIQUE"), engine.begin() as connection:
+    with pytest.raises(Exception, match=r"(?i)unique"), engine.begin() as connection:
         connection.execute(insert(events).values(idx=0, leaf_hash=b"h", body=b"b"))

@@ -1,0 +1,65 @@
+"""The rows of a workspace, in SQLite or in PostgreSQL: the same SQLAlchemy Core tables, the same revisions.
+
+tables.py      what is kept
+opening.py     a database with its tables; transactions that write; questions that are asked again and again
+server.py      where a database on a server is, without a password
+sqlite.py      all that is SQLite's own, and
+postgres.py    all that is PostgreSQL's own: settings, turns of writers, what its errors mean, append-only tables
+both.py        expressions that the two write in their own words
+migrations/    Alembic's revisions, in one line
+
+Parameters of statements are kept out of SQLAlchemy's errors and logs, and so is what PostgreSQL quotes of rows.
+"""
+
+from governance.database.both import contains, upsert
+from governance.database.opening import Place, Question, create_database, open_database, writing
+from governance.database.server import Server
+from governance.database.tables import (
+    APPEND_ONLY,
+    accessions,
+    batches,
+    checkpoints,
+    contents,
+    doubts,
+    events,
+    metadata,
+    outcomes,
+    pending,
+    receipts,
+    release_receipts,
+    releases,
+    rulings,
+    runs,
+    said,
+    shards,
+    studies,
+)
+
+__all__ = [
+    "APPEND_ONLY",
+    "Place",
+    "Question",
+    "Server",
+    "accessions",
+    "batches",
+    "checkpoints",
+    "contains",
+    "contents",
+    "create_database",
+    "doubts",
+    "events",
+    "metadata",
+    "open_database",
+    "outcomes",
+    "pending",
+    "receipts",
+    "release_receipts",
+    "releases",
+    "rulings",
+    "runs",
+    "said",
+    "shards",
+    "studies",
+    "upsert",
+    "writing",
+]

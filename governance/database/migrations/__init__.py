@@ -1,0 +1,56 @@
+"""Alembic's revisions, in one line without branches, and what brings a database to the last of them.
+
+A revision says what it does without `tables.py`, which goes on changing. On SQLite, Alembic rebuilds a table that it
+alters (`op.batch_alter_table`), so what keeps rows as they are is made again behind all revisions.
+"""
+
+from enum import Enum, auto
+from pathlib import Path
+from threading import Lock
+
+from sqlalchemy import Connection, inspect
+
+FOLDER = Path(__file__).parent
+REVISIONS = ("0001",)
+"""All of them, the first one first. Here too, so that a database that has the last one is opened without Alembic."""
+
+_TABLE = "alembic_version"
+_one_at_a_time = Lock()
+"""Alembic's `op` is one for all threads of a process."""
+
+
+class State(Enum):
+    """What this program can do with a database."""
+
+    CURRENT = auto()
+    EARLIER = auto()
+    UNCOUNTED = auto()
+    """It has no revision: it is empty, or from before there were any."""
+    UNKNOWN = auto()
+
+
+def state(connection: Connection) -> State:
+    """Where a database stands."""
+    if not inspect(connection).has_table(_TABLE):
+        return State.UNCOUNTED
+    found = connection.exec_driver_sql(f"SELECT version_num FROM {_TABLE}").scalars().all()
+    if found == [REVISIONS[-1]]:
+        return State.CURRENT
+    if not found:
+        return State.UNCOUNTED
+    return State.EARLIER if len(found) == 1 and found[0] in REVISIONS else State.UNKNOWN
+
+
+def upgrade(connection: Connection) -> None:
+    """Carry out the revisions that a database lacks, in the transaction of the caller, whose turn it is to write."""
+    # Imported here: nearly every process finds the database as it should be, and this takes a moment.
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory(str(FOLDER))
+    context = MigrationContext.configure(
+        connection, opts={"fn": lambda found, _context: scripts._upgrade_revs("head", found)}
+    )
+    with _one_at_a_time, Operations.context(context):
+        context.run_migrations()

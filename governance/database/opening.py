@@ -1,0 +1,176 @@
+"""A database with its tables, transactions that write, and questions that are asked again and again."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine, Select
+from sqlalchemy.exc import DBAPIError
+
+from governance.database import migrations, postgres, sqlite
+from governance.database.migrations import State
+from governance.database.server import Server
+from governance.database.tables import APPEND_ONLY
+from governance.errors import Misconfigured, Unavailable
+
+Place = Path | Server
+"""A file of SQLite, or a schema on a PostgreSQL server."""
+
+
+def open_database(place: Place) -> Engine:
+    """The database at `place`, with all its tables as this program knows them.
+
+    A file that is not there is made; a schema that is not there is missed.
+
+    Raises:
+        Misconfigured: it is no database of a version that this program knows.
+        Unavailable: it stays locked, or its server does not answer.
+    """
+    return _opened(place, _prepare)
+
+
+def create_database(place: Place) -> Engine:
+    """The database at `place`, made.
+
+    Raises:
+        Misconfigured: the server does not let this user make a schema, or has one of this name.
+        Unavailable: its server does not answer.
+    """
+    if isinstance(place, Path):
+        return open_database(place)
+    server = place
+
+    def make(engine: Engine) -> None:
+        with writing(engine) as connection:
+            postgres.create_schema(connection, server)
+            _upgrade(connection)
+
+    return _opened(server, make)
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """`engine.begin()` that is a writer from its start.
+
+    A transaction that reads first and then writes fails at once if another one wrote in
+    between; this one waits for its turn before it reads. There is one turn for all writers
+    of a workspace, so that they never wait for each other in a circle.
+
+    Raises:
+        Misconfigured: the database may not be written.
+        Unavailable: another program keeps the database locked, its disk is full, or its server does not answer.
+    """
+    told = None
+    kind = _kind(engine)
+    try:
+        with kind.writer(engine) as connection, connection.begin():
+            yield connection
+    except DBAPIError as error:
+        told = kind.told(error)
+        if told is None:
+            raise
+    if told is not None:
+        raise told
+
+
+class Question:
+    """A statement that is asked again and again, each time of what is committed by then.
+
+    It goes to the driver as it was compiled once, which takes a tenth of the time; its own
+    connection ends with it.
+    """
+
+    def __init__(self, engine: Engine, statement: Select[Any]) -> None:
+        compiled = statement.compile(engine)
+        self._sql = str(compiled)
+        self._names = None if compiled.positiontup is None else tuple(compiled.positiontup)
+        self._fixed = compiled.params
+        self._connection = _kind(engine).alone(engine.raw_connection())
+        self._cursor = self._connection.cursor()
+
+    def first(self, **values: str | bytes) -> Any:
+        """The first row for these values of the statement's `bindparam`s, or None."""
+        self._ask(values)
+        return self._cursor.fetchone()
+
+    def all(self, **values: str | bytes) -> list[Any]:
+        """All rows for these values."""
+        self._ask(values)
+        return list(self._cursor.fetchall())
+
+    def _ask(self, values: dict[str, str | bytes]) -> None:
+        parameters = self._fixed | values
+        if self._names is None:
+            self._cursor.execute(self._sql, parameters)
+        else:
+            self._cursor.execute(self._sql, tuple([parameters[name] for name in self._names]))
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._cursor.close()
+        self._connection.close()
+
+
+class _Kind(Protocol):
+    """What the modules `sqlite` and `postgres` both have."""
+
+    def writer(self, engine: Engine) -> Connection: ...
+    def alone(self, connection: Any) -> Any: ...
+    def is_ours(self, connection: Connection) -> bool: ...
+    def append_only(self, table: str) -> Iterator[str]: ...
+    def told(self, error: DBAPIError) -> Unavailable | Misconfigured | None: ...
+
+
+def _kind(engine: Engine) -> _Kind:
+    if engine.dialect.name == "postgresql":
+        return postgres
+    return sqlite
+
+
+def _opened(place: Place, prepare: Callable[[Engine], None]) -> Engine:
+    """Connections to a prepared database. What is wrong is raised behind all errors of the driver, not chained."""
+    problem: Misconfigured | Unavailable | None = None
+    engine: Engine | None = None
+    try:
+        engine = sqlite.engine(place) if isinstance(place, Path) else postgres.engine(place)
+        prepare(engine)
+    except DBAPIError as error:
+        told = None if engine is None else _kind(engine).told(error)
+        problem = told or Misconfigured("the database cannot be opened")
+    except (OSError, Misconfigured, Unavailable) as error:
+        problem = Misconfigured("the database cannot be opened") if isinstance(error, OSError) else error
+    if engine is None or problem is not None:
+        if engine is not None:
+            engine.dispose()
+        raise problem or Misconfigured("the database cannot be opened")
+    return engine
+
+
+def _prepare(engine: Engine) -> None:
+    """Bring it to the last revision: one process does, and others that come at once wait for it."""
+    with engine.connect() as connection:
+        found = _state(engine, connection)
+    if found is State.UNCOUNTED and engine.dialect.name == "postgresql":
+        raise Misconfigured(
+            "the database of the workspace is missing on its server", hint="restore it there from a backup"
+        )
+    if found in (State.EARLIER, State.UNCOUNTED):
+        with writing(engine) as connection:
+            found = _state(engine, connection)
+            if found in (State.EARLIER, State.UNCOUNTED):
+                _upgrade(connection)
+                found = State.CURRENT
+    if found is State.UNKNOWN:
+        raise Misconfigured("the database was made by another version of this program")
+
+
+def _state(engine: Engine, connection: Connection) -> State:
+    return migrations.state(connection) if _kind(engine).is_ours(connection) else State.UNKNOWN
+
+
+def _upgrade(connection: Connection) -> None:
+    migrations.upgrade(connection)
+    for table in APPEND_ONLY:
+        for statement in _kind(connection.engine).append_only(table):
+            connection.exec_driver_sql(statement)

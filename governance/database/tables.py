@@ -1,0 +1,213 @@
+"""The rows of a workspace as SQLAlchemy Core tables. What they mean is their stage's matter.
+
+No source name, path or original value stands here in clear: the columns that begin with
+`sealed` hold what `keys` sealed, digests of sources are keyed. A change of a table needs
+a revision in `migrations/versions/`: a test compares the two.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+"""In the order of its bytes, as SQLite has it anyway: the order of rows is part of what is signed."""
+
+
+def _text(name: str, *, null: bool = False) -> Column[str]:
+    return Column(name, TEXT, nullable=null)
+
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("number", Integer, primary_key=True),  # in the order of registration
+    Column("run_id", TEXT, nullable=False, unique=True),
+    _text("project"),
+    _text("policy"),
+    _text("policy_digest"),
+    _text("started"),
+    _text("finished", null=True),
+    _text("status"),
+    Column("sources", Integer),
+    Column("sealed_request", LargeBinary, nullable=False),
+)
+
+shards = Table(
+    "shards",
+    metadata,
+    Column("run_id", TEXT, ForeignKey("runs.run_id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("done", Boolean, nullable=False),
+    PrimaryKeyConstraint("run_id", "number"),
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("run_id", TEXT, ForeignKey("runs.run_id"), nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("sealed_source", LargeBinary, nullable=False, index=True),
+    _text("outcome"),
+    _text("reason"),
+    _text("output", null=True),
+    _text("source_digest", null=True),
+    PrimaryKeyConstraint("run_id", "position"),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("batch_id", TEXT, primary_key=True),
+    Column("run_id", TEXT, ForeignKey("runs.run_id"), nullable=False),
+    _text("time"),
+    Column("size", Integer, nullable=False),
+    _text("root"),
+    _text("signature"),
+    _text("public_key"),
+    Column("event_index", Integer, ForeignKey("events.idx"), nullable=False),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("receipt_id", TEXT, nullable=False, index=True),
+    _text("project"),
+    Column("patient", TEXT, nullable=False, index=True),
+    Column("study", TEXT, nullable=False, index=True),
+    Column("series", TEXT, nullable=False, index=True),
+    Column("instance", TEXT, nullable=False, index=True),
+    Column("path", TEXT, nullable=False, index=True),
+    Column("source_digest", TEXT, nullable=False, index=True),
+    _text("policy_digest"),
+    Column("sha256", TEXT, nullable=False, index=True),
+    Column("batch_id", TEXT, ForeignKey("batches.batch_id"), nullable=False),
+    Column("batch_index", Integer, nullable=False),
+    Column("superseded", Boolean, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    # Not the receipt's id: a change of policy and back again makes the same receipt twice.
+    PrimaryKeyConstraint("batch_id", "batch_index"),
+)
+_current = receipts.c.superseded.is_(False)
+Index("receipts_current_path", receipts.c.path, unique=True, sqlite_where=_current, postgresql_where=_current)
+
+pending = Table(
+    "pending",
+    metadata,
+    Column("path", TEXT, primary_key=True),  # about to be renamed into `curated/`
+    Column("run_id", TEXT, ForeignKey("runs.run_id"), nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("idx", Integer, primary_key=True, autoincrement=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("size", Integer, primary_key=True, autoincrement=False),
+    _text("note"),
+    Column("frontier", LargeBinary, nullable=False),  # hashes of the perfect subtrees, the largest first
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    _text("name"),
+    Column("version", Integer, nullable=False),
+    _text("project"),
+    _text("manifest_digest"),
+    _text("time"),
+    PrimaryKeyConstraint("name", "version"),
+)
+
+release_receipts = Table(
+    "release_receipts",
+    metadata,
+    Column("name", TEXT, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("receipt_id", TEXT, nullable=False, index=True),
+    ForeignKeyConstraint(["name", "version"], ["releases.name", "releases.version"]),
+    PrimaryKeyConstraint("name", "version", "receipt_id"),
+)
+
+rulings = Table(
+    "rulings",
+    metadata,
+    Column("number", Integer, primary_key=True),  # of one source, the last one holds
+    Column("ruling_id", TEXT, nullable=False, unique=True),
+    Column("source_digest", TEXT, nullable=False, index=True),
+    _text("kind"),
+    _text("boxes"),  # JSON: [left, top, right, bottom, frame from 0 or null], ...
+    Column("sealed_reason", LargeBinary, nullable=False),
+    _text("actor"),
+    _text("account"),  # of the system, whoever the actor says to be
+    _text("time"),
+)
+
+studies = Table(
+    "studies",
+    metadata,
+    _text("project"),
+    Column("study", TEXT, nullable=False),
+    Column("patient", TEXT, nullable=False, index=True),
+    Column("sealed_known", LargeBinary, nullable=False),  # what identifies, for the rows of tables about the study
+    PrimaryKeyConstraint("project", "study", "patient"),
+)
+
+accessions = Table(
+    "accessions",
+    metadata,
+    _text("project"),
+    _text("accession"),  # its pseudonym: a keyed digest
+    _text("study"),
+    PrimaryKeyConstraint("project", "accession", "study"),
+)
+Index("accessions_of_study", accessions.c.study, accessions.c.project, accessions.c.accession)
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("path", TEXT, primary_key=True),  # of the current receipt of a row of a table
+    _text("made_from"),  # a keyed digest of the row and of all that its treatment depends on
+    Column("content", LargeBinary, nullable=False),
+)
+
+said = Table(
+    "said",
+    metadata,
+    Column("path", TEXT, primary_key=True),  # of `contents`
+    _text("says"),  # a keyed digest of the value
+    _text("said_in"),  # the latest run with a row that says so
+    Column("sealed_told", LargeBinary),  # what rows told beside it that no image did
+)
+
+doubts = Table(
+    "doubts",
+    metadata,
+    _text("run_id"),  # that held back a row, until it withdraws
+    _text("path"),  # where the row would be published
+    _text("says"),  # what nobody may say there, as in `said`; empty: what nobody else says goes
+    PrimaryKeyConstraint("run_id", "path", "says"),
+)
+
+APPEND_ONLY = ("events", "checkpoints", "rulings")
+"""Tables whose rows a trigger keeps as they are: against mistakes. The signatures are against malice."""

@@ -1,0 +1,1 @@
+"""Rows in SQLite and in PostgreSQL."""
