@@ -186,9 +186,7 @@ class Workers(Confidential):
             self.until = until = audit.size(connection)
         decided = rulings.in_force(context)  # what is decided from now on is for the next run
         seal = context.keyring.seal_of(SEALED_FOR)
-        self._job = Job(
-            workspace.database, workspace.staging, workspace.curated, rules, keys, decided, seal, until
-        )
+        self._job = Job(workspace.database, workspace.staging, workspace.curated, rules, keys, decided, seal, until)
         self._processes = processes
         self._mine: _Process | None = None
         self._pool: _Pool | None = None

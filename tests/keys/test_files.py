@@ -19,16 +19,6 @@ def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "SCRYPT", {"n": 1 << 10, "r": 8, "p": 1})
 
 
-def test_what_seals_for_one_purpose_travels_and_opens_no_other() -> None:
-    keyring = Keyring(ROOT)
-    seal = pickle.loads(pickle.dumps(keyring.seal_of("study")))
-
-    assert keyring.unseal(seal.close("Quillfeather"), purpose="study") == "Quillfeather"
-    assert f"{seal!r}{seal}" == "<Seal>" * 2
-    with pytest.raises(Tampered):
-        seal.open(keyring.seal("Quillfeather", purpose="source"))
-
-
 # ------------------------------------------------------------------ the file
 
 

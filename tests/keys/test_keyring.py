@@ -149,3 +149,13 @@ def test_any_flipped_bit_of_a_seal_is_found(bit: int) -> None:
 def test_what_was_never_sealed_is_refused(sealed: bytes) -> None:
     with pytest.raises(Tampered):
         Keyring(ROOT).unseal(sealed, purpose="source")
+
+
+def test_what_seals_for_one_purpose_travels_and_opens_no_other() -> None:
+    keyring = Keyring(ROOT)
+    seal = pickle.loads(pickle.dumps(keyring.seal_of("study")))
+
+    assert keyring.unseal(seal.close("Quillfeather"), purpose="study") == "Quillfeather"
+    assert f"{seal!r}{seal}" == "<Seal>" * 2
+    with pytest.raises(Tampered):
+        seal.open(keyring.seal("Quillfeather", purpose="source"))
