@@ -7,6 +7,7 @@
     tiles.py     the log as files for witnesses and monitors
     bundle.py    the log as a folder for an auditor, and readme.py what it says of itself
     offline.py   the verifier that the folder brings; it knows nothing of this program
+    siem.py      events for a hospital's SIEM
     witness.py   somebody elsewhere, who signs what continues what they saw
 
 An event is appended in the transaction of the act that it records: there is no act
@@ -23,6 +24,8 @@ show that.
 from governance.audit.bundle import Bundled, bundle
 from governance.audit.compare import digest_of_ruling
 from governance.audit.log import append, checkpoint, encode, latest, size
+from governance.audit.siem import Format
+from governance.audit.siem import lines as siem_lines
 from governance.audit.tiles import Exported, export
 from governance.audit.verify import AuditReport, verify
 from governance.audit.witness import Witnessed, witness
@@ -31,6 +34,7 @@ __all__ = [
     "AuditReport",
     "Bundled",
     "Exported",
+    "Format",
     "Witnessed",
     "append",
     "bundle",
@@ -39,6 +43,7 @@ __all__ = [
     "encode",
     "export",
     "latest",
+    "siem_lines",
     "size",
     "verify",
     "witness",

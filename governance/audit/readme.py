@@ -3,8 +3,8 @@
 TEXT = """# A bundle of an audit log
 
 This folder holds the whole audit log of one workspace, in which medical images are de-identified, and what the log
-vouches for. It holds no identifying value and no key that is secret. You can check it on any machine, without a
-network and without the program that made it:
+vouches for. It holds nothing that identifies a patient and no key that is secret; who decided something is named as
+they were logged. You can check it on any machine, without a network and without the program that made it:
 
 ```
 pip install cryptography            # the only thing besides Python 3.11 or later

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from governance import __version__, pipeline, policy
+from governance import __version__, audit, pipeline, policy
 from governance.cli import commands
 from governance.cli.parsing import Parser, parse
 from governance.datatypes import Outcome, RulingKind
@@ -241,3 +241,8 @@ def _audit(make: Make) -> None:
     sub.add_argument("--name", metavar="NAME", help="of the witness, when its key is made")
     text = "the public key that you expect of the log, when it is seen for the first time"
     sub.add_argument("--log-key", metavar="HEX", help=text)
+    example = "governance audit export-siem --format fhir --since 1200 -w /data/research"
+    sub = _command(checks.add_parser, "export-siem", commands.audit_export_siem, example)
+    sub.add_argument("--format", type=audit.Format, choices=list(audit.Format), required=True, help="of each line")
+    sub.add_argument("--since", type=_count, default=0, metavar="N", help="from event N on; the first is 0")
+    _in_workspace(sub)

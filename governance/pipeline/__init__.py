@@ -36,7 +36,7 @@ reading.py     sources looked at one after the other
 values.py      values of elements: counted in bounded memory, shown on one line
 """
 
-from governance.pipeline.auditing import bundle_audit, export_audit, witness_audit
+from governance.pipeline.auditing import bundle_audit, export_audit, siem_audit, witness_audit
 from governance.pipeline.comparing import compare
 from governance.pipeline.context import Context, create, needs_passphrase, open_context, where
 from governance.pipeline.device_rules import add_rule, device_rule
@@ -95,6 +95,7 @@ __all__ = [
     "save",
     "sheets",
     "shown",
+    "siem_audit",
     "summarise",
     "survey",
     "trace",

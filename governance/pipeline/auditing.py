@@ -1,7 +1,7 @@
 """The log in the hands of others: as a bundle for an auditor, as tiles for witnesses and monitors."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from governance import audit, policy
@@ -50,3 +50,14 @@ def witness_audit(
     """
     key = expected_key(log_key)
     return audit.witness(folder, key_file=key_file, state_file=state_file, name=name, log_key=key, now=int(time.time()))
+
+
+def siem_audit(context: Context, *, form: audit.Format, since: int = 0) -> Iterator[bytes]:
+    """Every signed event from number `since` on, for a SIEM, one line each.
+
+    Raises:
+        Refused: an event cannot be said in this format.
+        Tampered: the log does not end where it was signed, or an event is not what was appended.
+    """
+    with context.engine.connect() as connection:
+        yield from audit.siem_lines(connection, form=form, origin=context.log_origin, since=since)

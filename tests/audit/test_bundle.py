@@ -390,6 +390,8 @@ def test_the_verifier_needs_nothing_of_ours(elsewhere: Path, tmp_path: Path) -> 
     assert policy.load("research").digest in done.stdout
     assert "the text of it is in policies/" in done.stdout
     assert bundled.policies == bundled.receipts == 1
+    everything = b"".join(path.read_bytes() for path in (tmp_path / "bundle").rglob("*") if path.is_file())
+    assert not [each for each in (b"CompressedSamples", b"1CT1", b"ct.dcm", b"JFK IMAGING") if each in everything]
 
 
 @pytest.mark.parametrize(

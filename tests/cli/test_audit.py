@@ -76,3 +76,15 @@ def test_a_changed_bundle_gives_a_witness_exit_code_3(workspace: Path, tmp_path:
     assert done.returncode == 3
     assert "does not verify" in done.stderr
     assert not (tmp_path / "bundle" / "cosignatures").exists()
+
+
+def test_a_siem_gets_a_line_an_event(workspace: Path) -> None:
+    of = ("audit", "export-siem", "-w", workspace, "--format")
+
+    (fhir,) = lines(governance(*of, "fhir"))
+    (wrapped,) = lines(governance(*of, "dicom", "--json"))
+
+    assert fhir["resourceType"] == "AuditEvent"
+    assert governance(*of, "dicom").stdout == f"{wrapped['message']}\n"
+    assert governance(*of, "fhir", "--since", "1").stdout == ""
+    assert governance(*of, "syslog").returncode == 2

@@ -37,7 +37,7 @@ COMMANDS = (
     "trace",
     "verify",
 )
-COMMANDS += ("audit verify", "audit export", "audit bundle", "audit witness")
+COMMANDS += ("audit verify", "audit export", "audit bundle", "audit witness", "audit export-siem")
 
 
 def governance(*words: str | Path) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,172 @@
+"""Events for a hospital's SIEM: one FHIR AuditEvent, or one DICOM audit message, a line.
+
+FHIR R4 AuditEvent, in the manner of IHE BALP; none of its profiles is claimed, since they are of acts over REST. DICOM
+PS3.15, A.5.1: the schema holds; the kinds are ours, since A.5.3 has none for de-identification. Each says which event
+of which log it was made from and has the hash of its leaf, so that a line in a SIEM can be held against the log.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple, assert_never
+from xml.etree import ElementTree as ET
+
+from sqlalchemy import Connection, select
+
+from governance import merkle
+from governance.audit.log import RESTORE, latest
+from governance.database import events
+from governance.datatypes import BATCH_EVENT, RELEASE_EVENT, RULING_EVENT
+from governance.errors import Refused, Tampered
+
+PROGRAM = "governance"
+"""The actor of what no person decided."""
+
+SCHEME = "99GOVERNANCE"
+"""Of our own codes in DICOM (PS3.16, 8.2: private schemes begin with 99)."""
+
+SYSTEM = "urn:x-governance:event"
+_DCM = "http://dicom.nema.org/resources/ontology/DCM"
+_HL7 = "http://terminology.hl7.org/CodeSystem"
+CHUNK = 1000
+
+
+class Format(StrEnum):
+    """What a SIEM reads."""
+
+    FHIR = "fhir"
+    DICOM = "dicom"
+
+
+class _Meaning(NamedTuple):
+    """What a kind of event says in the terms of both: an action, words, and a stage in the life of what it is about."""
+
+    action: str
+    words: str
+    life: tuple[str, str] | None
+
+
+_MEANINGS = {
+    BATCH_EVENT: _Meaning("C", "De-identified objects were committed", ("7", "De-identification")),
+    RELEASE_EVENT: _Meaning("R", "A release was published", ("10", "Export")),
+    RULING_EVENT: _Meaning("U", "A person decided on pixels", ("4", "Verification")),
+    "rows-withdrawn": _Meaning("D", "Rows of tables were withdrawn", ("14", "Logical deletion")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Logged:
+    """One event, and where it stands in which log."""
+
+    log: str
+    index: int
+    leaf: str
+    body: dict[str, Any]
+
+    @property
+    def meaning(self) -> _Meaning:
+        """Of a kind that is not known here: something was done."""
+        kind = self.body["kind"]
+        return _MEANINGS.get(kind, _Meaning("E", kind.replace("-", " "), None))
+
+    def details(self) -> list[tuple[str, str]]:
+        """What the event says, and where it stands."""
+        said = [(name, str(value)) for name, value in self.body["details"].items()]
+        return [*said, ("log", self.log), ("log-index", str(self.index)), ("leaf-sha256", self.leaf)]
+
+
+def lines(connection: Connection, *, form: Format, origin: str, since: int = 0) -> Iterator[bytes]:
+    """Every event that is signed, from number `since` on, a line each, without its end.
+
+    Raises:
+        Refused: an event has a character that XML cannot hold.
+        Tampered: the log does not end where it was signed, or an event is not what was appended.
+    """
+    size = int(latest(connection).split("\n")[1])
+    query = select(events).where(events.c.idx >= since, events.c.idx < size).order_by(events.c.idx)
+    make: Callable[[_Logged], bytes]
+    match form:
+        case Format.FHIR:
+            make = _fhir
+        case Format.DICOM:
+            make = _dicom
+        case _:
+            assert_never(form)
+    for row in connection.execute(query.execution_options(yield_per=CHUNK)):
+        if not isinstance(row.body, bytes) or merkle.leaf_hash(row.body) != row.leaf_hash:
+            raise Tampered(f"event {row.idx} is not what was appended", hint=RESTORE)
+        yield make(_Logged(origin, row.idx, row.leaf_hash.hex(), json.loads(row.body)))
+
+
+def _fhir(event: _Logged) -> bytes:
+    meaning, body = event.meaning, event.body
+    exported = body["kind"] == RELEASE_EVENT
+    code, display = ("110106", "Export") if exported else ("110100", "Application Activity")
+    entity: dict[str, Any] = {
+        "what": {"identifier": {"value": body["subject"]}},
+        "type": _coding(f"{_HL7}/audit-entity-type", "2", "System Object"),
+        "detail": [{"type": name, "valueString": value} for name, value in event.details() if value],
+    }
+    if meaning.life is not None:
+        entity["lifecycle"] = _coding(f"{_HL7}/dicom-audit-lifecycle", *meaning.life)
+    agent: dict[str, Any] = {"who": {"identifier": {"value": body["actor"]}}, "requestor": True}
+    if body["actor"] == PROGRAM:
+        agent["type"] = {"coding": [_coding(_DCM, "110150", "Application")]}
+    value = {
+        "resourceType": "AuditEvent",
+        "id": event.leaf,
+        "type": _coding(_DCM, code, display),
+        "subtype": [_coding(SYSTEM, body["kind"], meaning.words)],
+        "action": meaning.action,
+        "recorded": body["time"],
+        "outcome": "0",
+        "agent": [agent],
+        "source": {
+            "observer": {"identifier": {"value": event.log}},
+            "type": [_coding(f"{_HL7}/security-source-type", "4", "Application Server")],
+        },
+        "entity": [entity],
+    }
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _coding(system: str, code: str, display: str) -> dict[str, str]:
+    return {"system": system, "code": code, "display": display}
+
+
+def _dicom(event: _Logged) -> bytes:
+    meaning, body = event.meaning, event.body
+    message = ET.Element("AuditMessage")
+    identification = ET.SubElement(
+        message,
+        "EventIdentification",
+        EventActionCode=meaning.action,
+        EventDateTime=body["time"],
+        EventOutcomeIndicator="0",
+    )
+    _code(identification, "EventID", SCHEME, body["kind"], meaning.words)
+    participant = ET.SubElement(message, "ActiveParticipant", UserID=body["actor"], UserIsRequestor="true")
+    if body["actor"] == PROGRAM:
+        _code(participant, "RoleIDCode", "DCM", "110150", "Application")
+    source = ET.SubElement(message, "AuditSourceIdentification", AuditSourceID=event.log)
+    ET.SubElement(source, "AuditSourceTypeCode", {"csd-code": "4"})
+    about = ET.SubElement(
+        message, "ParticipantObjectIdentification", ParticipantObjectID=body["subject"], ParticipantObjectTypeCode="2"
+    )
+    if meaning.life is not None:
+        about.set("ParticipantObjectDataLifeCycle", meaning.life[0])
+    _code(about, "ParticipantObjectIDTypeCode", SCHEME, "subject", "What the event is about")
+    ET.SubElement(about, "ParticipantObjectName").text = body["subject"]
+    for name, value in event.details():
+        encoded = b64encode(value.encode("utf-8", "replace")).decode()
+        ET.SubElement(about, "ParticipantObjectDetail", type=name, value=encoded)
+    text = ET.tostring(message, encoding="unicode")
+    if not all(character in "\t" or "\x20" <= character <= "\ud7ff" or character >= "\ue000" for character in text):
+        raise Refused(f"event {event.index} has a character that XML cannot hold", hint="--format fhir takes it")
+    return text.encode()
+
+
+def _code(parent: ET.Element, name: str, scheme: str, code: str, words: str) -> None:
+    ET.SubElement(parent, name, {"csd-code": code, "codeSystemName": scheme, "originalText": words})
