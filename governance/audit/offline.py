@@ -28,6 +28,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import file_digest, sha256
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -215,6 +216,11 @@ class Tree:
         return node
 
 
+def opened(path: Path) -> BufferedReader:
+    """A file to read; a pipe in its place does not wait for its other end."""
+    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
+
+
 class Lines:
     """The lines of a file, some at a time, in bounded memory."""
 
@@ -394,12 +400,12 @@ def stops(lines: Lines, origin: str, key: bytes, report: Report) -> Iterator[Ear
 def check_log(folder: Path, key: bytes, earlier: Sequence[Earlier], report: Report) -> Counter[str]:
     """Every event, checkpoint, batch and receipt, in one pass. Returns how many receipts name which policy."""
     with ExitStack() as stack:
-        opened = {name: stack.enter_context((folder / name).open("rb")) for name in REQUIRED}
-        events = Leaves(Lines(opened[EVENTS], EVENTS), opened[EVENT_HASHES], "event", report)
-        receipts = Leaves(Lines(opened[RECEIPTS], RECEIPTS), opened[RECEIPT_HASHES], "receipt", report)
-        batches = Batches(Lines(opened[BATCHES], BATCHES), receipts, key, report)
+        files = {name: stack.enter_context(opened(folder / name)) for name in REQUIRED}
+        events = Leaves(Lines(files[EVENTS], EVENTS), files[EVENT_HASHES], "event", report)
+        receipts = Leaves(Lines(files[RECEIPTS], RECEIPTS), files[RECEIPT_HASHES], "receipt", report)
+        batches = Batches(Lines(files[BATCHES], BATCHES), receipts, key, report)
         tree, signed, differs = Tree(), 0, False
-        checkpoints = stops(Lines(opened[CHECKPOINTS], CHECKPOINTS), report.origin, key, report)
+        checkpoints = stops(Lines(files[CHECKPOINTS], CHECKPOINTS), report.origin, key, report)
         for size, root, label in heapq.merge(checkpoints, sorted(earlier), key=lambda stop: stop.size):
             while tree.size < size:
                 block, leaves = events.take(size - tree.size)
@@ -425,7 +431,7 @@ def check_log(folder: Path, key: bytes, earlier: Sequence[Earlier], report: Repo
 
 def read_listing(folder: Path, report: Report) -> tuple[str, str, dict[str, tuple[str, int]]]:
     """BUNDLE as a note, which is not checked yet; its counts, and the digest and size of each file."""
-    with (folder / LISTING).open("rb") as file:
+    with opened(folder / LISTING) as file:
         note = file.read(CHUNK).decode("utf-8", "replace")
     form, *lines = split_note(note)[0][:-1].split("\n")
     key = unhex(lines[1], HASH) if len(lines) > 2 else None
@@ -452,7 +458,7 @@ def check_files(folder: Path, files: dict[str, tuple[str, int]], report: Report)
             elif path.is_symlink() or not path.is_file():
                 report.wrong(f"{relative} is no file")
             else:
-                with path.open("rb") as file:
+                with opened(path) as file:
                     entry = (file_digest(file, "sha256").hexdigest(), file.tell())
                 if entry != files[relative]:
                     report.wrong(f"{relative} is not what was bundled")
@@ -476,7 +482,7 @@ def check_witnesses(folder: Path, key: bytes, witnesses: Sequence[Witness], repo
     """The last checkpoint carries what each witness that was asked for signed."""
     note = ""
     if os.path.lexists(folder / COSIGNATURES):
-        with (folder / COSIGNATURES).open("rb") as file:
+        with opened(folder / COSIGNATURES) as file:
             note = file.read(CHUNK).decode("utf-8", "replace")
         open_checkpoint(note, report.origin, key)
         if split_note(note)[0] != split_note(report.last)[0]:

@@ -131,7 +131,10 @@ def _of_bundle(folder: Path, _origin: str, key: bytes | None, seen: _Seen | None
     if report.problems and continues:
         raise Tampered(f"the bundle does not verify: {report.problems[0]}")
     file = folder / offline.COSIGNATURES
-    return _Shown(report.key, _text(file) if file.is_file() and continues else report.last, continues, file)
+    note = _text(file) if file.is_file() else report.last
+    if signed_note.text_of(note) != signed_note.text_of(report.last):  # only what was verified is signed
+        note = report.last
+    return _Shown(report.key, note, continues, file)
 
 
 def _of_tiles(folder: Path, origin: str, key: bytes | None, seen: _Seen | None) -> _Shown:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -292,6 +293,14 @@ def test_a_link_in_place_of_a_file_is_found(bundle: Path, world: World, tmp_path
     (bundle / "README.md").symlink_to(tmp_path / "README.md")
 
     assert problems(bundle, world) == ["README.md is no file"]
+
+
+@pytest.mark.parametrize("name", ["BUNDLE", "events.jsonl", "README.md", "cosignatures"])
+def test_a_pipe_in_place_of_a_file_is_found_and_not_waited_for(bundle: Path, world: World, name: str) -> None:
+    (bundle / name).unlink(missing_ok=True)
+    os.mkfifo(bundle / name)
+
+    assert problems(bundle, world)
 
 
 def signed_by_another(bundle: Path, world: World, other: Keyring) -> None:

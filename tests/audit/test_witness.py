@@ -107,6 +107,16 @@ def test_the_example_of_the_specification_is_what_is_signed() -> None:
     assert made == f"{note}— witness.example.com/w1 {b64encode(line).decode()}\n"
 
 
+def test_keys_and_times_of_real_witnesses_are_read() -> None:
+    """From the tests of github.com/transparency-dev/formats, note/note_cosigv1_test.go."""
+    real = "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2"
+    name, key = offline._witness(real)
+
+    assert real == signed_note.verifier_key(name, key, kind=signed_note.COSIGNATURE)
+    line = "ZGhGuQAAAABm/qTPeyKXD+R2rzyQsxPiP8mXum7qq/iF0u4vanlqJyocWODBt97w9uL+8qT7S5gxEHWWOworDcFiEBYJXORmnFBOBA=="
+    assert int.from_bytes((offline.unbase64(line) or b"")[4:12]) == 1727964367
+
+
 def test_a_bundle_shows_the_witness_that_is_asked_for_and_no_other(
     world: World, tmp_path: Path, elsewhere: Elsewhere
 ) -> None:
