@@ -1,5 +1,6 @@
 """An export is what C2SP tlog-tiles says, grows only, and holds one history of one log."""
 
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,6 +103,44 @@ def test_a_later_export_only_adds(engine: Engine, tmp_path: Path) -> None:
     assert before.items() <= after.items()
     assert exported.added == len(after) - 1 - len(before)
     assert exported.events == 900
+
+
+@pytest.mark.parametrize("writes", [0, 1, 3, 5])
+def test_an_export_that_was_stopped_speaks_for_nothing_that_is_not_there(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """A new folder is not there at all; one that was added to has its old checkpoint, and goes on."""
+    folder = tmp_path / "log"
+
+    def stopped() -> None:
+        left, replace = writes, os.replace
+
+        def until(old: Path, new: Path) -> None:
+            nonlocal left
+            if not left:
+                raise KeyboardInterrupt
+            left -= 1
+            replace(old, new)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", until)
+            with pytest.raises(KeyboardInterrupt):
+                export(engine, folder)
+
+    grow(engine, 300)
+    stopped()
+    assert not folder.exists()
+    export(engine, folder)
+    note = (folder / "checkpoint").read_bytes()
+    grow(engine, 900, start=300)
+    stopped()
+    assert note == (folder / "checkpoint").read_bytes()
+
+    assert export(engine, folder).events == 900
+
+    export(engine, tmp_path / "whole")
+    assert files(tmp_path / "whole").items() <= files(folder).items()
+    assert not (folder / ".new").exists()
 
 
 def test_an_export_of_the_same_log_keeps_what_witnesses_wrote(engine: Engine, tmp_path: Path) -> None:
