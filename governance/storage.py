@@ -177,10 +177,14 @@ class Workspace:
         return self.inner / "keys" / "root.json"
 
     @classmethod
-    def create(cls, path: Path, *, passphrase: bytes | None, address: str | None = None) -> Self:
+    def create(
+        cls, path: Path, *, passphrase: bytes | None, place: keys.Place | None = None, address: str | None = None
+    ) -> Self:
         """Make a workspace in `path`, which does not exist yet or is an empty folder.
 
+        place: who wraps its root secret; by default the passphrase, or nobody if there is none.
         address: of a PostgreSQL database, in which it gets a schema; None keeps its rows in a file.
+
         What a killed `create` left behind is removed first: it is recognised by the folder
         that it was built in, and no part of it was ever used.
 
@@ -195,7 +199,7 @@ class Workspace:
             Server(address, _schema(origin))  # before anything is made
         _make_empty(root)
         with _building(root) as building:
-            _fill(building, origin=origin, passphrase=passphrase, address=address)
+            _fill(building, origin=origin, passphrase=passphrase, place=place, address=address)
             for name in (*ZONES, MARKER):  # the marker comes last: with it, the rest is there
                 os.rename(building / name, root / name)
             _sync(root)
@@ -411,13 +415,15 @@ def _schema(origin: str) -> str:
     return origin.replace("/", "_")
 
 
-def _fill(building: Path, *, origin: str, passphrase: bytes | None, address: str | None) -> None:
+def _fill(
+    building: Path, *, origin: str, passphrase: bytes | None, place: keys.Place | None, address: str | None
+) -> None:
     for zone, mode in (("inner", 0o700), ("curated", 0o777), ("published", 0o777)):
         (building / zone).mkdir(mode)
     inner = building / "inner"
     for folder in ("keys", "staging"):
         (inner / folder).mkdir(0o700)
-    keyring = keys.create(inner / "keys" / "root.json", passphrase=passphrase)
+    keyring = keys.create(inner / "keys" / "root.json", passphrase=passphrase, place=place)
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     marker = {"format": FORMAT, "created": created, "origin": origin, "public_key": keyring.public_key.hex()}
     if address is not None:

@@ -7,6 +7,7 @@ misconfiguration, 3 some sources were not published or something does not verify
 arguments.py  what may be typed
 parsing.py    how misuse is refused
 commands.py   what is done then
+root_keys.py  and with the root key
 terminal.py   what is written
 """
 

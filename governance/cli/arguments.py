@@ -5,8 +5,8 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from governance import __version__, audit, pipeline, policy
-from governance.cli import commands
+from governance import __version__, audit, keys, pipeline, policy
+from governance.cli import commands, root_keys
 from governance.cli.parsing import Parser, parse
 from governance.datatypes import Outcome, RulingKind
 
@@ -46,6 +46,7 @@ def _parser() -> Parser:
     for add in (_init, _run, _plan, _survey, _explain, _text, _outcomes, _review, _decide, _publish, _trace, _verify):
         add(make)
     _audit(make)
+    _keys(make)
     return parser
 
 
@@ -86,9 +87,10 @@ def _count(text: str) -> int:
 
 def _init(make: Make) -> None:
     on_server = "governance init /data/research --database postgresql://db.example.org/research"
-    sub = _command(make, "init", commands.init, "governance init /data/research", on_server)
+    two = "governance init /data/research --keys vault:transit/governance"
+    sub = _command(make, "init", commands.init, "governance init /data/research", two, on_server)
     sub.add_argument("workspace", type=Path, metavar="WORKSPACE", help="a folder that is new or empty")
-    sub.add_argument("--passphrase-file", type=Path, metavar="FILE", help="its content protects the root key")
+    _protected(sub)
     text = "keep rows in PostgreSQL; no password in it, see PGPASSFILE"
     sub.add_argument("--database", metavar="URL", help=text)
 
@@ -246,3 +248,34 @@ def _audit(make: Make) -> None:
     sub.add_argument("--format", type=audit.Format, choices=list(audit.Format), required=True, help="of each line")
     sub.add_argument("--since", type=_count, default=0, metavar="N", help="from event N on; the first is 0")
     _in_workspace(sub)
+
+
+def _protected(sub: Parser, *, required: bool = False) -> None:
+    text = f"who protects the root key: {keys.FORMS}"
+    sub.add_argument("--keys", required=required, metavar="PLACE", help=text)
+    text = "its content protects the root key, or is the PIN of its token"
+    sub.add_argument("--passphrase-file", type=Path, metavar="FILE", help=text)
+
+
+def _keys(make: Make) -> None:
+    text = "The root key: who protects it, and its backup."
+    some = make("keys", help=text, description=text).add_subparsers(required=True, metavar="COMMAND").add_parser
+    sub = _command(some, "show", root_keys.keys_show, "governance keys show -w /data/research")
+    _in_workspace(sub)
+    token = "'pkcs11:token=site;object=governance?module-path=/usr/lib/softhsm/libsofthsm2.so'"
+    one = "governance keys rewrap -w /data/research --keys passphrase --passphrase-file new"
+    two = f"governance keys rewrap -w /data/research --keys {token}"
+    sub = _command(some, "rewrap", root_keys.keys_rewrap, one, two)
+    _in_workspace(sub)
+    _protected(sub, required=True)
+    one = "governance keys backup -w /data/research --shares 5 --threshold 3 --out /media/stick/shares"
+    sub = _command(some, "backup", root_keys.keys_backup, one)
+    _in_workspace(sub)
+    sub.add_argument("--shares", type=_count, required=True, metavar="N", help=f"how many; up to {keys.MOST}")
+    sub.add_argument("--threshold", type=_count, required=True, metavar="K", help="how many of them restore the key")
+    sub.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="new or empty; a file a share")
+    one = "governance keys restore share-1-of-5.txt share-3-of-5.txt share-4-of-5.txt -w /data/research --keys none"
+    sub = _command(some, "restore", root_keys.keys_restore, one)
+    sub.add_argument("shares", type=Path, nargs="+", metavar="SHARE_FILE", help="as backup wrote them, or typed")
+    _in_workspace(sub)
+    _protected(sub, required=True)

@@ -4,14 +4,13 @@ The first line of each is what `--help` says of it.
 """
 
 import argparse
-import getpass
 import json
 import os
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 
 from governance import audit, keys, pipeline, policy, provenance
+from governance.cli.root_keys import opened, protection
 from governance.cli.terminal import progress, say, show, write
 from governance.datatypes import Outcome, RulingKind
 from governance.errors import Misconfigured
@@ -24,32 +23,11 @@ def _print_confidential(args: argparse.Namespace, entries: Iterable[pipeline.Ent
             show(args, entry.record, entry.text or "")
 
 
-def _open(args: argparse.Namespace) -> pipeline.Context:
-    passphrase = keys.read_passphrase(os.environ)
-    if passphrase is None and pipeline.needs_passphrase(args.workspace):
-        if not sys.stdin.isatty():
-            raise Misconfigured(
-                "the root key is protected by a passphrase",
-                hint="set GOVERNANCE_PASSPHRASE_FILE (or GOVERNANCE_PASSPHRASE)",
-            )
-        passphrase = getpass.getpass("passphrase: ").encode()
-    return pipeline.open_context(args.workspace, passphrase=passphrase)
-
-
 def init(args: argparse.Namespace) -> int:
     """Create a workspace: zones, keys, database, config."""
-    environ = dict(os.environ)
-    if args.passphrase_file is not None:
-        environ["GOVERNANCE_PASSPHRASE_FILE"] = str(args.passphrase_file)
-    passphrase = keys.read_passphrase(environ)
-    if passphrase is None and sys.stdin.isatty():
-        passphrase = getpass.getpass(
-            "passphrase for the root key (empty: a key file that only you can read): "
-        ).encode()
-        if passphrase and passphrase != getpass.getpass("again: ").encode():
-            raise Misconfigured("the two passphrases differ", hint="run init again")
-    context = pipeline.create(args.workspace, passphrase=passphrase or None, database=args.database)
-    protected = "passphrase" if passphrase else "file mode 0600"
+    place, passphrase = protection(args, os.environ)
+    context = pipeline.create(args.workspace, passphrase=passphrase, place=place, database=args.database)
+    protected = "file mode 0600" if place.kind is keys.Kind.NONE else place.kind.value
     public_key = context.keyring.public_key.hex()
     value = {"workspace": str(args.workspace), "public_key": public_key, "root_key_protected_by": protected}
     show(args, value, f"workspace ready\npublic key {public_key}\nroot key protected by {protected}")
@@ -61,7 +39,7 @@ def init(args: argparse.Namespace) -> int:
 def run(args: argparse.Namespace) -> int:
     """Ingest, de-identify, inspect and commit sources."""
     pipeline.check_processes(args.processes)
-    context = _open(args)
+    context = opened(args)
     with progress() as on_progress:
         summary = pipeline.run(
             context,
@@ -139,7 +117,7 @@ def text(args: argparse.Namespace) -> int:
 
 def outcomes(args: argparse.Namespace) -> int:
     """One line a source: confidential."""
-    for outcome in pipeline.outcomes(_open(args), run_id=args.run):
+    for outcome in pipeline.outcomes(opened(args), run_id=args.run):
         if args.outcome and outcome.outcome.value not in args.outcome:
             continue
         value = {
@@ -155,7 +133,7 @@ def outcomes(args: argparse.Namespace) -> int:
 
 def review(args: argparse.Namespace) -> int:
     """Images that a person should look at: held back for their pixels, masked, or decided on. Confidential."""
-    context = _open(args)
+    context = opened(args)
     entries = pipeline.review(context, run_id=args.run, digests=args.digests)
     if not (args.sheets or args.out):
         for entry in entries:
@@ -171,7 +149,7 @@ def review(args: argparse.Namespace) -> int:
 
 def decide(args: argparse.Namespace) -> int:
     """Decide on the pixels of one source; the next run over it obeys. The last decision counts."""
-    context, boxes = _open(args), [box for each in args.boxes for box in each]
+    context, boxes = opened(args), [box for each in args.boxes for box in each]
     rule = None
     if args.device_rule is not None:
         rule = pipeline.device_rule(context, args.digest, boxes=boxes, reason=args.reason)
@@ -187,7 +165,7 @@ def decide(args: argparse.Namespace) -> int:
 
 def publish(args: argparse.Namespace) -> int:
     """Write release NAME@vN."""
-    published = pipeline.publish(_open(args), project=args.project, dataset=args.dataset)
+    published = pipeline.publish(opened(args), project=args.project, dataset=args.dataset)
     state = "published" if published.changed else "unchanged"
     value = {
         "release": f"{published.name}@v{published.version}",
@@ -203,7 +181,7 @@ def publish(args: argparse.Namespace) -> int:
 
 def trace(args: argparse.Namespace) -> int:
     """Where an output came from, and where it went."""
-    traces = pipeline.trace(_open(args), args.id)
+    traces = pipeline.trace(opened(args), args.id)
     if args.form != "text":
         write(provenance.to_prov(traces) + "\n" if args.form == "prov" else provenance.to_svg(traces))
     for traced in traces if args.form == "text" else ():
@@ -223,7 +201,7 @@ def verify(args: argparse.Namespace) -> int:
 
 def audit_verify(args: argparse.Namespace) -> int:
     """Check every event, root and checkpoint of the log."""
-    report = pipeline.verify_audit(_open(args))
+    report = pipeline.verify_audit(opened(args))
     text = [f"{name} {value}" for name, value in asdict(report).items()]
     show(args, report, "verified\n" + "\n".join(text))
     return 0
@@ -231,7 +209,7 @@ def audit_verify(args: argparse.Namespace) -> int:
 
 def audit_export(args: argparse.Namespace) -> int:
     """Write the log as C2SP tlog-tiles, or what is new of it, for witnesses and monitors."""
-    exported = pipeline.export_audit(_open(args), args.folder)
+    exported = pipeline.export_audit(opened(args), args.folder)
     text = f"{exported.events} events in {args.folder}, {exported.added} files added\nroot {exported.root}"
     show(args, exported, text)
     return 0
@@ -239,7 +217,7 @@ def audit_export(args: argparse.Namespace) -> int:
 
 def audit_bundle(args: argparse.Namespace) -> int:
     """Write the log, receipts and policies for an auditor, with one file that checks them anywhere."""
-    bundled = pipeline.bundle_audit(_open(args), args.folder, policies=args.policy)
+    bundled = pipeline.bundle_audit(opened(args), args.folder, policies=args.policy)
     text = [f"{name} {value}" for name, value in asdict(bundled).items()]
     show(args, bundled, f"bundled in {args.folder}\n" + "\n".join(text))
     if not args.json:
@@ -262,7 +240,7 @@ def audit_witness(args: argparse.Namespace) -> int:
 
 def audit_export_siem(args: argparse.Namespace) -> int:
     """Events for a hospital's SIEM, a line each: FHIR AuditEvent as JSON, or DICOM audit messages as XML."""
-    for line in pipeline.siem_audit(_open(args), form=args.format, since=args.since):
+    for line in pipeline.siem_audit(opened(args), form=args.format, since=args.since):
         text = line.decode()
         wrapped = args.json and args.format is not audit.Format.FHIR  # which is JSON as it is
         write((json.dumps({"message": text}) if wrapped else text) + "\n")

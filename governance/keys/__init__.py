@@ -24,10 +24,15 @@ immutable objects: the random bytes of a new secret, text of JSON, answers of a 
 from governance.keys.files import create, load, recorded, rewrap, save
 from governance.keys.keyring import EPOCH, SECRET_BYTES, Keyring, ProjectKeys, Seal, derive
 from governance.keys.local import PASSPHRASE, PASSPHRASE_FILE, read_passphrase
-from governance.keys.provider import KeyProvider, Kind, Place
+from governance.keys.opening import asks
+from governance.keys.provider import FORMS, KeyProvider, Kind, Place, Settings, wipe
+from governance.keys.shamir import MOST
+from governance.keys.shares import Share, backed_up, restored
 
 __all__ = [
     "EPOCH",
+    "FORMS",
+    "MOST",
     "PASSPHRASE",
     "PASSPHRASE_FILE",
     "SECRET_BYTES",
@@ -37,11 +42,17 @@ __all__ = [
     "Place",
     "ProjectKeys",
     "Seal",
+    "Settings",
+    "Share",
+    "asks",
+    "backed_up",
     "create",
     "derive",
     "load",
     "read_passphrase",
     "recorded",
+    "restored",
     "rewrap",
     "save",
+    "wipe",
 ]

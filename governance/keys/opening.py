@@ -41,3 +41,16 @@ def provider(place: Place, *, passphrase: bytes | None, environ: Mapping[str, st
             return Kms(place.settings, environ=environ)
         case _:
             assert_never(place.kind)
+
+
+def asks(place: Place, environ: Mapping[str, str]) -> str:
+    """What a person is asked for before it opens, if no variable holds it; empty for nothing."""
+    match place.kind:
+        case Kind.PASSPHRASE:
+            return "passphrase"
+        case Kind.PKCS11:
+            return "" if read_pin(environ) is not None else "PIN of the token"
+        case Kind.NONE | Kind.VAULT | Kind.KMS:
+            return ""
+        case _:
+            assert_never(place.kind)

@@ -1,9 +1,13 @@
 """Who wraps the root secret, and what is said of that in the key file."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol, Self
+from urllib.parse import unquote
+
+from governance.errors import Misconfigured
 
 Settings = Mapping[str, str | int]
 """What a provider needs besides its secret. It stands in the key file, and is shown."""
@@ -44,12 +48,48 @@ class Kind(StrEnum):
     KMS = "kms"
 
 
+FORMS = "none, passphrase, pkcs11:token=T;object=KEY?module-path=FILE, vault:MOUNT/KEY, kms:KEY"
+_NOT_A_PLACE = "--keys names no place for the root key"
+
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
+# Key ids, ARNs and aliases of AWS KMS.
+_KMS_KEY = re.compile(r"[A-Za-z0-9:/_-]+", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A provider and its settings: none of them is secret."""
 
     kind: Kind
     settings: Settings = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """What --keys says.
+
+        pkcs11: as RFC 7512 has it, with token, object and module-path and nothing else, so
+        that no PIN can stand in a command.
+
+        Raises:
+            Misconfigured: it is none of the forms.
+        """
+        name, colon, rest = text.partition(":")
+        if name not in list(Kind) or bool(colon) is (name in (Kind.NONE, Kind.PASSPHRASE)):
+            raise Misconfigured(_NOT_A_PLACE, hint=f"it takes {FORMS}")
+        kind = Kind(name)
+        settings: dict[str, str | int] = {}
+        if kind is Kind.PKCS11:
+            settings = _token(rest)
+        elif kind is Kind.VAULT:
+            mount, _, key = rest.rpartition("/")
+            if not (_WORD.fullmatch(key) and all(_WORD.fullmatch(part) for part in mount.split("/"))):
+                raise Misconfigured(_NOT_A_PLACE, hint="vault:MOUNT/KEY, such as vault:transit/governance")
+            settings = {"mount": mount, "key": key}
+        elif kind is Kind.KMS:
+            if not _KMS_KEY.fullmatch(rest):
+                raise Misconfigured(_NOT_A_PLACE, hint="kms: and the id, ARN or alias/NAME of a key")
+            settings = {"key": rest}
+        return cls(kind, settings)
 
     @classmethod
     def recorded(cls, record: object) -> Self:
@@ -69,6 +109,18 @@ class Place:
         """One line for a person: the provider, and where its key is."""
         shown = [f"{name}={value}" for name, value in self.settings.items() if self.kind is not Kind.PASSPHRASE]
         return " ".join((self.kind.value, *shown))
+
+
+def _token(text: str) -> dict[str, str | int]:
+    path, _, query = text.partition("?")
+    pairs = [part.partition("=") for part in (*path.split(";"), *query.split("&"))]
+    said = {name: unquote(value) for name, _, value in pairs}
+    if len(said) != len(pairs) or said.keys() != {"token", "object", "module-path"} or not all(said.values()):
+        hint = "pkcs11:token=T;object=KEY?module-path=FILE; a PIN comes from GOVERNANCE_PKCS11_PIN_FILE alone"
+        raise Misconfigured(_NOT_A_PLACE, hint=hint)
+    if not said["module-path"].startswith("/"):
+        raise Misconfigured("the module of the token is no absolute path", hint="write module-path=/...")
+    return {"module": said["module-path"], "token": said["token"], "key": said["object"]}
 
 
 def wipe(secret: bytearray) -> None:

@@ -5,6 +5,7 @@ SHA-256 over all that. It stands as 18 groups of five letters of Crockford's bas
 digits and a check, which knows the group's place too, so that a slip is found where it is.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -12,7 +13,8 @@ from typing import Self
 
 from governance.datatypes import Confidential
 from governance.errors import Misconfigured
-from governance.keys.shamir import Point, combine
+from governance.keys.keyring import Keyring
+from governance.keys.shamir import MOST, Point, combine, split
 
 VERSION = 1
 DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -70,6 +72,19 @@ class Share(Confidential):
             raise Misconfigured("the share is of another version of this program")
         threshold, index = body[1 + _SET], body[2 + _SET]
         return cls(body[1 : 1 + _SET], threshold, Point(index, body[3 + _SET :]))
+
+
+def backed_up(keyring: Keyring, *, shares: int, threshold: int) -> list[Share]:
+    """New shares of the root secret; those of an earlier backup stay good.
+
+    Raises:
+        Misconfigured: not 2 <= threshold <= shares <= 255.
+    """
+    if not 2 <= threshold <= shares <= MOST:
+        hint = f"the threshold is from 2 to the number of shares, and these are up to {MOST}"
+        raise Misconfigured("so many shares cannot be made, or protect nothing", hint=hint)
+    backup = secrets.token_bytes(_SET)
+    return [Share(backup, threshold, point) for point in split(keyring._root, shares=shares, threshold=threshold)]
 
 
 def restored(shares: Sequence[Share]) -> bytearray:

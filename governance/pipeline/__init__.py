@@ -33,17 +33,19 @@ comparison.py  that, added up and shown
 surveying.py   what is in an archive
 inventory.py   that, added up and shown
 reading.py     sources looked at one after the other
+root_keys.py   the root secret: shown, wrapped anew, backed up, restored
 values.py      values of elements: counted in bounded memory, shown on one line
 """
 
 from governance.pipeline.auditing import bundle_audit, export_audit, siem_audit, witness_audit
 from governance.pipeline.comparing import compare
-from governance.pipeline.context import Context, create, needs_passphrase, open_context, where
+from governance.pipeline.context import Context, asks, create, open_context, where
 from governance.pipeline.device_rules import add_rule, device_rule
 from governance.pipeline.planning import plan
 from governance.pipeline.pool import check_processes
 from governance.pipeline.publishing import publish, verify, verify_audit
 from governance.pipeline.reviewing import Reviewed, review
+from governance.pipeline.root_keys import RootKey, back_up, restore, rewrap, root_key
 from governance.pipeline.rulings import decide, drawn
 from governance.pipeline.runs import (
     Summary,
@@ -67,9 +69,12 @@ __all__ = [
     "Context",
     "Entry",
     "Reviewed",
+    "RootKey",
     "Sheets",
     "Summary",
     "add_rule",
+    "asks",
+    "back_up",
     "bundle_audit",
     "check_processes",
     "check_target",
@@ -82,7 +87,6 @@ __all__ = [
     "export_audit",
     "finish",
     "list_sources",
-    "needs_passphrase",
     "open_context",
     "open_shards",
     "outcomes",
@@ -90,7 +94,10 @@ __all__ = [
     "plan",
     "publish",
     "register",
+    "restore",
     "review",
+    "rewrap",
+    "root_key",
     "run",
     "save",
     "sheets",

@@ -1,5 +1,6 @@
 """An open workspace: its folders, its database and its keys."""
 
+import os
 import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,16 +29,19 @@ class Context(Confidential):
         return self.workspace.origin
 
 
-def create(path: Path, *, passphrase: bytes | None, database: str | None = None) -> Context:
+def create(
+    path: Path, *, passphrase: bytes | None, place: keys.Place | None = None, database: str | None = None
+) -> Context:
     """Make a workspace and open it.
 
+    place: who wraps its root secret; by default the passphrase, or nobody if there is none.
     database: the address of a PostgreSQL database; None keeps rows in a file of SQLite.
 
     Raises:
         Misconfigured: `path` is a workspace already, or not empty; or that is no address, or holds a password.
         Unavailable: the database's server does not answer.
     """
-    workspace = Workspace.create(path, passphrase=passphrase, address=database)
+    workspace = Workspace.create(path, passphrase=passphrase, place=place, address=database)
     return open_context(workspace.root, passphrase=passphrase)
 
 
@@ -54,9 +58,9 @@ def open_context(path: Path, *, passphrase: bytes | None) -> Context:
     return Context(workspace, open_database(workspace.database), keyring)
 
 
-def needs_passphrase(path: Path) -> bool:
-    """Whether the root key of the workspace at `path` is protected by a passphrase."""
-    return keys.recorded(Workspace.open(path).key_path).kind is keys.Kind.PASSPHRASE
+def asks(path: Path) -> str:
+    """What a person is asked for before the workspace at `path` opens, unless the environment says it."""
+    return keys.asks(keys.recorded(Workspace.open(path).key_path), os.environ)
 
 
 def now(*, timespec: str = "seconds") -> str:

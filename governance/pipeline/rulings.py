@@ -72,7 +72,7 @@ def decide(
     reason = reason.strip()
     if not 0 < len(reason) <= MOST_REASON or not reason.isprintable():
         raise Misconfigured("a decision needs a reason", hint=f"one line of up to {MOST_REASON} characters")
-    account = _account()
+    account = account_name()
     if _ACTOR.fullmatch(actor or account) is None:
         raise Misconfigured("a person is named by up to 64 letters, digits, and . _ @ -", hint="see --as")
     row: dict[str, Any] = {
@@ -213,7 +213,8 @@ def _source(connection: Connection, digits: str) -> str:
     return str(found[0])
 
 
-def _account() -> str:
+def account_name() -> str:
+    """The user of the system under whom this runs."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container may run under a number that has no name

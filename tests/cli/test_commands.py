@@ -38,6 +38,7 @@ COMMANDS = (
     "verify",
 )
 COMMANDS += ("audit verify", "audit export", "audit bundle", "audit witness", "audit export-siem")
+COMMANDS += ("keys show", "keys rewrap", "keys backup", "keys restore")
 
 
 def governance(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -59,10 +60,10 @@ def test_help_has_an_example(command: str) -> None:
 
 def in_readmes() -> Iterator[str]:
     """Every command that the pages show with its arguments."""
-    for page in ("README.md", "policies/README.md"):
+    for page in ("README.md", "policies/README.md", "infra/keys.md"):
         text = (ROOT / page).read_text(encoding="utf-8")
-        for line in re.findall(r"^governance .+$|`governance [a-z]+ [^`]+`", text, re.MULTILINE):
-            yield line.strip("`").partition(" #")[0].rstrip()
+        for line in re.findall(r"^(?: {4})?governance .+$|`governance [a-z]+ [^`]+`", text, re.MULTILINE):
+            yield line.strip("` ").partition(" #")[0].rstrip()
 
 
 @pytest.mark.parametrize("command", dict.fromkeys(in_readmes()))
