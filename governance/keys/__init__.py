@@ -8,7 +8,7 @@
     pkcs11.py    a key in a token
     vault.py     a key in HashiCorp Vault
     kms.py       a key in AWS KMS
-    quiet.py     what these two share
+    quiet.py     what these three share
     shamir.py    the secret in parts, of which any few give it
     shares.py    these as text that can be typed
     encoding.py  bytes as text

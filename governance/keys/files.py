@@ -24,6 +24,8 @@ from governance.keys.provider import Head, Kind, Place, wipe
 
 VERSION = 2
 
+_FROM_BACKUP = "move it away; governance keys restore brings it back from shares of a backup"
+
 
 def create(
     path: Path, *, passphrase: bytes | None, place: Place | None = None, environ: Mapping[str, str] = os.environ
@@ -105,7 +107,7 @@ def load(path: Path, *, passphrase: bytes | None, environ: Mapping[str, str] = o
     except (KeyError, TypeError, ValueError, OverflowError):
         fits = False
     if keyring is None or not fits:
-        raise Misconfigured("the key file is damaged", hint="restore it from a backup")
+        raise Misconfigured("the key file is damaged", hint=_FROM_BACKUP)
     return keyring
 
 
@@ -120,7 +122,7 @@ def recorded(path: Path) -> Place:
     with suppress(KeyError, TypeError, ValueError):
         place = _parts(body)[0]
     if place is None:
-        raise Misconfigured("the key file is damaged", hint="restore it from a backup")
+        raise Misconfigured("the key file is damaged", hint=_FROM_BACKUP)
     return place
 
 
@@ -206,7 +208,8 @@ def _read(path: Path) -> dict[str, Any]:
     else:
         problem = ""
     if problem:
-        raise Misconfigured(f"the key file cannot be read ({problem})")
+        hint = _FROM_BACKUP.partition("; ")[2]
+        raise Misconfigured(f"the key file cannot be read ({problem})", hint=hint)
     if not stat.S_ISREG(mode):
         raise Misconfigured("the key file is not a regular file")
     if stat.S_IMODE(mode) & 0o077:
@@ -216,5 +219,5 @@ def _read(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise Misconfigured("the key file is damaged", hint="restore it from a backup")
+        raise Misconfigured("the key file is damaged", hint=_FROM_BACKUP)
     return body

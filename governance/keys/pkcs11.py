@@ -16,6 +16,7 @@ from governance.errors import GovernanceError, Misconfigured
 from governance.keys.keyring import SECRET_BYTES
 from governance.keys.local import read_secret
 from governance.keys.provider import Head, Settings
+from governance.keys.quiet import ONE_AT_A_TIME
 
 PIN = "GOVERNANCE_PKCS11_PIN"
 PIN_FILE = "GOVERNANCE_PKCS11_PIN_FILE"
@@ -56,14 +57,15 @@ class Token:
     def _use(self, act: Callable[[Any], bytes], *, write: bool) -> bytes:
         """What `act` makes of a session; whatever the library raises becomes an error of ours without its words."""
         problem: GovernanceError
-        library = _library(self._module)
-        from pkcs11 import exceptions
+        with ONE_AT_A_TIME:
+            library = _library(self._module)
+            from pkcs11 import exceptions
 
-        try:
-            with self._session(library, write=write) as session:
-                return act(session)
-        except exceptions.PKCS11Error as error:
-            problem = _problem(type(error).__name__)
+            try:
+                with self._session(library, write=write) as session:
+                    return act(session)
+            except exceptions.PKCS11Error as error:
+                problem = _problem(type(error).__name__)
         raise problem
 
     @contextmanager

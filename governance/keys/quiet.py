@@ -1,10 +1,14 @@
-"""What two providers that ask over a network share: an address that may carry a secret, and libraries kept silent."""
+"""What providers outside of this process share: ways that may carry a secret, libraries kept silent, one at a time."""
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+ONE_AT_A_TIME = threading.RLock()
+"""Levels of loggers and the module of a token belong to the process; tasks of a flow are threads of it."""
 
 _LOGGERS = ("botocore", "boto3", "hvac", "urllib3", "requests")
 
@@ -28,12 +32,13 @@ def _loops_back(host: str) -> bool:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Let no library log what it sends, whatever the site's logging is set to: botocore logs bodies when debugging."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    with ONE_AT_A_TIME:
+        loggers = [logging.getLogger(name) for name in _LOGGERS]
+        levels = [logger.level for logger in loggers]
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

@@ -2,15 +2,23 @@
 
 import json
 import secrets
+import ssl
 import threading
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 TOKEN = "hvs.Geheim4711"
 
@@ -29,7 +37,8 @@ class Service(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        scheme = "https" if isinstance(self.socket, ssl.SSLSocket) else "http"
+        return f"{scheme}://127.0.0.1:{self.server_address[1]}"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -105,9 +114,13 @@ class Kms(_Handler):
 
 
 @contextmanager
-def serving(handler: type[_Handler]) -> Iterator[Service]:
-    """The service, until the test is over."""
+def serving(handler: type[_Handler], *, certificate: Path | None = None) -> Iterator[Service]:
+    """The service, until the test is over. certificate: a PEM file with its key, for TLS."""
     service = Service(handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        service.socket = context.wrap_socket(service.socket, server_side=True)
     thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
@@ -116,3 +129,20 @@ def serving(handler: type[_Handler]) -> Iterator[Service]:
         service.shutdown()
         thread.join()
         service.server_close()
+
+
+def certificate(path: Path) -> Path:
+    """A certificate for 127.0.0.1 that nobody but itself vouches for, and its key, as PEM at `path`."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    made = (
+        x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=True)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return path

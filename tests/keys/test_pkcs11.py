@@ -5,11 +5,12 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from governance import keys
+from governance import cli, keys
 from governance.errors import Misconfigured
 from governance.keys import Kind, Place
 from governance.keys.pkcs11 import MODULE, PIN, PIN_FILE
@@ -239,3 +240,33 @@ def test_a_failed_wrapping_leaves_nothing(tmp_path: Path, place: Place) -> None:
         keys.create(tmp_path / "root.json", passphrase=None, place=place, environ={PIN: "wrong"})
 
     assert before == set(tmp_path.iterdir())
+
+
+def test_tasks_of_one_process_do_not_disturb_each_other(root: Path) -> None:
+    """The module belongs to the process: one that ends would log the others out."""
+    with ThreadPoolExecutor(4) as pool:
+        opened = list(pool.map(lambda _: keys.load(root, passphrase=None).public_key, range(12)))
+
+    assert len({*opened}) == 1
+
+
+def test_a_workspace_lives_on_a_token(
+    tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = place.settings
+    uri = f"pkcs11:token={said['token']};object={said['key']}?module-path={said['module']}"
+    monkeypatch.setenv("GOVERNANCE_PASSPHRASE", "Altes-Geheimnis")
+    workspace = str(tmp_path / "w")
+
+    codes = [cli.main(["init", workspace, "--keys", "passphrase"])]
+    codes.append(cli.main(["keys", "rewrap", "-w", workspace, "--keys", uri]))
+    monkeypatch.delenv("GOVERNANCE_PASSPHRASE")
+    codes.append(cli.main(["audit", "verify", "-w", workspace]))
+    monkeypatch.setenv(PIN, "falsch-1")
+    codes.append(cli.main(["audit", "verify", "-w", workspace]))
+    told = capsys.readouterr()
+
+    assert codes == [0, 0, 0, 2]
+    assert f"provider pkcs11 module={said['module']} token=site key=governance" in told.out
+    assert told.err.splitlines()[-2] == "governance: error: the PIN is not the token's"
+    assert not [value for value in (USER, "falsch-1", "Geheimnis") if value in told.out + told.err]

@@ -19,7 +19,7 @@ from governance import keys
 from governance.errors import GovernanceError, Misconfigured, Unavailable
 from governance.keys import Kind, Place
 from governance.keys.quiet import carries_secrets
-from tests.keys.services import TOKEN, Kms, Service, Vault, serving
+from tests.keys.services import TOKEN, Kms, Service, Vault, certificate, serving
 
 VAULT = Place(Kind.VAULT, {"mount": "transit", "key": "governance"})
 KMS = Place(Kind.KMS, {"key": "alias/governance"})
@@ -226,6 +226,23 @@ def test_the_secret_is_not_sent_in_clear(
 )
 def test_only_an_encrypted_or_a_local_way_carries_secrets(address: str, expected: bool) -> None:
     assert expected == carries_secrets(address)
+
+
+def test_tls_is_checked_by_what_the_variables_name(
+    tmp_path: Path, name: str, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = certificate(tmp_path / "service.pem")
+    with serving({"vault": Vault, "kms": Kms}[name], certificate=pem) as encrypted:
+        for variable in ("VAULT_ADDR", "AWS_ENDPOINT_URL_KMS"):
+            monkeypatch.setenv(variable, encrypted.address)
+        for variable in ("VAULT_CACERT", "AWS_CA_BUNDLE"):
+            monkeypatch.setenv(variable, str(pem))
+        keys.create(tmp_path / "root.json", passphrase=None, place=PLACES[name])
+        assert keys.load(tmp_path / "root.json", passphrase=None)
+
+        for variable in ("VAULT_CACERT", "AWS_CA_BUNDLE"):
+            monkeypatch.delenv(variable)
+        assert refused(tmp_path / "root.json") == f"the certificate of {name} is not trusted"
 
 
 @pytest.mark.parametrize("name", ["vault"])
