@@ -2,6 +2,9 @@
 
 import json
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -306,3 +309,26 @@ def test_a_file_of_version_2_is_pinned(tmp_path: Path) -> None:
     loaded = keys.load(tmp_path / "root.json", passphrase=PASSPHRASE)
 
     assert loaded.project("demo") == Keyring(bytes(range(32))).project("demo")
+
+
+def test_a_rewrap_that_is_killed_leaves_a_key_file_that_opens(tmp_path: Path) -> None:
+    """Kill -9 at ten moments: the old wrapping or the new one, and always the same secret."""
+    path = tmp_path / "root.json"
+    created = keys.create(path, passphrase=None)
+    code = (
+        "from pathlib import Path; from governance import keys; from governance.keys import Kind, Place, local\n"
+        "local.SCRYPT = {'n': 1 << 4, 'r': 8, 'p': 1}\n"
+        f"path = Path({str(path)!r}); keyring = keys.load(path, passphrase=b'p')\n"
+        "print('ready', flush=True)\n"
+        "while True:\n"
+        "    for kind in (Kind.PASSPHRASE, Kind.NONE):\n"
+        "        keys.rewrap(path, keyring, passphrase=b'p', place=Place(kind))\n"
+    )
+    for moment in range(10):
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(0.003 * moment)
+            process.kill()
+
+        assert created.project("demo") == keys.load(path, passphrase=b"p").project("demo")
