@@ -12,7 +12,7 @@ from hypothesis import settings
 from governance import pipeline
 from governance.database import Place
 from tests import databases
-from tests.databases import POSTGRESQL, SQLITE, PostgreSQL
+from tests.databases import POSTGRESQL, SQLITE, PostgreSQL, address_of
 
 # A test says what is true, never how fast; the machine may be busy.
 settings.register_profile("here", deadline=None)
@@ -52,8 +52,7 @@ def place(tmp_path: Path, database: PostgreSQL | None) -> Place:
 @pytest.fixture
 def context(tmp_path: Path, database: PostgreSQL | None) -> Iterator[pipeline.Context]:
     """A fresh workspace whose root key is a file of mode 0600."""
-    address = None if database is None else database.address()
-    made = pipeline.create(tmp_path / "workspace", passphrase=None, database=address)
+    made = pipeline.create(tmp_path / "workspace", passphrase=None, database=address_of(database))
     yield made
     made.engine.dispose()
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -51,6 +52,11 @@ class PostgreSQL:
         made = f"copy_{next(_numbers)}"
         self.run(f"CREATE DATABASE {made} TEMPLATE {name}")
         return made
+
+
+def address_of(database: PostgreSQL | None) -> str | None:
+    """For a workspace: None where its rows lie in a file."""
+    return None if database is None else database.address()
 
 
 @contextmanager
@@ -134,6 +140,12 @@ def alter(engine: Engine, *statements: str) -> None:
     with unguarded(engine) as connection:
         for statement in statements:
             connection.exec_driver_sql(in_words_of(connection, statement))
+
+
+def rows(engine: Engine, query: str) -> list[tuple[Any, ...]]:
+    """The answer to a query in words that both know."""
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query)]
 
 
 def in_words_of(connection: Connection, statement: str) -> str:

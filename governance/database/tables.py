@@ -23,19 +23,15 @@ from sqlalchemy import (
 metadata = MetaData()
 
 
-TEXT = Text().with_variant(Text(collation="C"), "postgresql")
-"""In the order of its bytes, as SQLite has it anyway: the order of rows is part of what is signed."""
-
-
 def _text(name: str, *, null: bool = False) -> Column[str]:
-    return Column(name, TEXT, nullable=null)
+    return Column(name, Text, nullable=null)
 
 
 runs = Table(
     "runs",
     metadata,
     Column("number", Integer, primary_key=True),  # in the order of registration
-    Column("run_id", TEXT, nullable=False, unique=True),
+    Column("run_id", Text, nullable=False, unique=True),
     _text("project"),
     _text("policy"),
     _text("policy_digest"),
@@ -49,7 +45,7 @@ runs = Table(
 shards = Table(
     "shards",
     metadata,
-    Column("run_id", TEXT, ForeignKey("runs.run_id"), nullable=False),
+    Column("run_id", Text, ForeignKey("runs.run_id"), nullable=False),
     Column("number", Integer, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("done", Boolean, nullable=False),
@@ -59,7 +55,7 @@ shards = Table(
 outcomes = Table(
     "outcomes",
     metadata,
-    Column("run_id", TEXT, ForeignKey("runs.run_id"), nullable=False),
+    Column("run_id", Text, ForeignKey("runs.run_id"), nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("sealed_source", LargeBinary, nullable=False, index=True),
     _text("outcome"),
@@ -72,8 +68,8 @@ outcomes = Table(
 batches = Table(
     "batches",
     metadata,
-    Column("batch_id", TEXT, primary_key=True),
-    Column("run_id", TEXT, ForeignKey("runs.run_id"), nullable=False),
+    Column("batch_id", Text, primary_key=True),
+    Column("run_id", Text, ForeignKey("runs.run_id"), nullable=False),
     _text("time"),
     Column("size", Integer, nullable=False),
     _text("root"),
@@ -85,17 +81,17 @@ batches = Table(
 receipts = Table(
     "receipts",
     metadata,
-    Column("receipt_id", TEXT, nullable=False, index=True),
+    Column("receipt_id", Text, nullable=False, index=True),
     _text("project"),
-    Column("patient", TEXT, nullable=False, index=True),
-    Column("study", TEXT, nullable=False, index=True),
-    Column("series", TEXT, nullable=False, index=True),
-    Column("instance", TEXT, nullable=False, index=True),
-    Column("path", TEXT, nullable=False, index=True),
-    Column("source_digest", TEXT, nullable=False, index=True),
+    Column("patient", Text, nullable=False, index=True),
+    Column("study", Text, nullable=False, index=True),
+    Column("series", Text, nullable=False, index=True),
+    Column("instance", Text, nullable=False, index=True),
+    Column("path", Text, nullable=False, index=True),
+    Column("source_digest", Text, nullable=False, index=True),
     _text("policy_digest"),
-    Column("sha256", TEXT, nullable=False, index=True),
-    Column("batch_id", TEXT, ForeignKey("batches.batch_id"), nullable=False),
+    Column("sha256", Text, nullable=False, index=True),
+    Column("batch_id", Text, ForeignKey("batches.batch_id"), nullable=False),
     Column("batch_index", Integer, nullable=False),
     Column("superseded", Boolean, nullable=False),
     Column("body", LargeBinary, nullable=False),
@@ -108,8 +104,8 @@ Index("receipts_current_path", receipts.c.path, unique=True, sqlite_where=_curre
 pending = Table(
     "pending",
     metadata,
-    Column("path", TEXT, primary_key=True),  # about to be renamed into `curated/`
-    Column("run_id", TEXT, ForeignKey("runs.run_id"), nullable=False),
+    Column("path", Text, primary_key=True),  # about to be renamed into `curated/`
+    Column("run_id", Text, ForeignKey("runs.run_id"), nullable=False),
 )
 
 events = Table(
@@ -142,9 +138,9 @@ releases = Table(
 release_receipts = Table(
     "release_receipts",
     metadata,
-    Column("name", TEXT, nullable=False),
+    Column("name", Text, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("receipt_id", TEXT, nullable=False, index=True),
+    Column("receipt_id", Text, nullable=False, index=True),
     ForeignKeyConstraint(["name", "version"], ["releases.name", "releases.version"]),
     PrimaryKeyConstraint("name", "version", "receipt_id"),
 )
@@ -153,8 +149,8 @@ rulings = Table(
     "rulings",
     metadata,
     Column("number", Integer, primary_key=True),  # of one source, the last one holds
-    Column("ruling_id", TEXT, nullable=False, unique=True),
-    Column("source_digest", TEXT, nullable=False, index=True),
+    Column("ruling_id", Text, nullable=False, unique=True),
+    Column("source_digest", Text, nullable=False, index=True),
     _text("kind"),
     _text("boxes"),  # JSON: [left, top, right, bottom, frame from 0 or null], ...
     Column("sealed_reason", LargeBinary, nullable=False),
@@ -167,8 +163,8 @@ studies = Table(
     "studies",
     metadata,
     _text("project"),
-    Column("study", TEXT, nullable=False),
-    Column("patient", TEXT, nullable=False, index=True),
+    Column("study", Text, nullable=False),
+    Column("patient", Text, nullable=False, index=True),
     Column("sealed_known", LargeBinary, nullable=False),  # what identifies, for the rows of tables about the study
     PrimaryKeyConstraint("project", "study", "patient"),
 )
@@ -186,7 +182,7 @@ Index("accessions_of_study", accessions.c.study, accessions.c.project, accession
 contents = Table(
     "contents",
     metadata,
-    Column("path", TEXT, primary_key=True),  # of the current receipt of a row of a table
+    Column("path", Text, primary_key=True),  # of the current receipt of a row of a table
     _text("made_from"),  # a keyed digest of the row and of all that its treatment depends on
     Column("content", LargeBinary, nullable=False),
 )
@@ -194,7 +190,7 @@ contents = Table(
 said = Table(
     "said",
     metadata,
-    Column("path", TEXT, primary_key=True),  # of `contents`
+    Column("path", Text, primary_key=True),  # of `contents`
     _text("says"),  # a keyed digest of the value
     _text("said_in"),  # the latest run with a row that says so
     Column("sealed_told", LargeBinary),  # what rows told beside it that no image did

@@ -66,7 +66,8 @@ class _Asked:
         places = [Path(os.path.abspath(wanted)), context.workspace.root / wanted]
         digest = next((_digest(place) for place in places if os.path.isfile(place)), "")
         paths = {_below(place) for place in (PurePath(wanted), *places)} | {place.name for place in places}
-        return cls(frozenset({wanted, wanted.upper(), wanted.lower(), digest} | paths) - {""}, digest)
+        names = {wanted, wanted.upper(), wanted.lower(), digest} | paths
+        return cls(frozenset(name for name in names if name and "\0" not in name), digest)  # no name has a NUL
 
 
 def _below(place: PurePath) -> str:

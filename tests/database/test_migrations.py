@@ -11,11 +11,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, delete, insert, update
+from sqlalchemy import Engine, Text, delete, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError
 
-from governance.database import Place, create_database, events, metadata, migrations, open_database, writing
+from governance.database import Place, accessions, create_database, events, metadata, migrations, open_database, writing
 from governance.errors import Misconfigured
+from tests.databases import POSTGRESQL
 
 pytestmark = pytest.mark.databases
 
@@ -67,6 +68,21 @@ def test_the_revisions_make_the_tables_that_this_program_knows(engine: Engine) -
         context = MigrationContext.configure(connection, opts={"compare_type": True})
 
         assert compare_metadata(context, metadata) == []
+
+
+def test_texts_sort_by_their_bytes(engine: Engine) -> None:
+    """Or the same release would have another digest on another database."""
+    with writing(engine) as connection:
+        links = [{"project": "p", "study": "s", "accession": text} for text in ("a", "B", "_", "\xe4", "Z", "-1", "10")]
+        connection.execute(insert(accessions), links)
+
+    with engine.connect() as connection:
+        found = connection.execute(select(accessions.c.accession).order_by(accessions.c.accession)).scalars().all()
+        plain = [column["type"] for table in metadata.tables for column in inspect(connection).get_columns(table)]
+
+    assert found == ["-1", "10", "B", "Z", "_", "a", "\xe4"]
+    if engine.dialect.name == POSTGRESQL:
+        assert {each.collation for each in plain if isinstance(each, Text)} == {"C"}
 
 
 def test_a_later_database_is_refused_and_left_alone(engine: Engine, place: Place) -> None:

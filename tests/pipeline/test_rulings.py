@@ -30,6 +30,8 @@ from tests.pipeline.test_leaks import leaks
 from tests.pipeline.test_markers import layer, radiograph
 from tests.scrub.build import PIXELS, dataset, saved
 
+pytestmark = pytest.mark.databases
+
 NAME = "Quillfeather"
 FRAMES, ROWS, COLUMNS = 3, *PIXELS.shape
 HEADERS = policy.load("research-headers")

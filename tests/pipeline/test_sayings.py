@@ -1,6 +1,5 @@
 """A row is what it says: told again it takes its own place; who knows less, or declares it wrongly, moves nothing."""
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,11 @@ from governance.datatypes import Outcome
 from governance.pipeline import shards, tables
 from governance.pipeline.instance import Processed
 from governance.pipeline.told import Saying, Told
+from tests.databases import alter, rows
 from tests.pipeline.beside import ACCESSION, PATIENT, ended, image, released, run, table
 from tests.pipeline.test_tables import stored
+
+pytestmark = pytest.mark.databases
 
 MAIDEN = "Compared with films of Codman: normal."
 """A name that only a table knows."""
@@ -29,13 +31,11 @@ def raw(tmp_path: Path) -> Path:
 
 
 def receipts(context: pipeline.Context) -> int:
-    with closing(sqlite3.connect(context.workspace.database_path)) as connection:
-        return int(connection.execute("select count(*) from receipts where series = ''").fetchone()[0])
+    return int(rows(context.engine, "select count(*) from receipts where series = ''")[0][0])
 
 
 def events(context: pipeline.Context) -> list[str]:
-    with closing(sqlite3.connect(context.workspace.database_path)) as connection:
-        return [str(row[0]) for row in connection.execute("select cast(body as text) from events order by idx")]
+    return [body.decode() for (body,) in rows(context.engine, "select body from events order by idx")]
 
 
 def labels(folder: Path, *rows: tuple[str, ...], columns: tuple[str, ...], kinds: str, name: str = "l.csv") -> None:
@@ -183,8 +183,7 @@ def test_a_report_that_another_table_still_tells_is_not_withdrawn_and_one_that_n
 def test_rows_that_an_earlier_version_published_under_other_names_go(context: pipeline.Context, raw: Path) -> None:
     table(raw / "r.csv", LESS[0], LESS[1])
     run(context, raw)
-    with closing(sqlite3.connect(context.workspace.database_path)) as connection, connection:
-        connection.execute("delete from said")
+    alter(context.engine, "delete from said")
     other = table(raw / "s.csv", LESS[0], (ACCESSION, "clear"))
 
     run(context, other)

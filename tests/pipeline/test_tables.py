@@ -1,9 +1,7 @@
 """Reports and labels beside images: joined to them, cleaned by the same keys, published with receipts, never twice."""
 
 import shutil
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from governance.datatypes import Outcome
 from governance.errors import Tampered
 from governance.pipeline import shards, studies
 from tests.conftest import BUNDLED
+from tests.databases import alter, rows
 from tests.pipeline.beside import (
     ACCESSION,
     LABEL_COLUMNS,
@@ -35,6 +34,8 @@ from tests.pipeline.beside import (
 )
 from tests.pipeline.test_leaks import leaks
 from tests.pipeline.test_runs import slices
+
+pytestmark = pytest.mark.databases
 
 
 @pytest.fixture
@@ -127,9 +128,8 @@ def test_a_second_run_does_nothing_twice(context: pipeline.Context, raw: Path) -
 
 
 def stored(context: pipeline.Context) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(context.workspace.database_path)) as connection:
-        query = "select receipt_id, superseded, content from receipts left join contents using (path) order by 1, 2"
-        return connection.execute(query).fetchall()
+    query = "select receipt_id, superseded, content from receipts left join contents using (path) order by 1, 2"
+    return rows(context.engine, query)
 
 
 def test_the_same_row_in_another_form_and_place_is_a_duplicate(context: pipeline.Context, tmp_path: Path) -> None:
@@ -333,10 +333,9 @@ def test_a_row_is_traced_from_its_pseudonym_to_its_release(context: pipeline.Con
 
 def test_a_content_that_somebody_changed_is_not_published(context: pipeline.Context, raw: Path) -> None:
     run(context, raw)
-    with closing(sqlite3.connect(context.workspace.database_path)) as connection, connection:
-        connection.execute(
-            "update contents set content = replace(content, 'nodule', 'tumour') where path like 'reports/%'"
-        )
+    ((content,),) = rows(context.engine, "select content from contents where path between 'reports/' and 'reports0'")
+    changed = content.replace(b"nodule", b"tumour").hex()
+    alter(context.engine, f"update contents set content = x'{changed}' where path between 'reports/' and 'reports0'")
 
     with pytest.raises(Tampered, match="reports/"):
         pipeline.publish(context, project="lung", dataset="d")

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -16,11 +16,14 @@ from governance.errors import Misconfigured, Tampered
 from governance.provenance import State, Trace
 from governance.provenance.traces import INDENT, WIDTH
 from tests.conftest import BUNDLED
+from tests.databases import PostgreSQL, address_of, unguarded
+
+pytestmark = pytest.mark.databases
 
 
-def prepare(root: Path) -> pipeline.Context:
+def prepare(root: Path, database: PostgreSQL | None) -> pipeline.Context:
     """A workspace with two curated objects of two patients, published as `first@v1`."""
-    context = pipeline.create(root / "workspace", passphrase=None)
+    context = pipeline.create(root / "workspace", passphrase=None, database=address_of(database))
     raw = root / "raw"
     raw.mkdir()
     for name in ("CT_small.dcm", "rtplan.dcm"):
@@ -31,15 +34,17 @@ def prepare(root: Path) -> pipeline.Context:
 
 
 @pytest.fixture(scope="module")
-def calm(tmp_path_factory: pytest.TempPathFactory) -> pipeline.Context:
+def calm(tmp_path_factory: pytest.TempPathFactory, database: PostgreSQL | None) -> pipeline.Context:
     """A workspace that tests only read."""
-    return prepare(tmp_path_factory.mktemp("calm"))
+    return prepare(tmp_path_factory.mktemp("calm"), database)
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> pipeline.Context:
+def own(tmp_path: Path, database: PostgreSQL | None) -> Iterator[pipeline.Context]:
     """A workspace that a test may harm."""
-    return prepare(tmp_path)
+    made = prepare(tmp_path, database)
+    yield made
+    made.engine.dispose()
 
 
 def ct(context: pipeline.Context) -> Trace:
@@ -177,7 +182,7 @@ def test_an_earlier_result_is_superseded_and_the_release_still_has_it(own: pipel
 def forge(context: pipeline.Context, **values: object) -> None:
     """Change the row of the CT, as somebody with the database could."""
     receipt_id = ct(context).receipt_id
-    with context.engine.begin() as connection:
+    with unguarded(context.engine) as connection:
         connection.execute(update(receipts).where(receipts.c.receipt_id == receipt_id).values(values))
 
 

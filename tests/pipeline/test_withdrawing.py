@@ -1,7 +1,5 @@
 """What is published of a row is taken back when its row is held back, whatever the order of tables, shards and runs."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,9 +7,12 @@ import pytest
 from governance import pipeline
 from governance.datatypes import Outcome
 from governance.pipeline import sayings, shards, tables
+from tests.databases import alter, rows
 from tests.pipeline.beside import ACCESSION, ended, image, released, run, table
 from tests.pipeline.test_sayings import LESS, MAIDEN, events, labels, receipts, values
 from tests.pipeline.test_tables_killed import interrupted_after
+
+pytestmark = pytest.mark.databases
 
 NO_DAY = ("AccessionNumber", "PatientName", "StudyDate", "text"), (ACCESSION, "Codman^Ermintrude", "22.01.2004", MAIDEN)
 """Knows the name, and a day that nobody can read."""
@@ -98,15 +99,13 @@ def test_rows_of_another_project_stay_though_an_earlier_version_published_them(
     table(raw / "r.csv", *LESS)
     for project in ("heart", "lung"):
         pipeline.run(context, [raw], project=project, policy_name="research", processes=0)
-    with closing(sqlite3.connect(context.workspace.database_path)) as connection, connection:
-        connection.execute("delete from said")
+    alter(context.engine, "delete from said")
     other = table(raw / "s.csv", LESS[0], (ACCESSION, "clear"))
 
     run(context, other)
 
     query = "select project from receipts where series = '' and not superseded order by project"
-    with closing(sqlite3.connect(context.workspace.database_path)) as connection:
-        assert connection.execute(query).fetchall() == [("heart",), ("lung",)]
+    assert rows(context.engine, query) == [("heart",), ("lung",)]
     assert [row["text"] for row in released(context, "reports")] == ["clear"]
 
 

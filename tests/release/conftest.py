@@ -1,17 +1,28 @@
 """One small workspace with one release, made once; tests that change something take a copy."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
+from governance.storage import MARKER
+from tests.databases import PostgreSQL
 from tests.release.world import World
+
+MADE = "made"
+"""The database of the workspace that is copied, where it is on a server."""
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> World:
+def made(tmp_path_factory: pytest.TempPathFactory, database: PostgreSQL | None) -> World:
     """Three batches of one project, one of them partly superseded, and a batch of another project."""
-    world = World.create(tmp_path_factory.mktemp("made") / "workspace")
+    address = None
+    if database is not None:
+        database.run(f"CREATE DATABASE {MADE}")
+        address = database.address(MADE)
+    world = World.create(tmp_path_factory.mktemp("made") / "workspace", address)
     world.curate(range(7))
     world.curate(range(7, 10))
     world.curate([100, 101], project="other")
@@ -21,10 +32,18 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture
-def world(made: World, tmp_path: Path) -> World:
+def world(made: World, tmp_path: Path, database: PostgreSQL | None) -> Iterator[World]:
     """A workspace of one's own, with lung@v1 in it."""
-    shutil.copytree(made.workspace.root, tmp_path / "workspace")
-    return World.open(tmp_path / "workspace")
+    root = tmp_path / "workspace"
+    shutil.copytree(made.workspace.root, root)
+    if database is not None:
+        made.engine.dispose()  # only a database that nobody uses is copied
+        marker = root / MARKER
+        config = yaml.safe_load(marker.read_text()) | {"database": database.address(database.copy(MADE))}
+        marker.write_text(yaml.safe_dump(config))
+    world = World.open(root)
+    yield world
+    world.engine.dispose()
 
 
 @pytest.fixture

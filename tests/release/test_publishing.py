@@ -10,14 +10,17 @@ from pathlib import Path
 
 import pyarrow.dataset as ds
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from governance import audit
-from governance.database import release_receipts, releases
+from governance.database import receipts, release_receipts, releases
 from governance.datatypes import RELEASE_EVENT, Event
 from governance.errors import GovernanceError, Misconfigured, Tampered, Unavailable
 from governance.release import layout, publishing
+from tests.databases import unguarded
 from tests.release.world import NOW, World, make
+
+pytestmark = pytest.mark.databases
 
 
 def rows(world: World) -> int:
@@ -172,6 +175,13 @@ def another_object(world: World) -> None:
     world.alter(f"UPDATE receipts SET sha256 = '{layout.digest(path)[0]}' WHERE path = '{receipt.path}'")
 
 
+def what_receipts_say(world: World) -> None:
+    with unguarded(world.engine) as connection:
+        for row in connection.execute(select(receipts)).all():
+            here = (receipts.c.batch_id == row.batch_id) & (receipts.c.batch_index == row.batch_index)
+            connection.execute(update(receipts).where(here).values(body=row.body.replace(b"CT", b"MR")))
+
+
 def statement(text: str) -> Callable[[World], None]:
     return lambda world: world.alter(text)
 
@@ -180,15 +190,12 @@ def statement(text: str) -> Callable[[World], None]:
     "change",
     [
         pytest.param(another_object, id="an object and its digest"),
-        pytest.param(
-            statement("UPDATE receipts SET body = CAST(replace(CAST(body AS TEXT), 'CT', 'MR') AS BLOB)"),
-            id="what receipts say",
-        ),
+        pytest.param(what_receipts_say, id="what receipts say"),
         pytest.param(statement("UPDATE receipts SET body = x'00'"), id="what is no receipt"),
         pytest.param(statement("UPDATE receipts SET receipt_id = 'a' || substr(receipt_id, 2)"), id="ids of receipts"),
         pytest.param(statement("UPDATE receipts SET project = 'trial'"), id="the project of receipts"),
         pytest.param(statement("DELETE FROM receipts WHERE batch_index = 3"), id="a receipt gone"),
-        pytest.param(statement("UPDATE batches SET signature = hex(zeroblob(64))"), id="signatures of batches"),
+        pytest.param(statement(f"UPDATE batches SET signature = '{'00' * 64}'"), id="signatures of batches"),
         pytest.param(statement("UPDATE batches SET event_index = 99"), id="places of batches in the log"),
         pytest.param(statement("DELETE FROM batches"), id="batches gone"),
         pytest.param(statement("DELETE FROM events WHERE idx = 1"), id="an event gone"),

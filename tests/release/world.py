@@ -1,8 +1,6 @@
 """A small workspace, made by hand: random bytes for objects, everything else as the pipeline does it."""
 
-import contextlib
 import random
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,10 +9,11 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from governance import audit, keys, pipeline, provenance, release
-from governance.database import APPEND_ONLY, batches, events, open_database, receipts, runs
+from governance.database import batches, events, open_database, receipts, runs
 from governance.datatypes import Event, Receipt, Step
 from governance.pipeline.publishing import ports
 from governance.storage import Workspace
+from tests.databases import alter
 
 NOW = "2026-02-03T04:05:06Z"
 
@@ -26,8 +25,8 @@ class World:
     keyring: keys.Keyring
 
     @classmethod
-    def create(cls, path: Path) -> "World":
-        Workspace.create(path, passphrase=None)
+    def create(cls, path: Path, address: str | None = None) -> "World":
+        Workspace.create(path, passphrase=None, address=address)
         world = cls.open(path)
         with world.engine.begin() as connection:
             row = {"run_id": "run", "project": "trial", "policy": "research", "policy_digest": "a" * 64}
@@ -39,7 +38,7 @@ class World:
     def open(cls, path: Path) -> "World":
         workspace = Workspace.open(path)
         keyring = keys.load(workspace.key_path, passphrase=None)
-        return cls(workspace, open_database(workspace.database_path), keyring)
+        return cls(workspace, open_database(workspace.database), keyring)
 
     def log(self, connection: Connection, new: Sequence[Event]) -> int:
         index = audit.append(connection, new)
@@ -100,13 +99,8 @@ class World:
         return pipeline.verify_audit(pipeline.Context(self.workspace, self.engine, self.keyring))
 
     def alter(self, *statements: str) -> None:
-        """As somebody with the database file would: without triggers, and without the keys that SQLite holds for us."""
-        with contextlib.closing(sqlite3.connect(self.workspace.database_path)) as connection, connection:
-            for table in APPEND_ONLY:
-                connection.execute(f"DROP TRIGGER IF EXISTS {table}_no_update")
-                connection.execute(f"DROP TRIGGER IF EXISTS {table}_no_delete")
-            for statement in statements:
-                connection.execute(statement)
+        """As somebody with the database would: without triggers, and without the keys that it holds for us."""
+        alter(self.engine, *statements)
 
     def events(self, kind: str) -> int:
         """How many events of a kind the log holds."""

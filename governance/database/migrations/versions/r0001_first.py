@@ -28,6 +28,8 @@ ADOPTED = 6
 
 _first = MetaData()
 TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+"""In the order of its bytes, as SQLite has it anyway: the order of rows is part of what is signed. (Not in `tables.py`:
+with each parameter, SQLAlchemy would write its collation, which PostgreSQL does not take behind BETWEEN.)"""
 
 
 def _text(name: str, *, null: bool = False) -> Column[str]:
