@@ -23,7 +23,7 @@ BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests of what a database does run on both, where their module says so (`databases`)."""
+    """Tests of what a database does run on both, where they or their module say so (`databases`)."""
     if "database" in metafunc.fixturenames:
         marks = {mark.name for mark in metafunc.definition.iter_markers()}
         kinds = (SQLITE, POSTGRESQL) if "databases" in marks and "sqlite_alone" not in marks else (SQLITE,)

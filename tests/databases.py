@@ -47,8 +47,8 @@ class PostgreSQL:
         with psycopg.connect(host=str(self.folder), user="tests", dbname="postgres", autocommit=True) as connection:
             connection.execute(statement)
 
-    def copy(self, name: str) -> str:
-        """The name of a copy of a database that nobody is connected to."""
+    def copy(self, name: str = "template1") -> str:
+        """The name of a copy of a database that nobody is connected to; of an empty one if none is named."""
         made = f"copy_{next(_numbers)}"
         self.run(f"CREATE DATABASE {made} TEMPLATE {name}")
         return made

@@ -14,6 +14,7 @@ from governance.cli import main
 from governance.database import Server, create_database, open_database, postgres, writing
 from governance.errors import GovernanceError, Misconfigured, Unavailable
 from governance.storage import MARKER
+from tests.conftest import BUNDLED
 from tests.databases import PASSWORD, PROTECTED, PostgreSQL
 
 
@@ -114,6 +115,22 @@ def test_a_password_comes_from_its_file_and_goes_nowhere(postgresql: PostgreSQL,
     written = b"".join(path.read_bytes() for path in (tmp_path / "w").rglob("*") if path.is_file())
     assert PASSWORD.encode() not in written
     assert not (tmp_path / "w" / "inner" / "workspace.sqlite3").exists()
+    context.engine.dispose()
+
+
+@pytest.mark.usefixtures("password_file")
+def test_worker_processes_connect_by_themselves_and_do_nothing_twice(postgresql: PostgreSQL, tmp_path: Path) -> None:
+    address = postgresql.address(user=PROTECTED)
+    context = pipeline.create(tmp_path / "w", passphrase=None, database=address)
+    source = BUNDLED / "CT_small.dcm"
+
+    first, again = (
+        pipeline.run(context, [source], project="p", policy_name="research-headers", processes=2) for _ in range(2)
+    )
+
+    assert first.counts == again.counts == {"published": 1}
+    assert (first.unchanged, again.unchanged) == (0, 1)
+    assert pipeline.verify_audit(context).batches == 1
     context.engine.dispose()
 
 

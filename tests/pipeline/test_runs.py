@@ -50,6 +50,7 @@ def run(context: pipeline.Context, source: Path, policy: str = "research") -> pi
     return pipeline.run(context, [source], project="demo", policy_name=policy, processes=0)
 
 
+@pytest.mark.databases
 def test_every_source_ends_in_exactly_one_outcome(context: pipeline.Context, tmp_path: Path) -> None:
     source = archive(tmp_path / "raw")
     (source / "notes.txt").write_text("not an image")
@@ -74,6 +75,7 @@ def test_every_published_outcome_has_its_object_and_no_object_is_without(
     assert sorted(outputs, key=str) == [f"curated/{path}" for path in objects(context.workspace.root)]
 
 
+@pytest.mark.databases
 def test_a_second_run_does_nothing_twice(context: pipeline.Context, tmp_path: Path) -> None:
     source = archive(tmp_path / "raw")
     first = run(context, source)
@@ -86,6 +88,7 @@ def test_a_second_run_does_nothing_twice(context: pipeline.Context, tmp_path: Pa
     assert before == {p: p.stat().st_mtime_ns for p in context.workspace.curated.rglob("*.dcm")}
 
 
+@pytest.mark.databases
 def test_the_same_bytes_under_another_name_are_a_duplicate(context: pipeline.Context, tmp_path: Path) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm")
     shutil.copyfile(source / "CT_small.dcm", source / "copy.dcm")
@@ -108,6 +111,7 @@ def test_a_new_policy_processes_again_and_leaves_one_object(context: pipeline.Co
     assert before != after
 
 
+@pytest.mark.databases
 def test_what_a_later_policy_holds_back_is_withdrawn(context: pipeline.Context, tmp_path: Path) -> None:
     """`research` looks at the pixels of a capture, `research-headers` does not and must hold it back."""
     source = archive(tmp_path / "raw", "CT_small.dcm", "SC_rgb_small_odd.dcm")
@@ -121,6 +125,7 @@ def test_what_a_later_policy_holds_back_is_withdrawn(context: pipeline.Context, 
     assert pipeline.publish(context, project="demo", dataset="d").rows == 1
 
 
+@pytest.mark.databases
 @pytest.mark.parametrize("damage", ["removed", "cut"])
 def test_a_lost_object_is_made_again(context: pipeline.Context, tmp_path: Path, damage: str) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm", "MR_small.dcm")

@@ -69,6 +69,7 @@ def test_a_report_whose_table_gains_columns_is_made_anew_in_its_place(context: p
     assert after["date"]
 
 
+@pytest.mark.sqlite_alone(reason="sixteen runs, of the statements that the tests around it ask of both")
 @pytest.mark.parametrize("names", [("a.csv", "b.csv"), ("b.csv", "a.csv")], ids=["more first", "less first"])
 @pytest.mark.parametrize("batch", [1, 200])
 @pytest.mark.parametrize("processes", [0, 2])

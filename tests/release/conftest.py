@@ -11,17 +11,11 @@ from governance.storage import MARKER
 from tests.databases import PostgreSQL
 from tests.release.world import World
 
-MADE = "made"
-"""The database of the workspace that is copied, where it is on a server."""
-
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory, database: PostgreSQL | None) -> World:
     """Three batches of one project, one of them partly superseded, and a batch of another project."""
-    address = None
-    if database is not None:
-        database.run(f"CREATE DATABASE {MADE}")
-        address = database.address(MADE)
+    address = None if database is None else database.address(database.copy())
     world = World.create(tmp_path_factory.mktemp("made") / "workspace", address)
     world.curate(range(7))
     world.curate(range(7, 10))
@@ -39,8 +33,8 @@ def world(made: World, tmp_path: Path, database: PostgreSQL | None) -> Iterator[
     if database is not None:
         made.engine.dispose()  # only a database that nobody uses is copied
         marker = root / MARKER
-        config = yaml.safe_load(marker.read_text()) | {"database": database.address(database.copy(MADE))}
-        marker.write_text(yaml.safe_dump(config))
+        copied = database.copy(str(made.engine.url.database))
+        marker.write_text(yaml.safe_dump(yaml.safe_load(marker.read_text()) | {"database": database.address(copied)}))
     world = World.open(root)
     yield world
     world.engine.dispose()
