@@ -128,7 +128,7 @@ def _not_connected(said: str) -> Unavailable | Misconfigured:
             "the database server does not let this user in",
             hint="does the database exist, and is the password in PGPASSFILE, PGPASSWORD or a service file?",
         )
-    if "certificate" in said or "SSL" in said:
+    if "certificate" in said or "SSL was required" in said:
         return Misconfigured(
             "the connection to the database server cannot be protected",
             hint="put the server's root certificate into ~/.postgresql/root.crt, or say sslmode in the address",

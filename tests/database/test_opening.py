@@ -30,6 +30,7 @@ from tests.databases import unguarded
 pytestmark = pytest.mark.databases
 alone = pytest.mark.sqlite_alone
 
+NAME = "MUSTERMANN"
 RUN = {
     "run_id": "r",
     "project": "p",
@@ -137,9 +138,9 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_errors_do_not_quote_values(engine: Engine, column: str) -> None:
     """Of a key that is there already, PostgreSQL tells the value."""
     with pytest.raises(IntegrityError) as refusal, engine.begin() as connection:
-        connection.execute(insert(runs), [RUN | {column: "MUSTERMANN"}] * 2)
+        connection.execute(insert(runs), [RUN | {column: NAME}] * 2)
 
-    assert "MUSTERMANN" not in "".join(traceback.format_exception(refusal.value))
+    assert NAME not in "".join(traceback.format_exception(refusal.value))
 
 
 def test_a_transaction_that_fails_leaves_nothing(engine: Engine) -> None:
