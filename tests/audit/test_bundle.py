@@ -101,7 +101,7 @@ def test_a_bundle_says_no_path_and_no_secret(bundle: Path, world: World) -> None
     everything = b"".join(path.read_bytes() for path in bundle.rglob("*") if path.is_file())
 
     assert str(world.workspace.root).encode() not in everything
-    assert base64.b64decode(json.loads(world.workspace.key_path.read_bytes())["root"]) not in everything
+    assert base64.b64decode(json.loads(world.workspace.key_path.read_bytes())["wrapped"]) not in everything
     assert world.workspace.key_path.read_bytes() not in everything
 
 
