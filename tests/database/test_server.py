@@ -1,6 +1,7 @@
 """The address of a database holds no secret, and is quoted nowhere."""
 
 import pickle
+import traceback
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import delete
 
 from governance import pipeline
 from governance.cli import main
-from governance.database import Server, create_database, open_database, postgres, writing
+from governance.database import Server, create_database, open_database, pending, postgres, writing
 from governance.errors import GovernanceError, Misconfigured, Unavailable
 from governance.storage import MARKER
 from tests.conftest import BUNDLED
@@ -186,3 +188,37 @@ def test_a_lock_that_stays_is_told(postgresql: PostgreSQL, monkeypatch: pytest.M
     assert error.value.__context__ is None
     first.dispose()
     second.dispose()
+
+
+def test_a_database_that_may_not_be_written_is_told_without_values(postgresql: PostgreSQL) -> None:
+    name = postgresql.copy()
+    place = Server(postgresql.address(name), "s")
+    create_database(place).dispose()
+    postgresql.run(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    engine = open_database(place)
+
+    with pytest.raises(Misconfigured, match="may not be written") as error, writing(engine) as connection:
+        connection.execute(delete(pending))
+
+    assert error.value.hint
+    assert str(postgresql.folder) not in "".join(traceback.format_exception(error.value))
+    engine.dispose()
+
+
+def test_a_connection_that_is_lost_is_told_and_the_next_one_is_made(postgresql: PostgreSQL) -> None:
+    place = postgresql.place()
+    engine = create_database(place)
+
+    def cut() -> None:
+        with writing(engine) as connection:
+            number = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+            postgresql.run(f"SELECT pg_terminate_backend({number})")
+            connection.execute(delete(pending))
+
+    with pytest.raises(Unavailable, match="does not answer") as error:
+        cut()
+
+    assert str(postgresql.folder) not in "".join(traceback.format_exception(error.value))
+    with writing(engine) as connection:
+        connection.execute(delete(pending))
+    engine.dispose()
