@@ -30,7 +30,7 @@ demo: .venv/ready ## build demo/raw once, then run the Prefect flows over it; so
 	@$(BIN)/python -m flows nightly demo/raw --workspace demo/workspace --project demo --dataset demo || test $$? -eq 3
 
 test: .venv/ready ## every test: format, lint, types, import contract, behaviour
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3  # more than cores: many tests wait for programs and servers
 
 check: .venv/ready ## what is quick: format, lint, types, import contract
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -23,7 +23,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> pipeline.Context:
-    return prepare(tmp_path_factory.mktemp("forms"))
+    return prepare(tmp_path_factory.mktemp("forms"), None)
 
 
 @pytest.fixture(scope="module")
