@@ -124,7 +124,7 @@ def outcome(by: Worker, data: bytes) -> tuple[Outcome, str, bytes, bytes]:
 
 
 @pytest.mark.parametrize("profile", ["research", "retaining", "surrogates", "elsewhere"])
-@settings(max_examples=45, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(several=st.lists(cases, min_size=2, max_size=7))
 def test_no_file_changes_what_becomes_of_another(
     context: pipeline.Context, profile: str, several: list[dict[str, Any]]
