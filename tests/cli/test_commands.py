@@ -1,10 +1,12 @@
 """The command line as a user meets it: exit codes, JSON lines, help with an example."""
 
 import errno
+import fcntl
 import json
 import os
 import pty
 import re
+import select
 import shlex
 import shutil
 import signal
@@ -378,6 +380,7 @@ def test_who_stops_the_program_while_it_starts_is_shown_no_traceback() -> None:
     command = [sys.executable, "-X", "importtime", "-m", "governance.cli", "explain", "KVP"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
+        fcntl.fcntl(process.stderr, fcntl.F_SETPIPE_SZ, select.PIPE_BUF)  # many lines: it waits until we read
         for line in process.stderr:  # what has been imported by now
             if line.endswith(" governance.dicom\n"):
                 process.send_signal(signal.SIGINT)
