@@ -23,10 +23,10 @@ BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests of what a database does run on both, where they or their module say so (`databases`)."""
+    """What opens a workspace runs on both databases, but where a test or its module says why not (`sqlite_alone`)."""
     if "database" in metafunc.fixturenames:
         marks = {mark.name for mark in metafunc.definition.iter_markers()}
-        kinds = (SQLITE, POSTGRESQL) if "databases" in marks and "sqlite_alone" not in marks else (SQLITE,)
+        kinds = (SQLITE,) if "sqlite_alone" in marks else (SQLITE, POSTGRESQL)
         metafunc.parametrize("database", kinds, indirect=True, scope="session")
 
 

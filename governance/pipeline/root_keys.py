@@ -111,7 +111,7 @@ def restore(path: Path, files: Sequence[Path], *, place: keys.Place, passphrase:
     if keyring.public_key.hex() != workspace.public_key:
         raise Misconfigured("the shares restore another key than this workspace's", hint="compare their key id")
     workspace.key_path.parent.mkdir(mode=0o700, exist_ok=True)
-    context = Context(workspace, open_database(workspace.database_path), keyring)
+    context = Context(workspace, open_database(workspace.database), keyring)
     with workspace.lock(), writing(context.engine) as connection:
         said: dict[str, str | int] = {"shares": len(files), "account": account_name()}
         audit.append(connection, [event(RESTORED, keyring.key_id, **said)])

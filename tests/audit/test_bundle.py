@@ -381,15 +381,14 @@ def run(python: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([python, "-I", *map(str, words)], capture_output=True, text=True, check=False)
 
 
-def test_the_verifier_needs_nothing_of_ours(elsewhere: Path, tmp_path: Path) -> None:
+def test_the_verifier_needs_nothing_of_ours(elsewhere: Path, context: pipeline.Context, tmp_path: Path) -> None:
     """A bundle of a real run, checked where nothing else is installed."""
     raw = tmp_path / "raw"
     raw.mkdir()
     shutil.copyfile(BUNDLED / "CT_small.dcm", raw / "ct.dcm")
-    made = pipeline.create(tmp_path / "workspace", passphrase=None)
-    pipeline.run(made, [raw], project="demo", policy_name="research", processes=0)
-    pipeline.publish(made, project="demo", dataset="demo")
-    bundled = pipeline.bundle_audit(made, tmp_path / "bundle")
+    pipeline.run(context, [raw], project="demo", policy_name="research", processes=0)
+    pipeline.publish(context, project="demo", dataset="demo")
+    bundled = pipeline.bundle_audit(context, tmp_path / "bundle")
     assert run(elsewhere, "-c", "import governance").returncode != 0
 
     done = run(elsewhere, tmp_path / "bundle" / "verify.py", "--key", bundled.key)

@@ -16,7 +16,6 @@ from governance.errors import Tampered
 from governance.keys import Keyring
 from tests.databases import alter
 
-pytestmark = pytest.mark.databases
 KEYRING = Keyring(bytes(32))
 ORIGIN = "governance/test"
 

@@ -13,8 +13,6 @@ from governance.keys import Keyring
 from tests.audit.test_log import KEYRING, ORIGIN, event
 from tests.databases import POSTGRESQL, in_words_of, remove_guards
 
-pytestmark = pytest.mark.databases
-
 SIGNED = (5, 8, 13)
 """Sizes at which the log below was signed."""
 

@@ -18,8 +18,6 @@ from governance.database import Place, accessions, create_database, events, meta
 from governance.errors import Misconfigured
 from tests.databases import POSTGRESQL
 
-pytestmark = pytest.mark.databases
-
 NEXT = """
 from alembic import op
 from sqlalchemy import Column, Text

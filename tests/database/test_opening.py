@@ -27,7 +27,6 @@ from governance.database import (
 from governance.errors import Misconfigured
 from tests.databases import unguarded
 
-pytestmark = pytest.mark.databases
 alone = pytest.mark.sqlite_alone
 
 NAME = "MUSTERMANN"

@@ -20,8 +20,6 @@ from governance.keys import Keyring
 from governance.pipeline.commit import record_batch
 from tests.release.world import NOW, make
 
-pytestmark = pytest.mark.databases
-
 KEYRING = Keyring(bytes(32))
 ORIGIN = "governance/writers"
 WRITERS = 8

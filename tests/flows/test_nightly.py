@@ -147,10 +147,9 @@ def test_the_words_that_were_typed_are_not_repeated(words: tuple[str, ...], said
     assert FOLDER not in done.stderr
 
 
-def test_the_stages_one_by_one_do_the_same(tmp_path: Path) -> None:
+def test_the_stages_one_by_one_do_the_same(context: pipeline.Context, tmp_path: Path) -> None:
     archive.build(tmp_path / "raw")
-    workspace = tmp_path / "workspace"
-    pipeline.create(workspace, passphrase=None)
+    workspace = context.workspace.root
 
     run_id = flows("ingest", tmp_path / "raw" / "radiology" / "ct", "-w", workspace, "-p", "demo").stdout.strip()
     deidentified = flows("deidentify", run_id, "-w", workspace, "--processes", "1")

@@ -2,11 +2,9 @@
 
 import json
 import re
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from governance.detect import installed
 from governance.pipeline.instance import Processed
 from governance.pseudonymise import surrogates
 from governance.scrub.documents import pages
+from tests.databases import rows
 from tests.pipeline.beside import (
     ACCESSION,
     LABEL_COLUMNS,
@@ -82,8 +81,7 @@ def archive(folder: Path, text: str = TEXT, comment: str = COMMENT) -> Path:
 
 def steps(context: pipeline.Context, name: str) -> list[dict[str, Any]]:
     """The parameters of all steps of this name in receipts that hold."""
-    with closing(sqlite3.connect(context.workspace.database_path)) as connection:
-        bodies = connection.execute("select body from receipts where not superseded order by path").fetchall()
+    bodies = rows(context.engine, "select body from receipts where not superseded order by path")
     said = [step for (body,) in bodies for step in json.loads(body)["steps"]]
     return [step["parameters"] for step in said if step["name"] == name]
 

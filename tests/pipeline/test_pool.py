@@ -47,13 +47,12 @@ def start_and_die(_job: pool.Job) -> None:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_only_the_source_that_kills_its_process_is_quarantined(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm", "rtplan.dcm")
     slices(source, 40)
     (source / "slice020.dcm").rename(source / DEADLY)
     monkeypatch.setattr(pool, "_run", work_or_die)
-    context = pipeline.create(tmp_path / "workspace", passphrase=None)
 
     pipeline.run(context, [source], project="demo", policy_name="research", processes=processes)
     ended = list(pipeline.outcomes(context))
@@ -64,21 +63,23 @@ def test_only_the_source_that_kills_its_process_is_quarantined(
     assert not list(context.workspace.staging.iterdir())
 
 
-def test_a_file_that_no_memory_holds_is_unreadable_and_the_others_are_done(tmp_path: Path) -> None:
+def test_a_file_that_no_memory_holds_is_unreadable_and_the_others_are_done(
+    context: pipeline.Context, tmp_path: Path
+) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm", "rtplan.dcm")
     with (source / "all.raw").open("wb") as file:
         file.truncate(4 << 40)
-    context = pipeline.create(tmp_path / "workspace", passphrase=None)
 
     summary = pipeline.run(context, [source], project="demo", policy_name="research", processes=0)
 
     assert summary.counts == {"published": 2, "unreadable": 1}
 
 
-def test_the_next_run_tries_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_run_tries_it_again(
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm")
     (source / "CT_small.dcm").rename(source / DEADLY)
-    context = pipeline.create(tmp_path / "workspace", passphrase=None)
     with monkeypatch.context() as patch:
         patch.setattr(pool, "_run", work_or_die)
         first = pipeline.run(context, [source], project="demo", policy_name="research", processes=1)
@@ -89,11 +90,12 @@ def test_the_next_run_tries_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert second.counts == {"published": 1}
 
 
-def test_a_source_whose_process_died_by_chance_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_whose_process_died_by_chance_is_done(
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm")
     deadly = (source / "CT_small.dcm").rename(source / DEADLY)
     monkeypatch.setattr(pool, "_run", work_or_die_once)
-    context = pipeline.create(tmp_path / "workspace", passphrase=None)
 
     summary = pipeline.run(context, [deadly], project="demo", policy_name="research", processes=1)
 
@@ -101,11 +103,10 @@ def test_a_source_whose_process_died_by_chance_is_done(tmp_path: Path, monkeypat
 
 
 def test_what_kills_its_process_under_a_later_policy_is_withdrawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm")
     (source / "CT_small.dcm").rename(source / DEADLY)
-    context = pipeline.create(tmp_path / "workspace", passphrase=None)
     pipeline.run(context, [source], project="demo", policy_name="research", processes=0)
     monkeypatch.setattr(pool, "_run", work_or_die)
 
@@ -120,8 +121,9 @@ def test_an_odd_number_of_processes_is_misuse(processes: int) -> None:
         pipeline.check_processes(processes)
 
 
-def test_processes_that_cannot_start_blame_no_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    context = pipeline.create(tmp_path / "workspace", passphrase=None)
+def test_processes_that_cannot_start_blame_no_source(
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm")
     monkeypatch.setattr(pool, "_start", start_and_die)
 
@@ -131,11 +133,11 @@ def test_processes_that_cannot_start_blame_no_source(tmp_path: Path, monkeypatch
     assert list(pipeline.outcomes(context)) == []
 
 
-def test_workers_end_with_the_run_that_is_killed(tmp_path: Path) -> None:
+def test_workers_end_with_the_run_that_is_killed(context: pipeline.Context, tmp_path: Path) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm")
     slices(source, 150)
-    pipeline.create(tmp_path / "w", passphrase=None)
-    job = [sys.executable, "-m", "governance.cli", "run", str(source), "-w", str(tmp_path / "w"), "-p", "demo"]
+    workspace = str(context.workspace.root)
+    job = [sys.executable, "-m", "governance.cli", "run", str(source), "-w", workspace, "-p", "demo"]
     with subprocess.Popen([*job, "--processes", "2"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         workers: set[int] = set()
         while len(workers) < 3 and process.poll() is None:  # two workers and the tracker of their resources

@@ -8,6 +8,7 @@ import pytest
 from governance import keys, pipeline
 from governance.errors import Misconfigured, Unavailable
 from governance.keys import Kind, Place
+from tests.databases import rows
 
 PASSPHRASE = b"correct horse battery staple"
 NONE, SECRET = Place(Kind.NONE), Place(Kind.PASSPHRASE)
@@ -20,10 +21,9 @@ def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def events(context: pipeline.Context) -> list[dict[str, object]]:
     """What the log says, in order."""
-    with context.engine.connect() as connection:
-        rows = connection.exec_driver_sql("select body from events order by idx").fetchall()
+    found = rows(context.engine, "select body from events order by idx")
     pipeline.verify_audit(context)
-    return [json.loads(row[0]) for row in rows]
+    return [json.loads(row[0]) for row in found]
 
 
 def kinds(context: pipeline.Context) -> list[object]:
@@ -98,6 +98,7 @@ def test_neither_log_nor_database_holds_a_share(context: pipeline.Context, tmp_p
     files = backed_up(context, tmp_path / "shares")
     said = json.dumps(events(context))
     held = b"".join(path.read_bytes() for path in context.workspace.inner.glob("workspace.sqlite3*"))
+    held += b"".join(bytes(body) for (body,) in rows(context.engine, "select body from events"))
 
     for path in files:
         value = keys.Share.parse(path.read_text()).point.value

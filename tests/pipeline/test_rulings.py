@@ -228,7 +228,6 @@ def test_a_masked_box_is_black_in_what_is_published(context: pipeline.Context, t
     assert "113101" not in receipt.codes  # nobody but the person looked
 
 
-@pytest.mark.databases
 def test_the_last_decision_counts_and_all_are_kept(context: pipeline.Context, tmp_path: Path) -> None:
     source = scanned(tmp_path / "raw")
     run(context, source)
@@ -246,7 +245,6 @@ def test_the_last_decision_counts_and_all_are_kept(context: pipeline.Context, tm
     assert pipeline.verify_audit(context).rulings == len(kinds)
 
 
-@pytest.mark.databases
 def test_a_run_after_a_decision_took_effect_does_nothing_twice(context: pipeline.Context, tmp_path: Path) -> None:
     source = scanned(tmp_path / "raw")
     run(context, source)
@@ -261,7 +259,6 @@ def test_a_run_after_a_decision_took_effect_does_nothing_twice(context: pipeline
     assert curated(context)[0].stat().st_ctime_ns == changed
 
 
-@pytest.mark.databases
 def test_no_release_is_made_before_a_decision_took_effect(context: pipeline.Context, tmp_path: Path) -> None:
     source = scanned(tmp_path / "raw")
     shutil.copyfile(BUNDLED / "MR_small.dcm", tmp_path / "raw" / "mr.dcm")
@@ -327,7 +324,6 @@ def test_nothing_is_withdrawn_where_nothing_was_decided(context: pipeline.Contex
         ruled(context, source, RulingKind.WITHDRAW)
 
 
-@pytest.mark.databases
 def test_a_decision_that_nobody_logged_is_found(context: pipeline.Context, tmp_path: Path) -> None:
     source = scanned(tmp_path / "raw")
     run(context, source)
@@ -347,7 +343,6 @@ def test_a_decision_that_nobody_logged_is_found(context: pipeline.Context, tmp_p
 # ------------------------------------------------------------------------ the list
 
 
-@pytest.mark.databases
 def test_a_review_lists_what_a_person_should_look_at(context: pipeline.Context, tmp_path: Path) -> None:
     source = scanned(tmp_path / "raw")
     for name in ("MR_small.dcm", "MR_truncated.dcm", "rtplan.dcm"):
@@ -374,7 +369,6 @@ def test_a_decision_waits_until_a_run_has_obeyed(context: pipeline.Context, tmp_
     assert waits == [True, False, True, False]
 
 
-@pytest.mark.databases
 def test_a_published_image_is_listed_if_it_was_masked(context: pipeline.Context, tmp_path: Path) -> None:
     source = scanned(tmp_path / "raw")
     shutil.copyfile(BUNDLED / "MR_small.dcm", tmp_path / "raw" / "mr.dcm")

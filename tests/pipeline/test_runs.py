@@ -2,14 +2,12 @@
 
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from governance.errors import Misconfigured, Unavailable
 from governance.pipeline import commit, shards
 from governance.pipeline.instance import Processed
 from tests.conftest import BUNDLED
+from tests.databases import rows
 
 NAMES = ("CT_small.dcm", "MR_small.dcm", "MR_small_implicit.dcm", "rtplan.dcm", "JPEG2000.dcm", "MR_truncated.dcm")
 
@@ -50,7 +49,6 @@ def run(context: pipeline.Context, source: Path, policy: str = "research") -> pi
     return pipeline.run(context, [source], project="demo", policy_name=policy, processes=0)
 
 
-@pytest.mark.databases
 def test_every_source_ends_in_exactly_one_outcome(context: pipeline.Context, tmp_path: Path) -> None:
     source = archive(tmp_path / "raw")
     (source / "notes.txt").write_text("not an image")
@@ -75,7 +73,6 @@ def test_every_published_outcome_has_its_object_and_no_object_is_without(
     assert sorted(outputs, key=str) == [f"curated/{path}" for path in objects(context.workspace.root)]
 
 
-@pytest.mark.databases
 def test_a_second_run_does_nothing_twice(context: pipeline.Context, tmp_path: Path) -> None:
     source = archive(tmp_path / "raw")
     first = run(context, source)
@@ -88,7 +85,6 @@ def test_a_second_run_does_nothing_twice(context: pipeline.Context, tmp_path: Pa
     assert before == {p: p.stat().st_mtime_ns for p in context.workspace.curated.rglob("*.dcm")}
 
 
-@pytest.mark.databases
 def test_the_same_bytes_under_another_name_are_a_duplicate(context: pipeline.Context, tmp_path: Path) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm")
     shutil.copyfile(source / "CT_small.dcm", source / "copy.dcm")
@@ -111,7 +107,6 @@ def test_a_new_policy_processes_again_and_leaves_one_object(context: pipeline.Co
     assert before != after
 
 
-@pytest.mark.databases
 def test_what_a_later_policy_holds_back_is_withdrawn(context: pipeline.Context, tmp_path: Path) -> None:
     """`research` looks at the pixels of a capture, `research-headers` does not and must hold it back."""
     source = archive(tmp_path / "raw", "CT_small.dcm", "SC_rgb_small_odd.dcm")
@@ -125,7 +120,6 @@ def test_what_a_later_policy_holds_back_is_withdrawn(context: pipeline.Context, 
     assert pipeline.publish(context, project="demo", dataset="d").rows == 1
 
 
-@pytest.mark.databases
 @pytest.mark.parametrize("damage", ["removed", "cut"])
 def test_a_lost_object_is_made_again(context: pipeline.Context, tmp_path: Path, damage: str) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm", "MR_small.dcm")
@@ -151,16 +145,15 @@ def test_curated_objects_are_read_only(context: pipeline.Context, tmp_path: Path
     assert {path.stat().st_mode & 0o222 for path in context.workspace.curated.rglob("*.dcm")} == {0}
 
 
-def test_the_order_and_the_number_of_processes_change_no_byte(tmp_path: Path) -> None:
+def test_the_order_and_the_number_of_processes_change_no_byte(context: pipeline.Context, tmp_path: Path) -> None:
     source = archive(tmp_path / "raw", *(name for name in NAMES if name != "MR_small_implicit.dcm"))
-    context = pipeline.create(tmp_path / "one", passphrase=None)
     run(context, source)
-    other = same_keys(tmp_path / "two", tmp_path / "one")
+    other = same_keys(tmp_path / "two", context)
 
     files = sorted(source.iterdir(), reverse=True)
     pipeline.run(other, files, project="demo", policy_name="research", processes=2)
 
-    assert objects(tmp_path / "one") == objects(tmp_path / "two")
+    assert objects(context.workspace.root) == objects(tmp_path / "two")
 
 
 def test_two_runs_at_once_are_told_to_wait(context: pipeline.Context, tmp_path: Path) -> None:
@@ -177,16 +170,16 @@ def test_a_missing_source_is_misuse_and_is_not_quoted(context: pipeline.Context,
     assert "Quillfeather" not in str(error.value)
 
 
-def same_keys(workspace: Path, like: Path) -> pipeline.Context:
-    """Give a new workspace the root key of another one, so that both make the same bytes."""
-    pipeline.create(workspace, passphrase=None)
-    shutil.copytree(like / "inner" / "keys", workspace / "inner" / "keys", dirs_exist_ok=True)
-    shutil.copyfile(like / "workspace.yaml", workspace / "workspace.yaml")
-    return pipeline.open_context(workspace, passphrase=None)
+def same_keys(path: Path, like: pipeline.Context) -> pipeline.Context:
+    """A new workspace with the root key of another one, so that both make the same bytes."""
+    made, marker = pipeline.create(path, passphrase=None, database=like.workspace.address), path / "workspace.yaml"
+    made.engine.dispose()
+    shutil.copyfile(like.workspace.key_path, made.workspace.key_path)
+    marker.write_text(marker.read_text().replace(made.workspace.public_key, like.workspace.public_key))
+    return pipeline.open_context(path, passphrase=None)
 
 
-@contextmanager
-def killed_when(workspace: Path, source: Path, reached: Callable[[], bool], *words: str) -> Iterator[None]:
+def killed_when(workspace: Path, source: Path, reached: Callable[[], bool], *words: str) -> None:
     """Run the main job in a process of its own until something is reached, and kill it there."""
     job = [sys.executable, "-m", "governance.cli", "run", str(source), "-w", str(workspace), "-p", "demo", *words]
     with subprocess.Popen([*job, "--processes", "1"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -194,32 +187,26 @@ def killed_when(workspace: Path, source: Path, reached: Callable[[], bool], *wor
             time.sleep(0.001)
         assert process.poll() is None, "the job ended before it could be killed"
         process.send_signal(signal.SIGKILL)
-    yield
 
 
-MOMENTS: dict[str, Callable[[Path], bool]] = {
-    "staged": lambda workspace: len(list((workspace / "inner" / "staging").iterdir())) > 5,
-    "renaming": lambda workspace: any(workspace.glob("curated/*/*/*/*.dcm")),
-    "recorded": lambda workspace: _count(workspace, "receipts") > 0,
-    "last batch": lambda workspace: sum(1 for _ in workspace.glob("curated/*/*/*/*.dcm")) > 120,
+MOMENTS: dict[str, Callable[[pipeline.Context], bool]] = {
+    "staged": lambda context: len(list(context.workspace.staging.iterdir())) > 5,
+    "renaming": lambda context: any(context.workspace.curated.glob("*/*/*/*.dcm")),
+    "recorded": lambda context: bool(rows(context.engine, "select path from receipts limit 1")),
+    "last batch": lambda context: sum(1 for _ in context.workspace.curated.glob("*/*/*/*.dcm")) > 120,
 }
 
 
-def _count(workspace: Path, table: str) -> int:
-    with closing(sqlite3.connect(f"file:{workspace / 'inner' / 'workspace.sqlite3'}?mode=ro", uri=True)) as connection:
-        return int(connection.execute(f"select count(*) from {table}").fetchone()[0])
-
-
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_kill_at_any_moment_loses_and_duplicates_nothing(tmp_path: Path, moment: str) -> None:
+def test_kill_at_any_moment_loses_and_duplicates_nothing(
+    context: pipeline.Context, tmp_path: Path, moment: str
+) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm", "rtplan.dcm", "MR_truncated.dcm")
     slices(source, 150)
-    workspace = tmp_path / "workspace"
-    pipeline.create(workspace, passphrase=None)
-    with killed_when(workspace, source, lambda: MOMENTS[moment](workspace)):
-        context = pipeline.open_context(workspace, passphrase=None)
+    workspace = context.workspace.root
+    killed_when(workspace, source, lambda: MOMENTS[moment](context))
     run(context, source)
-    calm = same_keys(tmp_path / "calm", workspace)
+    calm = same_keys(tmp_path / "calm", context)
     run(calm, source)
 
     assert objects(workspace) == objects(tmp_path / "calm")
@@ -229,12 +216,11 @@ def test_kill_at_any_moment_loses_and_duplicates_nothing(tmp_path: Path, moment:
     pipeline.verify_audit(context)
 
 
-def test_a_kill_while_objects_are_replaced_keeps_what_was_recorded(tmp_path: Path) -> None:
+def test_a_kill_while_objects_are_replaced_keeps_what_was_recorded(context: pipeline.Context, tmp_path: Path) -> None:
     source = tmp_path / "raw"
     source.mkdir()
     slices(source, 150)
-    workspace = tmp_path / "workspace"
-    context = pipeline.create(workspace, passphrase=None)
+    workspace = context.workspace.root
     run(context, source)
     before = objects(workspace)
     first = workspace / "curated" / min(before)
@@ -243,8 +229,7 @@ def test_a_kill_while_objects_are_replaced_keeps_what_was_recorded(tmp_path: Pat
     def replacing() -> bool:
         return first.stat().st_ino != inode
 
-    with killed_when(workspace, source, replacing, "--policy", "basic"):
-        pass
+    killed_when(workspace, source, replacing, "--policy", "basic")
     other = archive(tmp_path / "other", "rtplan.dcm")
     run(context, other)
 

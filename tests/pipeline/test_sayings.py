@@ -15,8 +15,6 @@ from tests.databases import alter, rows
 from tests.pipeline.beside import ACCESSION, PATIENT, ended, image, released, run, table
 from tests.pipeline.test_tables import stored
 
-pytestmark = pytest.mark.databases
-
 MAIDEN = "Compared with films of Codman: normal."
 """A name that only a table knows."""
 LESS = ("AccessionNumber", "text"), (ACCESSION, MAIDEN)

@@ -15,6 +15,7 @@ from governance.pipeline.studies import Studies
 from governance.pseudonymise import Pseudonymiser
 from governance.rows import Role
 
+pytestmark = pytest.mark.sqlite_alone(reason="counts what SQLite does")
 STEPS = 1_000
 """Instructions of SQLite for one row."""
 

@@ -88,7 +88,6 @@ def test_nothing_planted_in_any_column_is_in_any_byte_of_the_workspace(context: 
     assert leaks(context.workspace.root, PLANTED) == []
 
 
-@pytest.mark.databases
 def test_every_row_ends_once_and_says_why_without_a_value(context: pipeline.Context, raw: Path) -> None:
     reports(
         raw,
@@ -113,7 +112,6 @@ def test_every_row_ends_once_and_says_why_without_a_value(context: pipeline.Cont
     assert not [why for _, why in found.values() for value in PLANTED if value in why]
 
 
-@pytest.mark.databases
 def test_a_second_run_does_nothing_twice(context: pipeline.Context, raw: Path) -> None:
     first = run(context, raw)
     before = stored(context)
@@ -199,7 +197,6 @@ def test_a_study_uid_decides_unless_the_images_tell_another_accession_number(
         assert joined.parameters == {"by": "study_uid, accession" if of_image else "study_uid"}
 
 
-@pytest.mark.databases
 def test_an_accession_number_of_two_patients_is_joined_by_the_patient_id_or_not_at_all(
     context: pipeline.Context, tmp_path: Path
 ) -> None:
@@ -257,7 +254,6 @@ def test_an_accession_that_only_remembered_headers_hold_is_found(context: pipeli
     assert len(released(context, "reports")) == 6
 
 
-@pytest.mark.databases
 @pytest.mark.parametrize("policy", ["basic", "film-scanners"])
 def test_a_policy_that_publishes_no_tables_takes_back_what_another_published(
     context: pipeline.Context, raw: Path, policy: str
@@ -271,7 +267,6 @@ def test_a_policy_that_publishes_no_tables_takes_back_what_another_published(
     assert (len(released(context, "reports")), len(released(context, "labels"))) == (expected, 4 * expected)
 
 
-@pytest.mark.databases
 def test_rows_of_a_study_whose_images_are_withdrawn_are_released_no_more(
     context: pipeline.Context, tmp_path: Path
 ) -> None:
@@ -323,7 +318,6 @@ def test_reports_in_four_languages_keep_their_findings(
     assert report["text"].endswith(f"[NAME]: {findings}")
 
 
-@pytest.mark.databases
 def test_a_row_is_traced_from_its_pseudonym_to_its_release(context: pipeline.Context, raw: Path) -> None:
     run(context, raw)
     (report,) = released(context, "reports")
@@ -335,7 +329,6 @@ def test_a_row_is_traced_from_its_pseudonym_to_its_release(context: pipeline.Con
     assert len(pipeline.trace(context, report["patient_id"])) == 2 + 4
 
 
-@pytest.mark.databases
 def test_a_content_that_somebody_changed_is_not_published(context: pipeline.Context, raw: Path) -> None:
     run(context, raw)
     ((content,),) = rows(context.engine, "select content from contents where path between 'reports/' and 'reports0'")

@@ -2,10 +2,8 @@
 
 import os
 import signal
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from governance import pipeline
 from governance.pipeline import tables
 from governance.pipeline.instance import Processed
+from tests.databases import rows
 from tests.pipeline.beside import ACCESSION, PATIENT, image, reports, run
 from tests.pipeline.test_runs import same_keys
 
@@ -21,9 +20,8 @@ def many(folder: Path, count: int) -> Path:
     return reports(folder, *((ACCESSION, PATIENT, f"Nodule of {n} mm.") for n in range(count)))
 
 
-def count(workspace: Path, what: str) -> int:
-    with closing(sqlite3.connect(workspace / "inner" / "workspace.sqlite3")) as connection:
-        return int(connection.execute(f"select count(*) from {what}").fetchone()[0])
+def count(context: pipeline.Context, what: str) -> int:
+    return int(rows(context.engine, f"select count(*) from {what}")[0][0])
 
 
 MOMENTS = ("before", "inside", "behind")
@@ -59,48 +57,42 @@ def killed(workspace: Path, raw: Path, moment: str) -> int:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_kill_at_any_moment_loses_and_duplicates_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     monkeypatch.setattr(tables, "BATCH", 4)
     image(tmp_path / "raw")
     many(tmp_path / "raw", 10)
-    workspace = tmp_path / "workspace"
-    pipeline.create(workspace, passphrase=None).engine.dispose()
-    assert killed(workspace, tmp_path / "raw", moment) == -signal.SIGKILL
-    assert count(workspace, "contents") == (8 if moment == "behind" else 4)
+    context.engine.dispose()  # whose connections no other process may have
+    assert killed(context.workspace.root, tmp_path / "raw", moment) == -signal.SIGKILL
+    assert count(context, "contents") == (8 if moment == "behind" else 4)
 
-    context = pipeline.open_context(workspace, passphrase=None)
-    run_id = unfinished(workspace)
+    ((run_id,),) = rows(context.engine, "select run_id from runs where finished is null")
     for number in pipeline.open_shards(context, run_id):
         pipeline.deidentify(context, run_id, number, processes=0)
     pipeline.finish(context, run_id)
     names = Counter(outcome.source for outcome in pipeline.outcomes(context, run_id=run_id))
-    calm = same_keys(tmp_path / "calm", workspace)
+    calm = same_keys(tmp_path / "calm", context)
     pipeline.run(calm, [tmp_path / "raw"], project="demo", policy_name="research", processes=0)
 
     assert len(names) == 11
     assert set(names.values()) == {1}
-    assert contents(workspace) == contents(tmp_path / "calm")
-    assert len(contents(workspace)) == 10
-    assert count(workspace, "receipts") == 11
+    assert contents(context) == contents(calm)
+    assert len(contents(context)) == 10
+    assert count(context, "receipts") == 11
     pipeline.verify_audit(context)
 
 
-def unfinished(workspace: Path) -> str:
-    with closing(sqlite3.connect(workspace / "inner" / "workspace.sqlite3")) as connection:
-        (row,) = connection.execute("select run_id from runs where finished is null").fetchall()
-        return str(row[0])
+def contents(context: pipeline.Context) -> list[tuple[str, bytes]]:
+    return [
+        (path, bytes(held)) for path, held in rows(context.engine, "select path, content from contents order by path")
+    ]
 
 
-def contents(workspace: Path) -> list[tuple[str, bytes]]:
-    with closing(sqlite3.connect(workspace / "inner" / "workspace.sqlite3")) as connection:
-        return connection.execute("select path, content from contents order by path").fetchall()
-
-
-def test_a_run_that_is_killed_before_it_withdraws_does_so_when_it_goes_on(tmp_path: Path) -> None:
+def test_a_run_that_is_killed_before_it_withdraws_does_so_when_it_goes_on(
+    context: pipeline.Context, tmp_path: Path
+) -> None:
     image(tmp_path / "raw")
     many(tmp_path / "raw", 3)
-    context = pipeline.create(tmp_path / "workspace", passphrase=None)
     run(context, tmp_path / "raw")
     run_id = pipeline.register(context, [tmp_path / "raw"], project="lung", policy_name="basic")
     pipeline.list_sources(context, run_id)
@@ -109,11 +101,11 @@ def test_a_run_that_is_killed_before_it_withdraws_does_so_when_it_goes_on(tmp_pa
         patch.setattr(tables.RowCommitter, "end", interrupted_after(0))
         with pytest.raises(KeyboardInterrupt):
             pipeline.deidentify(context, run_id, 2, processes=0)
-    before = len(contents(tmp_path / "workspace"))
+    before = len(contents(context))
 
     assert pipeline.deidentify(context, run_id, 2, processes=0) == 0
 
-    assert (before, len(contents(tmp_path / "workspace"))) == (3, 0)
+    assert (before, len(contents(context))) == (3, 0)
     assert pipeline.finish(context, run_id).counts["quarantined"] == 3
 
 
@@ -171,14 +163,13 @@ def interrupted_after(batches: int) -> Callable[..., None]:
     return wrapped
 
 
-def test_workers_make_the_same_bytes(tmp_path: Path) -> None:
+def test_workers_make_the_same_bytes(context: pipeline.Context, tmp_path: Path) -> None:
     image(tmp_path / "raw")
     many(tmp_path / "raw", 40)
-    context = pipeline.create(tmp_path / "one", passphrase=None)
     run(context, tmp_path / "raw")
-    other = same_keys(tmp_path / "two", tmp_path / "one")
+    other = same_keys(tmp_path / "two", context)
 
     run(other, tmp_path / "raw", processes=2)
 
-    assert contents(tmp_path / "one") == contents(tmp_path / "two")
-    assert len(contents(tmp_path / "two")) == 40
+    assert contents(context) == contents(other)
+    assert len(contents(other)) == 40

@@ -15,6 +15,7 @@ from governance.cli import main
 from governance.datatypes import RulingKind
 from governance.provenance import State, Trace, to_prov, to_svg
 from governance.provenance.picture import CHARACTERS, MOST_COLUMNS
+from tests.databases import PostgreSQL
 from tests.pipeline import test_rulings
 from tests.pipeline.test_tracing import ct, prepare
 
@@ -22,13 +23,13 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> pipeline.Context:
-    return prepare(tmp_path_factory.mktemp("forms"), None)
+def released(tmp_path_factory: pytest.TempPathFactory, database: PostgreSQL | None) -> pipeline.Context:
+    return prepare(tmp_path_factory.mktemp("forms"), database)
 
 
 @pytest.fixture(scope="module")
-def traces(context: pipeline.Context) -> list[Trace]:
-    return pipeline.trace(context, "first@v1")
+def traces(released: pipeline.Context) -> list[Trace]:
+    return pipeline.trace(released, "first@v1")
 
 
 def document(*traces: Trace) -> dict[str, Any]:
@@ -80,9 +81,9 @@ def test_every_receipt_is_in_its_batch_and_every_object_in_its_release(traces: l
 
 
 def test_facts_stand_under_their_keywords_and_no_original_value_is_there(
-    context: pipeline.Context, traces: list[Trace]
+    released: pipeline.Context, traces: list[Trace]
 ) -> None:
-    trace = ct(context)
+    trace = ct(released)
     said = document(trace)["entity"][f"gov:object-{trace.receipt_id}"]
 
     assert said["dicom:KVP"] == {"$": "120", "type": "xsd:int"}
@@ -106,13 +107,12 @@ def test_the_same_traces_make_the_same_bytes_in_any_order(traces: list[Trace]) -
     assert to_svg(traces) == to_svg(list(traces))
 
 
-def test_a_person_who_decided_is_named_in_every_form(tmp_path: Path) -> None:
-    own = pipeline.create(tmp_path / "workspace", passphrase=None)
+def test_a_person_who_decided_is_named_in_every_form(context: pipeline.Context, tmp_path: Path) -> None:
     source = test_rulings.scanned(tmp_path / "raw")
-    test_rulings.run(own, source)
-    test_rulings.ruled(own, source, RulingKind.APPROVE)
-    test_rulings.run(own, source)
-    (current,) = [each for each in pipeline.trace(own, test_rulings.current(own)[0].patient) if each.current]
+    test_rulings.run(context, source)
+    test_rulings.ruled(context, source, RulingKind.APPROVE)
+    test_rulings.run(context, source)
+    (current,) = [each for each in pipeline.trace(context, test_rulings.current(context)[0].patient) if each.current]
 
     assert current.decided is not None
     actor = current.decided.actor
@@ -169,8 +169,8 @@ def test_no_value_breaks_the_picture_or_leaves_its_box(maker: str, traces: list[
     assert document(hostile)["agent"]
 
 
-def test_the_command_writes_each_form(context: pipeline.Context, capsys: pytest.CaptureFixture[str]) -> None:
-    workspace = str(context.workspace.root)
+def test_the_command_writes_each_form(released: pipeline.Context, capsys: pytest.CaptureFixture[str]) -> None:
+    workspace = str(released.workspace.root)
 
     assert main(["trace", "first@v1", "-w", workspace, "--as", "svg"]) == 0
     assert texts(capsys.readouterr().out)[0].startswith("2 objects")

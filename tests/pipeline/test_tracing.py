@@ -18,8 +18,6 @@ from governance.provenance.traces import INDENT, WIDTH
 from tests.conftest import BUNDLED
 from tests.databases import PostgreSQL, address_of, unguarded
 
-pytestmark = pytest.mark.databases
-
 
 def prepare(root: Path, database: PostgreSQL | None) -> pipeline.Context:
     """A workspace with two curated objects of two patients, published as `first@v1`."""

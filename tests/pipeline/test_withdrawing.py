@@ -12,8 +12,6 @@ from tests.pipeline.beside import ACCESSION, ended, image, released, run, table
 from tests.pipeline.test_sayings import LESS, MAIDEN, events, labels, receipts, values
 from tests.pipeline.test_tables_killed import interrupted_after
 
-pytestmark = pytest.mark.databases
-
 NO_DAY = ("AccessionNumber", "PatientName", "StudyDate", "text"), (ACCESSION, "Codman^Ermintrude", "22.01.2004", MAIDEN)
 """Knows the name, and a day that nobody can read."""
 

@@ -11,8 +11,6 @@ from governance.errors import Tampered
 from governance.release import layout
 from tests.release.world import NOW, World
 
-pytestmark = pytest.mark.databases
-
 
 @pytest.fixture
 def world(world: World) -> World:

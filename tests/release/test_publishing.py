@@ -82,7 +82,6 @@ def test_objects_are_copied_where_they_cannot_be_linked(world: World, monkeypatc
     assert world.verify(published.path).instances == 10
 
 
-@pytest.mark.databases
 def test_the_same_contents_are_no_new_version(world: World) -> None:
     again = world.publish("lung", now="2027-01-01T00:00:00Z")
 
@@ -214,7 +213,6 @@ def test_whatever_was_changed_in_a_workspace_is_not_published(world: World, chan
     assert world.events("release-published") == 1
 
 
-@pytest.mark.databases
 def test_a_forged_event_stops_the_publish_and_is_not_signed(world: World) -> None:
     world.curate([50])
     with world.engine.begin() as connection:
@@ -237,7 +235,6 @@ def publish_and_die(root: Path, moment: str) -> None:
     World.open(root).publish("new")
 
 
-@pytest.mark.databases
 @pytest.mark.parametrize("moment", ["_move", "_record"])
 def test_a_kill_around_the_rename_is_healed_by_the_next_publish(world: World, moment: str) -> None:
     child = multiprocessing.get_context("spawn").Process(target=publish_and_die, args=(world.workspace.root, moment))
@@ -315,7 +312,6 @@ def publish_once(
         answers.put(type(error).__name__)
 
 
-@pytest.mark.databases
 def test_publishes_at_the_same_time_make_one_version(world: World) -> None:
     spawn = multiprocessing.get_context("spawn")
     barrier, answers = spawn.Barrier(2), spawn.Queue()
@@ -371,7 +367,6 @@ def test_a_version_that_was_replaced_is_not_called_unchanged(world: World, chang
     assert world.publish("lung").version == 3
 
 
-@pytest.mark.databases
 def test_a_release_whose_folder_is_gone_is_published_again_as_the_next_version(world: World) -> None:
     shutil.rmtree(world.workspace.published / "lung@v1")
 

@@ -19,6 +19,7 @@ from governance.manifest.parquet import bucket_of
 from governance.pipeline.rows import encode
 from governance.release import layout
 from governance.rows import TableKind
+from tests.databases import PostgreSQL, address_of
 from tests.pipeline.beside import ACCESSION, LABEL_COLUMNS, LABELS, PATIENT, image, reports, table
 from tests.release.test_verification import flipped, sign_again
 
@@ -26,7 +27,7 @@ TABLES = tuple(kind.value for kind in TableKind)
 
 
 @pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> pipeline.Context:
+def context(tmp_path_factory: pytest.TempPathFactory, database: PostgreSQL | None) -> pipeline.Context:
     base = tmp_path_factory.mktemp("tables")
     raw = base / "raw"
     image(raw, "one.dcm")
@@ -37,7 +38,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> pipeline.Context:
     )
     rows = [(accession, "", "1", "B", "0.5", "", "") for accession in (ACCESSION, "ACC2222222")]
     table(raw / "labels.csv", LABEL_COLUMNS, *rows, declared=LABELS)
-    made = pipeline.create(base / "workspace", passphrase=None)
+    made = pipeline.create(base / "workspace", passphrase=None, database=address_of(database))
     pipeline.run(made, [raw], project="lung", policy_name="research", processes=0)
     return made
 
