@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import governance, lines
+from tests.cli.program import governance, lines
 from tests.release.world import World
 
 

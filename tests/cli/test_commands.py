@@ -20,6 +20,7 @@ import pytest
 
 from governance import cli, pipeline
 from governance.cli import arguments
+from tests.cli.program import apart, governance, lines
 from tests.conftest import BUNDLED
 from tests.house.programs import ROOT
 from tests.phantoms import many
@@ -41,15 +42,6 @@ COMMANDS = (
 )
 COMMANDS += ("audit verify", "audit export", "audit bundle", "audit witness", "audit export-siem")
 COMMANDS += ("keys show", "keys rewrap", "keys backup", "keys restore")
-
-
-def governance(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "governance.cli", *map(str, words)]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-
-
-def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
-    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -83,30 +75,28 @@ def test_the_whole_story(tmp_path: Path) -> None:
     shutil.copyfile(BUNDLED / "CT_small.dcm", raw / "ct.dcm")
     in_workspace = ("--workspace", workspace)
 
-    made = governance("init", workspace, "--json")
+    made = apart("init", workspace, "--json")
     assert made.returncode == 0
     key = str(lines(made)[0]["public_key"])
 
-    ran = governance("run", raw, *in_workspace, "-p", "demo", "--processes", "1", "--json")
+    ran = apart("run", raw, *in_workspace, "-p", "demo", "--processes", "1", "--json")
     assert ran.returncode == 0, ran.stderr
     assert lines(ran)[0]["counts"] == {"published": 1}
 
-    (outcome,) = lines(governance("outcomes", *in_workspace, "--json"))
+    (outcome,) = lines(apart("outcomes", *in_workspace, "--json"))
     assert outcome["source"] == str(raw / "ct.dcm")
     assert outcome["outcome"] == "published"
     assert (workspace / str(outcome["output"])).is_file()
 
-    published = governance("publish", *in_workspace, "-p", "demo", "--dataset", "first", "--json")
+    published = apart("publish", *in_workspace, "-p", "demo", "--dataset", "first", "--json")
     release = Path(str(lines(published)[0]["path"]))
     assert release.name == "first@v1"
-    assert (
-        lines(governance("publish", *in_workspace, "-p", "demo", "--dataset", "first", "--json"))[0]["changed"] is False
-    )
+    assert lines(apart("publish", *in_workspace, "-p", "demo", "--dataset", "first", "--json"))[0]["changed"] is False
 
-    assert governance("verify", release, "--key", key).returncode == 0
-    assert governance("audit", "verify", *in_workspace).returncode == 0
+    assert apart("verify", release, "--key", key).returncode == 0
+    assert apart("audit", "verify", *in_workspace).returncode == 0
 
-    (traced,) = lines(governance("trace", str(outcome["output"]), *in_workspace, "--json"))
+    (traced,) = lines(apart("trace", str(outcome["output"]), *in_workspace, "--json"))
     assert traced["releases"] == ["first@v1"]
 
     bucket = next(release.rglob("*.parquet"))
@@ -114,7 +104,7 @@ def test_the_whole_story(tmp_path: Path) -> None:
     data = bytearray(bucket.read_bytes())
     data[len(data) // 2] ^= 1
     bucket.write_bytes(data)
-    assert governance("verify", release).returncode == 3
+    assert apart("verify", release).returncode == 3
 
 
 def test_a_steward_lists_decides_and_runs_again(tmp_path: Path) -> None:

@@ -3,28 +3,14 @@
 import json
 import os
 import pty
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from governance import keys, pipeline
+from tests.cli.program import COMMAND, governance
 from tests.keys.services import TOKEN, Vault, serving
-
-COMMAND = (sys.executable, "-m", "governance.cli")
-
-
-def governance(*words: str | Path, **environ: str | Path) -> subprocess.CompletedProcess[str]:
-    said = {name: value for name, value in os.environ.items() if not name.startswith(("GOVERNANCE_", "VAULT_"))}
-    return subprocess.run(
-        (*COMMAND, *map(str, words)),
-        env=said | {name: str(value) for name, value in environ.items()},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import CONFIDENTIAL, governance, lines
+from tests.cli.program import governance, lines
+from tests.cli.test_commands import CONFIDENTIAL
 from tests.conftest import BUNDLED
 
 
