@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: demo test test-easyocr test-transformers check format bench bench-pixels bench-text bench-audit curve kills
+.PHONY: demo test test-easyocr test-transformers check format bench bench-pixels bench-text bench-audit bench-trace curve kills
 
 .venv/ready: pyproject.toml infra/constraints.txt
 	$(PYTHON) -m venv .venv
@@ -59,6 +59,9 @@ kills: .venv/ready ## the main job killed at 200 random moments, and what is lef
 
 bench-audit: .venv/ready ## events appended and checked a second; AUDIT="--events 100000"
 	@$(BIN)/python -m tests.benchmarks.audit $(AUDIT)
+
+bench-trace: .venv/ready ## traces in both directions among a million receipts; TRACE="--receipts 100000"
+	@$(BIN)/python -m tests.benchmarks.traces $(TRACE)
 
 curve: .venv/ready ## cost of a file and peak memory of `governance run` as an archive grows; SIZES="1000 100000"
 	@$(BIN)/python -m tests.benchmarks.curve $(SIZES)

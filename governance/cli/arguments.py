@@ -200,13 +200,30 @@ def _publish(make: Make) -> None:
 
 
 def _trace(make: Make) -> None:
-    example = "governance trace LUNG-GJR79RNTVT80BT87X -w /data/research"
-    sub = _command(make, "trace", commands.trace, example)
-    takes = "pseudonym, UID, receipt id, digest, NAME@vN, file or its path"
-    sub.add_argument("id", metavar="ID", help=takes)
+    one = "governance trace LUNG-GJR79RNTVT80BT87X -w /data/research"
+    two = 'governance trace device="Discovery CT750" policy=research -w /data/research'
+    three = "governance trace --list models -w /data/research"
+    sub = _command(make, "trace", commands.trace, one, two, three)
+    kinds = ", ".join(kind.value for kind in pipeline.Kind)
+    takes = f"pseudonym, UID, receipt id, digest, NAME@vN, file or its path; or KIND=VALUE to trace forward: {kinds}"
+    sub.add_argument("what", nargs="*", metavar="ID", help=takes)
+    sub.add_argument(
+        "--list", type=_kind, metavar="KIND", help="show what there is of a kind, and how many outputs it has"
+    )
+    text = "outputs to show, 0 for all; default: 20, and all with --json"
+    sub.add_argument("--limit", type=_count, metavar="N", help=text)
     text = "text (or --json), W3C PROV-JSON, or a picture; default: %(default)s"
     sub.add_argument("--as", dest="form", choices=("text", "prov", "svg"), default="text", help=text)
     _in_workspace(sub)
+
+
+def _kind(text: str) -> pipeline.Kind:
+    """A kind, one or several of it: `device`, `devices`."""
+    kinds = {name: kind for kind in pipeline.Kind for name in (kind.value, f"{kind.value}s", f"{kind.value}es")}
+    kinds |= {"policies": pipeline.Kind.POLICY, "people": pipeline.Kind.PERSON}
+    if text not in kinds:
+        raise argparse.ArgumentTypeError(f"not one of {', '.join(kind.value for kind in pipeline.Kind)}")
+    return kinds[text]
 
 
 def _verify(make: Make) -> None:
@@ -221,6 +238,8 @@ def _audit(make: Make) -> None:
     text = "The append-only log."
     checks = make("audit", help=text, description=text).add_subparsers(required=True, metavar="COMMAND")
     sub = _command(checks.add_parser, "verify", commands.audit_verify, "governance audit verify -w /data/research")
+    text = "read all receipts too, and count again what traces are answered from"
+    sub.add_argument("--counts", action="store_true", help=text)
     _in_workspace(sub)
     sub = _command(
         checks.add_parser, "export", commands.audit_export, "governance audit export /srv/log -w /data/research"

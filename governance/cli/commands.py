@@ -8,12 +8,16 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict
+from itertools import islice
 
 from governance import audit, keys, pipeline, policy, provenance
 from governance.cli.root_keys import opened, protection
 from governance.cli.terminal import progress, say, show, write
 from governance.datatypes import Outcome, RulingKind
 from governance.errors import Misconfigured
+
+_FIRST = 20
+"""Outputs that a trace shows to a person who does not say how many."""
 
 
 def _print_confidential(args: argparse.Namespace, entries: Iterable[pipeline.Entry]) -> None:
@@ -180,12 +184,55 @@ def publish(args: argparse.Namespace) -> int:
 
 
 def trace(args: argparse.Namespace) -> int:
-    """Where an output came from, and where it went."""
-    traces = pipeline.trace(opened(args), args.id)
+    """Where an output came from, and where it went; or all that a device, a policy, a model, ... touched."""
+    context = opened(args)
+    if args.list is not None:
+        for name, outputs in pipeline.listed(context, args.list).items():
+            show(args, {args.list.value: name, "outputs": outputs}, f"{outputs:>12,}  {name}")
+        return 0
+    if not args.what:
+        raise Misconfigured("trace what?", hint="an ID, or KIND=VALUE; governance trace --help names both")
+    asked = pipeline.asked_about(args.what)
+    if not asked and args.form == "text" and not args.json:
+        asked = pipeline.release_asked(context, args.what)
+    if asked:
+        return _touched(args, pipeline.touched_by(context, asked))
+    if len(args.what) > 1:
+        raise Misconfigured("one ID at a time", hint="several KIND=VALUE may stand together")
+    found = pipeline.find(context, args.what[0])
     if args.form != "text":
+        traces = list(found.traces)
         write(provenance.to_prov(traces) + "\n" if args.form == "prov" else provenance.to_svg(traces))
-    for traced in traces if args.form == "text" else ():
+        return _state(traces)
+    return _shown(args, found.traces, found.outputs)
+
+
+def _touched(args: argparse.Namespace, answer: pipeline.Answer) -> int:
+    touched = answer.touched
+    match args.form:
+        case "prov":
+            write(provenance.touched_to_prov(touched) + "\n")
+        case "svg":
+            write(provenance.touched_to_svg(touched))
+        case _:
+            show(args, {"touched": touched.record()}, touched.text())
+            return _shown(args, answer.traces, touched.outputs)
+    return 0
+
+
+def _shown(args: argparse.Namespace, traces: Iterable[provenance.Trace], outputs: int) -> int:
+    """Show the first of them; all, if that was asked or a program reads."""
+    most = args.limit if args.limit is not None else 0 if args.json else _FIRST
+    exit_code = 0
+    for traced in islice(traces, most or None):
         show(args, traced, traced.text())
+        exit_code = exit_code or _state([traced])
+    if most and outputs > most:
+        say(f"governance: hint: the first {most} of {outputs:,} are shown; --limit 0 shows all")
+    return exit_code
+
+
+def _state(traces: Iterable[provenance.Trace]) -> int:
     return 3 if any("changed" in (t.curated, t.given) or t.curated == "missing" for t in traces) else 0
 
 
@@ -201,9 +248,11 @@ def verify(args: argparse.Namespace) -> int:
 
 def audit_verify(args: argparse.Namespace) -> int:
     """Check every event, root and checkpoint of the log."""
-    report = pipeline.verify_audit(opened(args))
-    text = [f"{name} {value}" for name, value in asdict(report).items()]
-    show(args, report, "verified\n" + "\n".join(text))
+    context = opened(args)
+    report = asdict(pipeline.verify_audit(context))
+    if args.counts:
+        report["origins"] = pipeline.verify_counts(context)
+    show(args, report, "verified\n" + "\n".join(f"{name} {value}" for name, value in report.items()))
     return 0
 
 

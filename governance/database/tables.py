@@ -132,6 +132,9 @@ releases = Table(
     _text("project"),
     _text("manifest_digest"),
     _text("time"),
+    Column("patients", Integer),  # of what it holds, as the next two; unknown of those without their receipts
+    Column("studies", Integer),
+    Column("series", Integer),
     PrimaryKeyConstraint("name", "version"),
 )
 
@@ -143,6 +146,65 @@ release_receipts = Table(
     Column("receipt_id", Text, nullable=False, index=True),
     ForeignKeyConstraint(["name", "version"], ["releases.name", "releases.version"]),
     PrimaryKeyConstraint("name", "version", "receipt_id"),
+)
+
+origins = Table(
+    "origins",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("body", LargeBinary, nullable=False),  # what outputs have in common: `provenance.Origin` as JSON
+    Column("made", Integer, nullable=False),  # receipts of it
+    Column("current", Integer, nullable=False),  # those of them that are not superseded
+    _text("first"),  # time of the first batch with one, and of the last
+    _text("last"),
+)
+
+made_in = Table(
+    "made_in",
+    metadata,
+    Column("origin", Integer, ForeignKey("origins.number"), nullable=False),
+    Column("event", Integer, nullable=False),  # of a batch with receipts of the origin
+    Column("made", Integer, nullable=False),
+    PrimaryKeyConstraint("origin", "event"),
+)
+
+touched = Table(
+    "touched",
+    metadata,
+    _text("kind"),  # patient, study or series
+    _text("name"),  # its pseudonym
+    _text("origins"),  # of all its receipts: numbers, ascending, with commas between
+    PrimaryKeyConstraint("kind", "name"),
+)
+
+mixes = Table(
+    "mixes",
+    metadata,
+    _text("kind"),
+    _text("origins"),
+    Column("count", Integer, nullable=False),  # how many of the kind have exactly these
+    PrimaryKeyConstraint("kind", "origins"),
+)
+
+uids = Table(
+    "uids",
+    metadata,
+    Column("key", BigInteger, nullable=False),  # of a published UID, which only the receipt says
+    _text("kind"),  # the column of receipts that leads to it
+    _text("name"),
+    PrimaryKeyConstraint("key", "kind", "name"),
+)
+
+released = Table(
+    "released",
+    metadata,
+    _text("name"),
+    Column("version", Integer, nullable=False),
+    Column("origin", Integer, ForeignKey("origins.number"), nullable=False),
+    Column("outputs", Integer, nullable=False),
+    ForeignKeyConstraint(["name", "version"], ["releases.name", "releases.version"]),
+    PrimaryKeyConstraint("name", "version", "origin"),
 )
 
 rulings = Table(

@@ -26,6 +26,8 @@ runs.py        runs: register, list, de-identify, finish, summarise
 publishing.py  releases: publish, verify
 auditing.py    the log in the hands of others
 tracing.py     from an output back to its source, and forward to its releases
+touching.py    from a device, a policy, a model, ... to every output that it touched
+origins.py     what is counted of receipts for that, as they are written
 planning.py    every decision on one file, nothing written
 trying.py      what would be replaced in a text
 comparing.py   what two policies would write of the same sources
@@ -43,7 +45,7 @@ from governance.pipeline.context import Context, asks, create, open_context, whe
 from governance.pipeline.device_rules import add_rule, device_rule
 from governance.pipeline.planning import plan
 from governance.pipeline.pool import check_processes
-from governance.pipeline.publishing import publish, verify, verify_audit
+from governance.pipeline.publishing import publish, verify, verify_audit, verify_counts
 from governance.pipeline.reviewing import Reviewed, review
 from governance.pipeline.root_keys import RootKey, back_up, restore, rewrap, root_key
 from governance.pipeline.rulings import decide, drawn
@@ -61,18 +63,23 @@ from governance.pipeline.runs import (
 )
 from governance.pipeline.sheets import Sheets, sheets
 from governance.pipeline.surveying import check_target, save, survey
-from governance.pipeline.tracing import trace
+from governance.pipeline.touching import Answer, Kind, asked_about, listed, release_asked, touched_by
+from governance.pipeline.tracing import Found, find, trace
 from governance.pipeline.trying import try_text
 from governance.pipeline.values import Entry, shown
 
 __all__ = [
+    "Answer",
     "Context",
     "Entry",
+    "Found",
+    "Kind",
     "Reviewed",
     "RootKey",
     "Sheets",
     "Summary",
     "add_rule",
+    "asked_about",
     "asks",
     "back_up",
     "bundle_audit",
@@ -85,8 +92,10 @@ __all__ = [
     "device_rule",
     "drawn",
     "export_audit",
+    "find",
     "finish",
     "list_sources",
+    "listed",
     "open_context",
     "open_shards",
     "outcomes",
@@ -94,6 +103,7 @@ __all__ = [
     "plan",
     "publish",
     "register",
+    "release_asked",
     "restore",
     "review",
     "rewrap",
@@ -105,10 +115,12 @@ __all__ = [
     "siem_audit",
     "summarise",
     "survey",
+    "touched_by",
     "trace",
     "try_text",
     "verify",
     "verify_audit",
+    "verify_counts",
     "where",
     "witness_audit",
 ]

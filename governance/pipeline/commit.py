@@ -12,7 +12,7 @@ from governance import audit, provenance
 from governance.database import Question, batches, outcomes, pending, receipts, writing
 from governance.datatypes import BATCH_EVENT, Confidential, Outcome, Receipt, SourceOutcome
 from governance.keys import Keyring
-from governance.pipeline import rulings, studies
+from governance.pipeline import origins, rulings, studies
 from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.instance import Processed
 from governance.pipeline.pool import is_there
@@ -278,6 +278,7 @@ def record_batch(
             for number, (receipt, body) in enumerate(zip(made, bodies, strict=True))
         ],
     )
+    origins.count(connection, made, event=index, time=batch.time)
     connection.execute(delete(pending).where(pending.c.path.in_(paths)))
     return index
 
@@ -289,8 +290,11 @@ def supersede(connection: Connection, paths: Collection[str]) -> None:
 
 def supersede_where(connection: Connection, of_these: ColumnElement[bool]) -> int:
     """The same of receipts that are told by a condition; returns how many there were."""
-    current = of_these & receipts.c.superseded.is_(False)
-    return connection.execute(update(receipts).where(current).values(superseded=True)).rowcount
+    found = origins.uncount(connection, of_these)
+    if found:
+        current = of_these & receipts.c.superseded.is_(False)
+        connection.execute(update(receipts).where(current).values(superseded=True))
+    return found
 
 
 def seal_source(keyring: Keyring, name: str) -> bytes:

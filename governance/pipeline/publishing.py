@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from governance import audit, provenance
 from governance.datatypes import Event
 from governance.errors import Misconfigured
+from governance.pipeline import origins
 from governance.pipeline.context import Context, now, sign
 from governance.pipeline.recovery import recover
 from governance.pipeline.rulings import refuse_waiting
@@ -40,6 +41,7 @@ def ports() -> release.Ports:
         write_rows=reports.write,
         read_rows=reports.read,
         place_of_rows=reports.name_of,
+        count=origins.count_release,
     )
 
 
@@ -108,6 +110,16 @@ def verify_audit(context: Context) -> audit.AuditReport:
     standing = release.standing(context.workspace.published)
     with context.engine.connect() as connection:
         return audit.verify(connection, context.keyring.public_key, origin=context.log_origin, standing=standing)
+
+
+def verify_counts(context: Context) -> int:
+    """Count again, from all receipts, what traces are answered from; returns how many origins outputs have.
+
+    Raises:
+        Tampered: it is not what the database says.
+    """
+    with context.engine.connect() as connection:
+        return origins.check(connection)
 
 
 def _log(context: Context) -> release.Log:

@@ -3,9 +3,10 @@
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
 from governance.database import pending, receipts, writing
+from governance.pipeline.commit import supersede
 from governance.pipeline.context import Context
 
 
@@ -23,7 +24,7 @@ def recover(context: Context) -> None:
             elif _digest(target) != recorded and not workspace.restore(path, recorded):
                 # Neither the new bytes, which are not recorded, nor the old ones: a run makes them again.
                 target.unlink(missing_ok=True)
-                connection.execute(update(receipts).where(receipts.c.path == path).values(superseded=True))
+                supersede(connection, [path])
         connection.execute(delete(pending))
     workspace.forget_replaced()
     workspace.clear_staging()

@@ -4,8 +4,10 @@ What is shown was checked: the receipt is the one of its id, and one of those th
 was signed over. Whether the object is still what the receipt says is part of the answer.
 """
 
+import json
 import os
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path, PurePath
@@ -14,22 +16,35 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Text, cast, or_, select
 
 from governance import provenance
-from governance.database import batches, contains, contents, receipts, release_receipts, releases, rulings
+from governance.database import batches, contents, receipts, release_receipts, releases, rulings, uids
 from governance.datatypes import Receipt
 from governance.errors import Misconfigured, Tampered
 from governance.pipeline.context import Context
 from governance.provenance import Person, State, Trace
 from governance.rows import table_of
 
-UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
-
 _NAMED = ("patient", "study", "series", "instance", "path", "sha256", "source_digest", "receipt_id", "batch_id")
 _COPIED = ("project", "patient", "study", "series", "instance", "path", "source_digest", "policy_digest", "sha256")
 """Columns that repeat what the receipt says, for queries."""
+_REMEMBERED = 8
+"""Batches that were checked and may hold the next output too."""
 
 
 def trace(context: Context, wanted: str) -> list[Trace]:
-    """Everything curated that `wanted` names.
+    """Everything curated that `wanted` names: all of `find`, looked at."""
+    return list(find(context, wanted).traces)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Outputs by one of their names. Each is looked at when it is taken, and then what is shown was checked."""
+
+    outputs: int
+    traces: Iterator[Trace]
+
+
+def find(context: Context, wanted: str) -> Found:
+    """Everything curated that `wanted` names, by its path.
 
     It may be a pseudonym, a UID as published, a receipt's or batch's id, a digest (of an object, a
     source, a manifest), a release `NAME@vN`, a file, or the path of an object in any form: in
@@ -37,20 +52,69 @@ def trace(context: Context, wanted: str) -> list[Trace]:
 
     Raises:
         Misconfigured: nothing by that name.
-        Tampered: what the database says of it is not what was signed.
+        Tampered: when it is taken, that what the database says of it is not what was signed.
     """
     asked = _Asked.of(context, wanted)
     with context.engine.connect() as connection:
-        query = select(receipts).where(_condition(asked)).order_by(receipts.c.path, receipts.c.superseded)
-        rows = connection.execute(query).all()
-        signed = {batch_id: _verify(connection, context, batch_id) for batch_id in {row.batch_id for row in rows}}
-        found = [_trace(connection, context, row, signed[row.batch_id], _given(asked, row, rows)) for row in rows]
-    if not found:
+        keys, wanted_uids = _looked_up(connection, asked)
+        columns = [receipts.c[name] for name in (*_NAMED, "batch_index", "superseded", *(["body"] if keys else []))]
+        query = select(*columns).where(_condition(connection, asked, keys))
+        rows = connection.execute(query.order_by(receipts.c.path, receipts.c.superseded)).all()
+    rows = [row for row in rows if not keys or _is_of(row, asked, wanted_uids)]
+    if not rows:
         raise Misconfigured(
             "nothing here goes by that name",
             hint="a pseudonym, published UID, receipt id, digest, release NAME@vN, or a file or its path",
         )
-    return found
+    return Found(len(rows), _traces(context, asked, rows))
+
+
+def _traces(context: Context, asked: "_Asked", rows: Sequence[Any]) -> Iterator[Trace]:
+    with context.engine.connect() as connection:
+        looking = Looking(connection, context)
+        for row in rows:
+            yield looking.at(row.batch_id, row.batch_index, given=_given(asked, row, rows))
+
+
+class Looking:
+    """Looks at outputs one after the other, and checks each batch once as long as they come batch by batch."""
+
+    def __init__(self, connection: Connection, context: Context) -> None:
+        self._connection, self._context = connection, context
+        self._batches: OrderedDict[str, tuple[provenance.Batch, Sequence[Any]]] = OrderedDict()
+
+    def batch(self, batch_id: str) -> Sequence[Any]:
+        """The rows of a batch, its signature and all its receipts checked: a receipt is in it, or none is proved.
+
+        Raises:
+            Tampered: they are not what was signed.
+        """
+        return self._checked(batch_id)[1]
+
+    def at(self, batch_id: str, index: int, *, given: State | None = None) -> Trace:
+        """One output.
+
+        Raises:
+            Tampered: what the database says of it is not what was signed.
+        """
+        batch, rows = self._checked(batch_id)
+        return _trace(self._connection, self._context, rows[index], batch, given)
+
+    def _checked(self, batch_id: str) -> tuple[provenance.Batch, Sequence[Any]]:
+        if batch_id not in self._batches:
+            query = select(batches).where(batches.c.batch_id == batch_id)
+            row = self._connection.execute(query).one_or_none()
+            of_batch = select(receipts).where(receipts.c.batch_id == batch_id).order_by(receipts.c.batch_index)
+            rows = self._connection.execute(of_batch).all()
+            batch = provenance.Batch.of({} if row is None else dict(row._mapping))
+            provenance.verify_batch(batch, self._context.keyring.public_key)
+            provenance.verify_receipts([bytes(each.body) for each in rows], batch)
+            if [each.batch_index for each in rows] != list(range(len(rows))):
+                raise Tampered("the receipts of a batch are not numbered as they were signed")
+            self._batches[batch_id] = batch, rows
+            if len(self._batches) > _REMEMBERED:
+                self._batches.popitem(last=False)
+        return self._batches[batch_id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,33 +141,46 @@ def _below(place: PurePath) -> str:
     return "/".join(parts[zones[-1] + 1 :]) if zones else ""
 
 
-def _condition(asked: _Asked) -> ColumnElement[bool]:
-    release = releases.c.name + "@v" + cast(releases.c.version, Text)
-    published = (
-        select(release_receipts.c.receipt_id)
-        .join(
-            releases, (releases.c.name == release_receipts.c.name) & (releases.c.version == release_receipts.c.version)
-        )
-        .where(release.in_(asked.names) | releases.c.manifest_digest.in_(asked.names))
+def _looked_up(connection: Connection, asked: _Asked) -> tuple[dict[str, set[str]], set[str]]:
+    """Pseudonyms that a published UID may lead to, by their column, and the UIDs that were asked for."""
+    found: dict[str, set[str]] = {}
+    wanted = {name for name in asked.names if name.replace(".", "").isdecimal()}
+    query = select(uids.c.kind, uids.c.name).where(uids.c.key.in_(provenance.uid_key(uid) for uid in wanted))
+    for kind, name in connection.execute(query) if wanted else ():
+        found.setdefault(kind, set()).add(name)
+    return found, wanted if found else set()
+
+
+def _is_of(row: Any, asked: _Asked, wanted: set[str]) -> bool:
+    """Whether an output that a UID may lead to says that UID itself, or has another of the names."""
+    facts = json.loads(row.body)["facts"]
+    return any(facts.get(each) in wanted for each in provenance.UIDS) or any(
+        row._mapping[n] in asked.names for n in _NAMED
     )
-    # UIDs have no column: the bodies are searched, canonical as they are.
-    uids = [name for name in asked.names if name.replace(".", "").isdecimal()]
-    facts = [f'"{keyword}":"{uid}"'.encode() for uid in uids for keyword in UIDS]
+
+
+def _condition(connection: Connection, asked: _Asked, keys: Mapping[str, set[str]]) -> ColumnElement[bool]:
+    """Each part has an index; what comes from other tables is looked up before, or no index would be used."""
+    here = [
+        receipts.c.receipt_id.in_(
+            select(release_receipts.c.receipt_id).where(
+                release_receipts.c.name == name, release_receipts.c.version == version
+            )
+        )
+        for name, version in releases_named(connection, asked.names)
+    ]
     return or_(
         *(receipts.c[name].in_(asked.names) for name in _NAMED),
-        receipts.c.receipt_id.in_(published),
-        *(contains(receipts.c.body, fact) for fact in facts),
+        *(receipts.c[name].in_(several) for name, several in keys.items()),
+        *here,
     )
 
 
-def _verify(connection: Connection, context: Context, batch_id: str) -> provenance.Batch:
-    """The batch, its signature and all its receipts checked: a receipt is in it, or none is proved."""
-    row = connection.execute(select(batches).where(batches.c.batch_id == batch_id)).one_or_none()
-    query = select(receipts.c.body).where(receipts.c.batch_id == batch_id).order_by(receipts.c.batch_index)
-    batch = provenance.Batch.of({} if row is None else dict(row._mapping))
-    provenance.verify_batch(batch, context.keyring.public_key)
-    provenance.verify_receipts([bytes(body) for body in connection.scalars(query)], batch)
-    return batch
+def releases_named(connection: Connection, names: Collection[str]) -> list[tuple[str, int]]:
+    """Releases by `NAME@vN`, or by the digests of their manifests."""
+    name = releases.c.name + "@v" + cast(releases.c.version, Text)
+    query = select(releases.c.name, releases.c.version).where(name.in_(names) | releases.c.manifest_digest.in_(names))
+    return [(found, version) for found, version in connection.execute(query)]
 
 
 def _trace(connection: Connection, context: Context, row: Any, batch: provenance.Batch, given: State | None) -> Trace:

@@ -4,9 +4,12 @@ facts.py      what the written object says of its acquisition, under DICOM keywo
 portable.py   whether a mobile unit took it, where that is recorded
 receipts.py   a Receipt as canonical JSON and back; its id is the digest of that
 batches.py    one signature for many receipts, and the proof that one is among them
+origins.py    what many outputs have in common: project, device, policy, programs, models
+touched.py    Touched: what is known of outputs that have something in common, as text
 traces.py     a Trace: what is known of one object, as text
 prov.py       traces as W3C PROV-JSON
 picture.py    traces as SVG
+overview.py   what something touched, as both
 """
 
 from governance.provenance.batches import (
@@ -29,18 +32,26 @@ from governance.provenance.facts import (
     recorded,
     taken_together,
 )
+from governance.provenance.origins import UIDS, Model, Origin, origin_in, origin_of, uid_key, uids_in
+from governance.provenance.overview import touched_to_prov, touched_to_svg
 from governance.provenance.picture import to_svg
 from governance.provenance.prov import to_prov
 from governance.provenance.receipts import from_json, id_of, receipt_id, to_json
+from governance.provenance.touched import PARTS, Touched
 from governance.provenance.traces import Person, State, Trace
 
 __all__ = [
+    "PARTS",
     "TAKEN_TOGETHER",
+    "UIDS",
     "UNITS",
     "Batch",
+    "Model",
+    "Origin",
     "Person",
     "Recorded",
     "State",
+    "Touched",
     "Trace",
     "batch_from_json",
     "batch_to_json",
@@ -49,6 +60,8 @@ __all__ = [
     "from_json",
     "id_of",
     "may_record",
+    "origin_in",
+    "origin_of",
     "prove",
     "receipt_id",
     "recorded",
@@ -57,6 +70,10 @@ __all__ = [
     "to_json",
     "to_prov",
     "to_svg",
+    "touched_to_prov",
+    "touched_to_svg",
+    "uid_key",
+    "uids_in",
     "verify_batch",
     "verify_receipt",
     "verify_receipts",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import NamedTuple
 
-from governance.provenance.prov import DIGEST
+from governance.provenance.origins import models_of
 from governance.provenance.traces import EQUIPMENT, MEANINGS, State, Trace, shown
 
 MOST_COLUMNS, MOST_LISTED = 6, 4
@@ -32,7 +32,7 @@ _STYLE = "font: 13px system-ui, sans-serif; fill: #222"
 _TITLE = "font-size: 17px; font-weight: 600"
 
 
-class _Box(NamedTuple):
+class Box(NamedTuple):
     """A box: its kind, its lines, the first in bold, and what stands beside it."""
 
     kind: str
@@ -41,6 +41,7 @@ class _Box(NamedTuple):
 
     @property
     def height(self) -> int:
+        """In pixels."""
         return 2 * PAD + LINE * max(len(self.lines), len(self.beside))
 
 
@@ -50,8 +51,13 @@ def to_svg(traces: Sequence[Trace]) -> str:
     for trace in traces:
         ways.setdefault(_way(trace), []).append(trace)
     columns = [_column(each) for each in list(ways.values())[:MOST_COLUMNS]]
-    title = f"{_count(len(traces), 'object')}, made in {_count(len(ways), 'way')}"
+    title = f"{count(len(traces), 'object')}, made in {count(len(ways), 'way')}"
     left = f"; the first {MOST_COLUMNS} are drawn" if len(ways) > MOST_COLUMNS else ""
+    return drawing(title, title + left, columns)
+
+
+def drawing(title: str, heading: str, columns: Sequence[Sequence[Box]]) -> str:
+    """Boxes from top to bottom in columns from left to right."""
     height = HEAD + max(sum(box.height + GAP for box in column) for column in columns) + MARGIN
     width = 2 * MARGIN + len(columns) * (WIDTH + BESIDE + GAP) + (len(columns) - 1) * GAP
     drawn = [
@@ -63,7 +69,7 @@ def to_svg(traces: Sequence[Trace]) -> str:
             f'viewBox="0 0 {width} {height}" role="img">',
             f"<title>{escape(title)}</title>",
             f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-            f'<text x="{MARGIN}" y="34" style="{_STYLE}; {_TITLE}">{escape(title + left)}</text>',
+            f'<text x="{MARGIN}" y="34" style="{_STYLE}; {_TITLE}">{escape(heading)}</text>',
             *drawn,
             "</svg>\n",
         ]
@@ -88,46 +94,42 @@ def _beside(trace: Trace, number: int) -> tuple[str, ...]:
     """What a step worked by."""
     receipt, step = trace.receipt, trace.receipt.steps[number]
     policy = [f"policy {receipt.policy}", f"digest {receipt.policy_digest[:16]}"] if step.name == "header" else []
-    models = [
-        f"model {digest[:16]}"
-        for name, digest in step.parameters.items()
-        if name.endswith(DIGEST) and isinstance(digest, str)
-    ]
+    models = [f"model {model.digest[:16]}" for model in models_of(step.tool, step.version, step.parameters)]
     decided = trace.decided
     person = [f"decided by {decided.actor}"] if decided and step.parameters.get("ruling") == decided.ruling else []
     return (*policy, *models, *person)
 
 
-def _column(traces: Sequence[Trace]) -> list[_Box]:
+def _column(traces: Sequence[Trace]) -> list[Box]:
     first, alone = traces[0], len(traces) == 1
     receipt = first.receipt
     device = _device(first)
-    boxes = [_Box("device", ("device", ", ".join(device)) if device else ("device", "not recorded in the source"))]
+    boxes = [Box("device", ("device", ", ".join(device)) if device else ("device", "not recorded in the source"))]
     sources = {trace.receipt.source_digest for trace in traces}
     boxes.append(
-        _Box(
+        Box(
             "source",
-            (_count(len(sources), "source"), *((f"keyed digest {receipt.source_digest[:24]}",) if alone else ())),
+            (count(len(sources), "source"), *((f"keyed digest {receipt.source_digest[:24]}",) if alone else ())),
         )
     )
     for number, step in enumerate(receipt.steps):
-        boxes.append(_Box("step", (step.name, f"{step.tool} {step.version}"), _beside(first, number)))
-    made = [_count(len(traces), "object"), MEANINGS[first.curated]]
+        boxes.append(Box("step", (step.name, f"{step.tool} {step.version}"), _beside(first, number)))
+    made = [count(len(traces), "object"), MEANINGS[first.curated]]
     if not alone:
         named = (("patient", "patients"), ("study", "studies"), ("series", "series"))
-        counts = (_count(len({getattr(each.receipt, one) for each in traces}), one, many) for one, many in named)
+        counts = (count(len({getattr(each.receipt, one) for each in traces}), one, many) for one, many in named)
         made.append(", ".join(counts))
     else:
         made += [*receipt.path.split("/"), f"sha256 {receipt.sha256[:24]}"]
-    boxes.append(_Box("object" if first.curated in (State.PRESENT, State.SUPERSEDED) else "lost", tuple(made)))
+    boxes.append(Box("object" if first.curated in (State.PRESENT, State.SUPERSEDED) else "lost", tuple(made)))
     batches = sorted({f"{trace.batch[:12]} of {trace.batch_time[:19]}Z" for trace in traces})
-    boxes.append(_Box("batch", (_count(len(batches), "signed batch", "signed batches"), *_listed(batches))))
+    boxes.append(Box("batch", (count(len(batches), "signed batch", "signed batches"), *listed(batches))))
     releases = sorted({release for trace in traces for release in trace.releases})
-    boxes.append(_Box("release", (_count(len(releases), "release"), *_listed(releases))))
+    boxes.append(Box("release", (count(len(releases), "release"), *listed(releases))))
     return boxes
 
 
-def _drawn(column: Iterable[_Box], left: int) -> Iterable[str]:
+def _drawn(column: Iterable[Box], left: int) -> Iterable[str]:
     top, before = HEAD, 0
     for box in column:
         if before:
@@ -157,15 +159,16 @@ def _cut(line: str, width: int) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
-def _listed(names: Sequence[str]) -> list[str]:
+def listed(names: Sequence[str]) -> list[str]:
+    """The first names, and how many more there are."""
     left = len(names) - MOST_LISTED
     return [*names[:MOST_LISTED], *([f"and {left} more"] if left > 0 else [])]
 
 
-def _count(number: int, word: str, several: str = "") -> str:
+def count(number: int, word: str, several: str = "") -> str:
     """`3 studies`, `1 object`.
 
-    >>> _count(1, "series"), _count(2, "object"), _count(2, "study", "studies")
+    >>> count(1, "series"), count(2, "object"), count(2, "study", "studies")
     ('1 series', '2 objects', '2 studies')
     """
     return f"{number} {word if number == 1 else several or word + 's'}"

@@ -12,17 +12,15 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
+from governance.provenance.origins import Model, models_of
 from governance.provenance.traces import EQUIPMENT, Person, Trace
 
 PREFIX = {"gov": "urn:governance:", "dicom": "urn:governance:dicom:"}
 """`dicom:` before a keyword of PS3.6."""
-DIGEST = "sha256"
-"""What the parameter of a step ends with that names a model by its digest."""
-
 Attributes = dict[str, Any]
 
 
-class _Document:
+class Document:
     """Records by kind and name; one that several traces tell of is there once."""
 
     def __init__(self) -> None:
@@ -40,18 +38,22 @@ class _Document:
     def relate(self, kind: str, **ends: str | None) -> None:
         """A relation between records. ends: by their names in PROV-DM."""
         said = {f"prov:{end}": name for end, name in ends.items() if name is not None}
-        self.add(kind, f"_:{kind}-{_short(*said.values())}", **said)
+        self.add(kind, f"_:{kind}-{short(*said.values())}", **said)
+
+    def to_json(self) -> str:
+        """PROV-JSON."""
+        return json.dumps({"prefix": PREFIX, **self.records}, indent=2, sort_keys=True, ensure_ascii=False)
 
 
 def to_prov(traces: Iterable[Trace]) -> str:
     """One PROV-JSON document about all of them, the same for the same traces."""
-    document = _Document()
+    document = Document()
     for trace in traces:
         _add(document, trace)
-    return json.dumps({"prefix": PREFIX, **document.records}, indent=2, sort_keys=True, ensure_ascii=False)
+    return document.to_json()
 
 
-def _add(document: _Document, trace: Trace) -> None:
+def _add(document: Document, trace: Trace) -> None:
     receipt = trace.receipt
     source = document.typed(
         "entity", f"gov:source-{receipt.source_digest}", "gov:Source", {"gov:keyed_digest": receipt.source_digest}
@@ -74,22 +76,22 @@ def _add(document: _Document, trace: Trace) -> None:
     document.relate("wasGeneratedBy", entity=batch, activity=signing)
     document.relate("hadMember", collection=batch, entity=receipts)
     for release in trace.releases:
-        name = document.typed("entity", f"gov:release-{_local(release)}", "prov:Collection", {"prov:label": release})
+        name = document.typed("entity", f"gov:release-{local(release)}", "prov:Collection", {"prov:label": release})
         document.relate("hadMember", collection=name, entity=result)
 
 
-def _acquired(document: _Document, trace: Trace, source: str) -> None:
+def _acquired(document: Document, trace: Trace, source: str) -> None:
     receipt = trace.receipt
     device = {_named(name): _value(receipt.facts[name]) for name in EQUIPMENT if name in receipt.facts}
     if not device:
         return
     acquisition = document.typed("activity", f"gov:acquisition-{receipt.series}", "gov:Acquisition", {})
-    agent = document.typed("agent", f"gov:device-{_short(json.dumps(device))}", "gov:Device", device)
+    agent = document.typed("agent", f"gov:device-{short(json.dumps(device))}", "gov:Device", device)
     document.relate("wasGeneratedBy", entity=source, activity=acquisition)
     document.relate("wasAssociatedWith", activity=acquisition, agent=agent)
 
 
-def _processed(document: _Document, trace: Trace, source: str, result: str) -> None:
+def _processed(document: Document, trace: Trace, source: str, result: str) -> None:
     receipt, before = trace.receipt, None
     policy = document.typed(
         "entity",
@@ -98,10 +100,10 @@ def _processed(document: _Document, trace: Trace, source: str, result: str) -> N
         {"prov:label": receipt.policy, "gov:digest": receipt.policy_digest},
     )
     for number, step in enumerate(receipt.steps, 1):
-        said = {f"gov:{_local(name)}": _value(parameter) for name, parameter in step.parameters.items()}
+        said = {f"gov:{local(name)}": _value(parameter) for name, parameter in step.parameters.items()}
         name = f"gov:step-{trace.receipt_id}-{number}"
-        activity = document.typed("activity", name, f"gov:{_local(step.name)}", said)
-        tool = f"gov:software-{_local(f'{step.tool}-{step.version}')}"
+        activity = document.typed("activity", name, f"gov:{local(step.name)}", said)
+        tool = f"gov:software-{local(f'{step.tool}-{step.version}')}"
         label = {"prov:label": f"{step.tool} {step.version}"}
         agent = document.typed("agent", tool, "prov:SoftwareAgent", label)
         plan = policy if step.name == "header" else None
@@ -110,10 +112,8 @@ def _processed(document: _Document, trace: Trace, source: str, result: str) -> N
             document.relate("used", activity=activity, entity=source)
         else:
             document.relate("wasInformedBy", informed=activity, informant=before)
-        for parameter, digest in step.parameters.items():
-            if parameter.endswith(DIGEST):
-                model = document.typed("entity", f"gov:model-{digest}", "gov:Model", {"gov:sha256": digest})
-                document.relate("used", activity=activity, entity=model)
+        for model in models_of(step.tool, step.version, step.parameters):
+            document.relate("used", activity=activity, entity=add_model(document, model))
         if trace.decided is not None and step.parameters.get("ruling") == trace.decided.ruling:
             document.relate("wasAssociatedWith", activity=activity, agent=_person(document, trace.decided))
         before = activity
@@ -121,9 +121,15 @@ def _processed(document: _Document, trace: Trace, source: str, result: str) -> N
         document.relate("wasGeneratedBy", entity=result, activity=before)
 
 
-def _person(document: _Document, person: Person) -> str:
+def add_model(document: Document, model: Model) -> str:
+    """A model by its digest; returns its name."""
+    said = {"prov:label": model.name, "gov:sha256": model.digest}
+    return document.typed("entity", f"gov:model-{model.digest}", "gov:Model", said)
+
+
+def _person(document: Document, person: Person) -> str:
     said = {"prov:label": person.actor, "gov:decided": person.time}
-    return document.typed("agent", f"gov:person-{_short(person.actor)}", "prov:Person", said)
+    return document.typed("agent", f"gov:person-{short(person.actor)}", "prov:Person", said)
 
 
 def _named(fact: str) -> str:
@@ -137,10 +143,11 @@ def _value(value: object) -> Any:
     return value
 
 
-def _local(name: str) -> str:
+def local(name: str) -> str:
     """`name` as the local part of a qualified name."""
     return "".join(each if (each.isascii() and each.isalnum()) or each in "-._" else "_" for each in name)
 
 
-def _short(*parts: str) -> str:
+def short(*parts: str) -> str:
+    """A name for what these texts name together."""
     return sha256("\0".join(parts).encode()).hexdigest()[:16]

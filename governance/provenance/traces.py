@@ -82,7 +82,12 @@ class Trace:
             ("releases", self.releases or ["none"]),
         ]
         title = r.path + ("" if self.current else "  (superseded: processed again later)")
-        return "\n".join([title, *(line for name, parts in entries for line in _lines(name, parts))])
+        return block(title, entries)
+
+
+def block(title: str, entries: Iterable[tuple[str, Iterable[str]]]) -> str:
+    """A title, and below it what is said, each under its name; a name without anything is left out."""
+    return "\n".join([title, *(line for name, parts in entries for line in _lines(name, parts))])
 
 
 def shown(name: str, value: object) -> str:

@@ -25,7 +25,7 @@ class VerifyBatch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Functions of provenance and manifest, which need no workspace."""
+    """Functions of other stages, which need no workspace."""
 
     read_receipt: Callable[[bytes], Receipt]
     """The receipt in a stored body (provenance)."""
@@ -41,6 +41,8 @@ class Ports:
     """(patient, receipt id, SHA-256 of the content) of the rows in one of these files (manifest)."""
     place_of_rows: Callable[[TableKind, str], str]
     """The place of the file that the rows of a patient are in (manifest)."""
+    count: Callable[[Connection, str, int], None]
+    """Count what a release of this name and version holds, in the transaction that records it (pipeline)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ def publish(
             _sync(workspace, folder)
             _move(folder, target)
         workspace.sync([workspace.published])
-        _record(connection, manifest, sorted(ids), now=now, log=log)
+        _record(connection, manifest, sorted(ids), now=now, ports=ports, log=log)
     return Published(dataset, identity.version, target, rows, changed=True)
 
 
@@ -204,7 +204,9 @@ def _move(folder: Path, target: Path) -> None:
         raise Unavailable("another publish made this version in the meantime", hint="publish again")
 
 
-def _record(connection: Connection, manifest: bytes, receipt_ids: Sequence[str], *, now: str, log: Log) -> None:
+def _record(
+    connection: Connection, manifest: bytes, receipt_ids: Sequence[str], *, now: str, ports: Ports, log: Log
+) -> None:
     """Record a release that has its name."""
     said = json.loads(manifest)
     key = {"name": said["name"], "version": said["version"]}
@@ -212,6 +214,7 @@ def _record(connection: Connection, manifest: bytes, receipt_ids: Sequence[str],
     values = key | {"project": said["project"], "time": said["time"], "manifest_digest": digest}
     connection.execute(insert(releases).values(values))
     connection.execute(insert(release_receipts), [key | {"receipt_id": receipt_id} for receipt_id in receipt_ids])
+    ports.count(connection, said["name"], said["version"])
     details = {"manifest": digest, "project": said["project"], "instances": said["counts"]["instances"]}
     subject = layout.folder_name(said["name"], said["version"])
     log.append(connection, [Event(RELEASE_EVENT, "governance", now, subject, details)])
@@ -237,7 +240,7 @@ def heal(
             raise Tampered(f"published/{folder.name}: not made by this workspace", hint=MOVE)
         lines = (folder / layout.RECEIPTS).read_bytes().splitlines()
         ids = sorted(json.loads(line)["receipt_id"] for line in lines)
-        _record(connection, (folder / layout.MANIFEST).read_bytes(), ids, now=now, log=log)
+        _record(connection, (folder / layout.MANIFEST).read_bytes(), ids, now=now, ports=ports, log=log)
         recorded.add(version)
 
 

@@ -22,8 +22,8 @@ NEXT = """
 from alembic import op
 from sqlalchemy import Column, Text
 
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "{last}"
 
 
 def upgrade() -> None:
@@ -47,11 +47,11 @@ def revise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same program with one more revision, which changes a table whose rows are kept."""
     folder = tmp_path / "migrations"
     (folder / "versions").mkdir(parents=True)
-    (folder / "versions" / "r0002_next.py").write_text(NEXT)
-    first = migrations.FOLDER / "versions" / "r0001_first.py"
-    (folder / "versions" / first.name).write_text(first.read_text())
+    for before in (migrations.FOLDER / "versions").glob("r*.py"):
+        (folder / "versions" / before.name).write_text(before.read_text())
+    (folder / "versions" / "r9999_next.py").write_text(NEXT.format(last=migrations.REVISIONS[-1]))
     monkeypatch.setattr(migrations, "FOLDER", folder)
-    monkeypatch.setattr(migrations, "REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr(migrations, "REVISIONS", (*migrations.REVISIONS, "9999"))
 
 
 def test_the_revisions_are_one_line_and_all_are_known() -> None:
@@ -85,14 +85,14 @@ def test_texts_sort_by_their_bytes(engine: Engine) -> None:
 
 def test_a_later_database_is_refused_and_left_alone(engine: Engine, place: Place) -> None:
     with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '99999'")
 
     with pytest.raises(Misconfigured, match="another version") as refusal:
         open_database(place)
 
     assert refusal.value.__context__ is None
     with engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "9999"
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "99999"
 
 
 def add_event(engine: Engine) -> None:
