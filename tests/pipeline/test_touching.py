@@ -2,23 +2,26 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import prov.model
 import pytest
 from lxml import etree
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from governance import pipeline
+from governance import audit, pipeline
 from governance.cli import main
-from governance.database import origins, receipts
-from governance.datatypes import RulingKind
+from governance.database import origins, receipts, runs, writing
+from governance.datatypes import RulingKind, Step
 from governance.errors import Misconfigured, Tampered
 from governance.pipeline import Kind
+from governance.pipeline.commit import record_batch
 from governance.provenance import Trace, touched_to_prov, touched_to_svg
 from governance.provenance.picture import CHARACTERS
 from tests.databases import PostgreSQL, unguarded
 from tests.pipeline import test_rulings
+from tests.pipeline.test_origins import receipt
 from tests.pipeline.test_tracing import forged_body, prepare
 
 pytestmark = pytest.mark.databases
@@ -153,7 +156,7 @@ def test_a_forged_receipt_is_not_listed(own: pipeline.Context) -> None:
 
 
 @pytest.mark.sqlite_alone(reason="what a person decides is the same row on both")
-def test_what_a_person_and_a_model_touched(tmp_path: Path) -> None:
+def test_what_a_person_decided_on(tmp_path: Path) -> None:
     own = pipeline.create(tmp_path / "workspace", passphrase=None)
     source = test_rulings.scanned(tmp_path / "raw")
     test_rulings.run(own, source)
@@ -167,13 +170,22 @@ def test_what_a_person_and_a_model_touched(tmp_path: Path) -> None:
     assert made.decided is not None
     assert answer.touched.people == {actor: 1}
     assert f"{actor}  1" in answer.touched.text()
-    models = pipeline.listed(own, Kind.MODEL)
-    assert {"glance.onnx", "screen.onnx"} <= {name.partition("@")[0] for name in models}
-    for name in models:
-        assert made.receipt_id in {t.receipt_id for t in ask(own, f"model={name.partition(' ')[0]}").traces}
-    assert list(ask(own, "model=screen.onnx@3").traces)
-    with pytest.raises(Misconfigured):
-        ask(own, "model=screen.onnx@4")
+
+
+@pytest.mark.parametrize("asked", ["a.onnx", "A.onnx@3", "a.onnx@abab12", "abab12", "a.onnx@" + "abab12" + "0" * 58])
+def test_a_model_is_named_with_its_version_or_digest(asked: str, own: pipeline.Context) -> None:
+    step = Step("burned-in text", "reader", "3", {"model": "a.onnx", "sha256": "abab12" + "0" * 58})
+    looked = replace(receipt(1), steps=(step,))
+    with writing(own.engine) as connection:
+        run_id = connection.execute(select(runs.c.run_id)).scalars().first()
+        record_batch(connection, own.keyring, str(run_id), [receipt(0), looked], {})
+        audit.checkpoint(connection, own.keyring, origin=own.log_origin)
+
+    assert [trace.receipt for trace in ask(own, f"model={asked}").traces] == [looked]
+    assert pipeline.listed(own, Kind.MODEL) == {"a.onnx@abab120000000000 (reader 3)": 1}
+    for other in ("a.onnx@4", "a.onnx@abab13", "b.onnx", "abab"):
+        with pytest.raises(Misconfigured):
+            ask(own, f"model={other}")
 
 
 # ------------------------------------------------------------------ forms
