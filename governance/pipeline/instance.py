@@ -315,6 +315,10 @@ def prepare(
     document = scrub_document(instance, plan, sought, subject=subject, by=by)
     made = draft(instance, plan, pixels=pixels.edits, codes=codes, found=sought, subject=subject, by=by)
     made.edits.update(document.edits)
+    if (masked := pixels.masked) is not None:
+        added, appended = write.derivation(instance, made.edits, masked)
+        made.added.extend(added)
+        made.appended.update(appended)
     acted = replace(made.acted, shifted_dates=made.acted.shifted_dates | document.shifted)
     return Prepared(subject, sought, pixels, codes, replace(made, acted=acted), document)
 

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import chain
 
 import governance
-from governance import dicom, read
+from governance import dicom, read, write
 from governance.datatypes import (
     Added,
     Confidential,
@@ -77,6 +77,14 @@ class Pixels(Confidential):
     def markers(self) -> tuple[Region, ...]:
         """Where the text is that stays."""
         return tuple(text.region for text in self.stays)
+
+    @property
+    def masked(self) -> write.Masked | None:
+        """What was overwritten; None where nothing was."""
+        if self.data is None:
+            return None
+        frames = len({region.frame for region in self.regions})
+        return write.Masked(len(self.regions), frames, lossy=any(encode.is_lossy(step) for step in self.steps))
 
     def codes(self, plan: Plan) -> tuple[str, ...]:
         """What an instance may claim whose header is treated as planned (CID 7050)."""

@@ -27,6 +27,8 @@ from governance.scrub import containers, fragments, regions
 
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+_LOSSY = "JPEGBaseline8Bit"
+"""The one encoder here that loses information."""
 _RLE, _JPEG_LS, _JPEG_2000 = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90"
 _ENCODERS = {
     _RLE: ("RLELossless", _RLE),
@@ -42,6 +44,8 @@ _COLOURS = {
     _JPEG_2000: ("RGB", "YBR_RCT", "YBR_FULL"),
 }
 """Colour spaces that mean the same before and after each encoder."""
+MASK = "mask"
+"""The name of the step."""
 MAX_NATIVE = 0xFFFFFFFE
 """Bytes that the length of a native PixelData can say (PS3.5, 7.1.2)."""
 _PHOTOMETRIC, _PLANES = 0x00280004, 0x00280006
@@ -104,7 +108,12 @@ def as_written(
 
 
 def _step(syntax: str, frames: int) -> Step:
-    return Step("mask", "governance", governance.__version__, {"frames": frames, "encoder": syntax})
+    return Step(MASK, "governance", governance.__version__, {"frames": frames, "encoder": syntax})
+
+
+def is_lossy(step: Step) -> bool:
+    """Whether the step compressed frames with a codec that loses information."""
+    return step.name == MASK and step.parameters.get("encoder") == _LOSSY
 
 
 def _painted(instance: Instance, decode: Decode, masks: Masks, first: int = 0) -> Iterator[tuple[int, Frame, Frame]]:
@@ -220,7 +229,7 @@ def _encapsulated(instance: Instance, decode: Decode, masks: Masks) -> Repainted
 
     with suppress(_NoEncoder):
         (size, parts), added = fragments.laid_out(frames, basic=True, extended=fragments.has_extended(instance))
-        name = _ENCODERS.get(instance.transfer_syntax, ("JPEGBaseline8Bit", ""))[0]
+        name = _ENCODERS.get(instance.transfer_syntax, (_LOSSY, ""))[0]
         return Repainted(PixelData("OB", size, parts), added, steps=[_step(name, len(masks))])
     return None
 

@@ -63,9 +63,7 @@ def marks(
     unknown = [code for code in plan_codes if code not in CODE_MEANINGS]
     if unknown:
         raise Refused("DeidentificationMethodCodeSequence: a code that is not in CID 7050")
-    codes = b"".join(
-        _item(_code(code, CODE_MEANINGS[code], explicit=explicit), explicit=explicit) for code in plan_codes
-    )
+    codes = b"".join(coded(code, CODE_MEANINGS[code], explicit=explicit) for code in plan_codes)
     methods = (*_earlier(instance, edits), f"governance {version}", f"policy {policy}", f"digest {policy_digest[:16]}")
     added = [
         Added(_REMOVED, "CS", b"YES"),
@@ -93,7 +91,7 @@ def _methods(instance: Instance, edits: Edits) -> Iterator[tuple[str, str]]:
     """Each value of DeidentificationMethod: as it was, and as it is left."""
     element = instance.first(_METHOD)
     if element is not None and element.items is None:
-        yield from zip(instance.decode(element), _left(instance, edits, element), strict=False)
+        yield from zip(instance.decode(element), left(instance, edits, element), strict=False)
 
 
 def _coded(instance: Instance, edits: Edits) -> Iterator[tuple[str, str]]:
@@ -106,11 +104,11 @@ def _coded(instance: Instance, edits: Edits) -> Iterator[tuple[str, str]]:
         value, scheme = (
             " ".join(instance.decode(entry[tag])) if tag in entry else "" for tag in (_CODE_VALUE, _CODING_SCHEME)
         )
-        meaning = _left(instance, edits, entry[_CODE_MEANING]) if _CODE_MEANING in entry else []
+        meaning = left(instance, edits, entry[_CODE_MEANING]) if _CODE_MEANING in entry else []
         yield value if scheme == "DCM" else "", " ".join(meaning)
 
 
-def _left(instance: Instance, edits: Edits, element: Element) -> list[str]:
+def left(instance: Instance, edits: Edits, element: Element) -> list[str]:
     """The values that `edits` leaves of a text; none if it is removed."""
     value = edits.get(element, instance.value(element))
     return [] if value is None else [v.strip(" \0") for v in dicom.decode(value, instance.codecs).split("\\")]
@@ -119,7 +117,7 @@ def _left(instance: Instance, edits: Edits, element: Element) -> list[str]:
 def _equipment(version: str, instance: Instance) -> bytes:
     """An item for this program in ContributingEquipmentSequence (PS3.3, C.12.1); no time, so reruns agree."""
     explicit = instance.explicit
-    purpose = _item(_code("109104", "De-identifying Equipment", explicit=explicit), explicit=explicit)
+    purpose = coded("109104", "De-identifying Equipment", explicit=explicit)
     content = b"".join(
         dicom.element(tag, vr, value, explicit=explicit)
         for tag, vr, value in (
@@ -132,12 +130,13 @@ def _equipment(version: str, instance: Instance) -> bytes:
     return _item(content, explicit=explicit)
 
 
-def _code(value: str, meaning: str, *, explicit: bool) -> bytes:
-    """The three elements of a coded entry (PS3.3, 8.8)."""
-    return b"".join(
+def coded(value: str, meaning: str, *, explicit: bool) -> bytes:
+    """An item with a code of DCM: the three elements of a coded entry (PS3.3, 8.8)."""
+    content = b"".join(
         dicom.element(tag, vr, text.encode("ascii"), explicit=explicit)
-        for tag, vr, text in ((0x00080100, "SH", value), (0x00080102, "SH", "DCM"), (0x00080104, "LO", meaning))
+        for tag, vr, text in ((_CODE_VALUE, "SH", value), (_CODING_SCHEME, "SH", "DCM"), (_CODE_MEANING, "LO", meaning))
     )
+    return _item(content, explicit=explicit)
 
 
 def _item(content: bytes, *, explicit: bool) -> bytes:
