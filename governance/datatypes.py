@@ -421,6 +421,10 @@ BATCH_EVENT = "batch-committed"
 
 RULING_EVENT = "ruling-recorded"  # of what a person decided on pixels, by the digest of its row
 
+WITHDRAWAL_EVENT = "patient-withdrawn"  # of a patient who takes consent back, by the digest of the tombstones
+CARRIED_OUT_EVENT = "withdrawal-carried-out"
+REDACTION_EVENT = "payload-redacted"
+
 RELEASE_EVENT = "release-published"
 """The kind of event that puts a release into the log, by the digest of its manifest."""
 

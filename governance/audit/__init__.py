@@ -7,6 +7,7 @@
     tiles.py     the log as files for witnesses and monitors
     bundle.py    the log as a folder for an auditor, and readme.py what it says of itself
     offline.py   the verifier that the folder brings; it knows nothing of this program
+    payloads.py  what events say of persons, beside them
     siem.py      events for a hospital's SIEM
     witness.py   somebody elsewhere, who signs what continues what they saw
 
@@ -22,8 +23,9 @@ show that.
 """
 
 from governance.audit.bundle import Bundled, bundle
-from governance.audit.compare import digest_of_ruling
+from governance.audit.compare import details_of, digest_of_ruling, digest_of_tombstones
 from governance.audit.log import append, checkpoint, encode, latest, size
+from governance.audit.payloads import Payload
 from governance.audit.siem import Format
 from governance.audit.siem import lines as siem_lines
 from governance.audit.tiles import Exported, export
@@ -35,11 +37,14 @@ __all__ = [
     "Bundled",
     "Exported",
     "Format",
+    "Payload",
     "Witnessed",
     "append",
     "bundle",
     "checkpoint",
+    "details_of",
     "digest_of_ruling",
+    "digest_of_tombstones",
     "encode",
     "export",
     "latest",

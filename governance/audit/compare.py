@@ -14,8 +14,8 @@ import rfc8785
 from sqlalchemy import Connection, select
 
 from governance.audit.log import RESTORE
-from governance.database import batches, checkpoints, events, releases, rulings
-from governance.datatypes import BATCH_EVENT, RELEASE_EVENT, RULING_EVENT, Standing
+from governance.database import batches, checkpoints, events, releases, rulings, tombstones
+from governance.datatypes import BATCH_EVENT, RELEASE_EVENT, RULING_EVENT, WITHDRAWAL_EVENT, Standing
 from governance.errors import Tampered
 
 CHUNK = 10_000
@@ -28,6 +28,16 @@ class Compared(NamedTuple):
     releases: int
     folders: int
     rulings: int
+    withdrawals: int
+
+
+class _Logged(NamedTuple):
+    """What the log says of each batch, release, ruling and withdrawal."""
+
+    batches: dict[str, object]
+    releases: dict[str, object]
+    rulings: dict[str, object]
+    withdrawals: dict[str, object]
 
 
 def compare(connection: Connection, standing: Iterable[Standing]) -> Compared:
@@ -36,15 +46,17 @@ def compare(connection: Connection, standing: Iterable[Standing]) -> Compared:
     Raises:
         Tampered: something does not agree; the message says which batch, release or ruling.
     """
-    batch_events, release_events, ruling_events = _logged(connection)
+    logged = _logged(connection)
     batch_rows = {row.batch_id: (row.event_index, row.root, row.size) for row in connection.execute(select(batches))}
     release_rows = {f"{row.name}@v{row.version}": row.manifest_digest for row in connection.execute(select(releases))}
     ruling_rows = {row.ruling_id: digest_of_ruling(dict(row._mapping)) for row in connection.execute(select(rulings))}
-    _same("batch", batch_rows, batch_events)
-    _same("release", release_rows, release_events)
-    _same("ruling", ruling_rows, ruling_events)
+    withdrawal_rows = _tombstones(connection)
+    _same("batch", batch_rows, logged.batches)
+    _same("release", release_rows, logged.releases)
+    _same("ruling", ruling_rows, logged.rulings)
+    _same("withdrawal", withdrawal_rows, logged.withdrawals)
     folders = _folders(connection, standing, release_rows)
-    return Compared(len(batch_rows), len(release_rows), folders, len(ruling_rows))
+    return Compared(len(batch_rows), len(release_rows), folders, len(ruling_rows), len(withdrawal_rows))
 
 
 def digest_of_ruling(row: Mapping[str, Any]) -> str:
@@ -53,22 +65,50 @@ def digest_of_ruling(row: Mapping[str, Any]) -> str:
     return sha256(rfc8785.dumps({name: value for name, value in said.items() if name != "number"})).hexdigest()
 
 
-def _logged(connection: Connection) -> tuple[dict[str, object], dict[str, object], dict[str, object]]:
-    """What the log says of each batch, of each release and of each ruling."""
-    of_batches: dict[str, object] = {}
-    of_releases: dict[str, object] = {}
-    of_rulings: dict[str, object] = {}
+def digest_of_tombstones(digests: Iterable[str]) -> str:
+    """SHA-256 of the tombstones that one event set, in order, a line each."""
+    return sha256("".join(f"{digest}\n" for digest in digests).encode()).hexdigest()
+
+
+def details_of(connection: Connection, index: int) -> dict[str, Any]:
+    """What one event says.
+
+    Raises:
+        Tampered: it is not in the log.
+    """
+    body = connection.execute(select(events.c.body).where(events.c.idx == index)).scalar()
+    if body is None:
+        raise Tampered(f"event {index} is missing", hint=RESTORE)
+    details: dict[str, Any] = json.loads(body)["details"]
+    return details
+
+
+def _tombstones(connection: Connection) -> dict[str, object]:
+    """How many each event set, and the digest of them; none where it set none."""
+    found: dict[str, list[str]] = {}
+    query = select(tombstones.c.event_index, tombstones.c.digest).order_by(
+        tombstones.c.event_index, tombstones.c.digest
+    )
+    for index, digest in connection.execute(query):
+        found.setdefault(str(index), []).append(digest)
+    return {index: (len(digests), digest_of_tombstones(digests)) for index, digests in found.items()}
+
+
+def _logged(connection: Connection) -> _Logged:
+    logged = _Logged({}, {}, {}, {})
     query = select(events.c.idx, events.c.body).order_by(events.c.idx)
     for index, body in connection.execute(query.execution_options(yield_per=CHUNK)):
         event = json.loads(body)
         details = event["details"]
         if event["kind"] == BATCH_EVENT:
-            of_batches[event["subject"]] = (index, details["root"], details["receipts"])
+            logged.batches[event["subject"]] = (index, details["root"], details["receipts"])
         elif event["kind"] == RELEASE_EVENT:
-            of_releases[event["subject"]] = details["manifest"]
+            logged.releases[event["subject"]] = details["manifest"]
         elif event["kind"] == RULING_EVENT:
-            of_rulings[event["subject"]] = details["row"]
-    return of_batches, of_releases, of_rulings
+            logged.rulings[event["subject"]] = details["row"]
+        elif event["kind"] == WITHDRAWAL_EVENT and details["tombstones"]:
+            logged.withdrawals[str(index)] = (details["tombstones"], details["digest"])
+    return logged
 
 
 def _same(what: str, rows: Mapping[str, object], logged: Mapping[str, object]) -> None:

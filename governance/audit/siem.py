@@ -18,7 +18,14 @@ from sqlalchemy import Connection, select
 from governance import merkle
 from governance.audit.log import RESTORE, latest
 from governance.database import events
-from governance.datatypes import BATCH_EVENT, RELEASE_EVENT, RULING_EVENT
+from governance.datatypes import (
+    BATCH_EVENT,
+    CARRIED_OUT_EVENT,
+    REDACTION_EVENT,
+    RELEASE_EVENT,
+    RULING_EVENT,
+    WITHDRAWAL_EVENT,
+)
 from governance.errors import Refused, Tampered
 
 PROGRAM = "governance"
@@ -52,6 +59,13 @@ _MEANINGS = {
     BATCH_EVENT: _Meaning("C", "De-identified objects were committed", ("7", "De-identification")),
     RELEASE_EVENT: _Meaning("R", "A release was published", ("10", "Export")),
     RULING_EVENT: _Meaning("U", "A person decided on pixels", ("4", "Verification")),
+    WITHDRAWAL_EVENT: _Meaning("D", "A patient withdrew consent", ("14", "Logical deletion")),
+    CARRIED_OUT_EVENT: _Meaning(
+        "D", "What was left of a patient was deleted", ("15", "Permanent erasure / Physical destruction")
+    ),
+    REDACTION_EVENT: _Meaning(
+        "D", "What an event said of a person was erased", ("15", "Permanent erasure / Physical destruction")
+    ),
     "rows-withdrawn": _Meaning("D", "Rows of tables were withdrawn", ("14", "Logical deletion")),
 }
 

@@ -31,6 +31,8 @@ class AuditReport:
     """Releases in `published/` with a manifest that was logged and a checkpoint of this log."""
     rulings: int
     """What people decided on pixels, each with its row and its event."""
+    withdrawals: int
+    """Of consent, each with its tombstones and its event."""
 
 
 def verify(connection: Connection, public_key: bytes, *, origin: str, standing: Iterable[Standing] = ()) -> AuditReport:

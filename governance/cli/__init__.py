@@ -8,6 +8,7 @@ arguments.py  what may be typed
 parsing.py    how misuse is refused
 commands.py   what is done then
 root_keys.py  and with the root key
+leaving.py    and where a patient withdraws consent
 terminal.py   what is written
 """
 

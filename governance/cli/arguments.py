@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from governance import __version__, audit, keys, pipeline, policy
-from governance.cli import commands, root_keys
+from governance.cli import commands, leaving, root_keys
 from governance.cli.parsing import Parser, parse
 from governance.datatypes import Outcome, RulingKind
 
@@ -45,6 +45,7 @@ def _parser() -> Parser:
     make = parser.add_subparsers(required=True, metavar="COMMAND", title="commands").add_parser
     for add in (_init, _run, _plan, _survey, _explain, _text, _outcomes, _review, _decide, _publish, _trace, _verify):
         add(make)
+    _withdraw(make)
     _audit(make)
     _keys(make)
     return parser
@@ -224,6 +225,24 @@ def _kind(text: str) -> pipeline.Kind:
     if text not in kinds:
         raise argparse.ArgumentTypeError(f"not one of {', '.join(kind.value for kind in pipeline.Kind)}")
     return kinds[text]
+
+
+def _withdraw(make: Make) -> None:
+    one = 'governance withdraw LUNG-GJR79RNTVT80BT87X -w /data/research --reason "letter of 3 May"'
+    two = "governance withdraw --patient-ids ids.txt -w /data/research --reason-file why.txt --dry-run"
+    sub = _command(make, "withdraw", leaving.withdraw, one, two, interrupted=_GOES_ON)
+    sub.add_argument("pseudonyms", nargs="*", metavar="PSEUDONYM", help="of patients, each of one project")
+    text = "original patient ids, one a line; - is standard input"
+    sub.add_argument("--patient-ids", type=Path, metavar="FILE", help=text)
+    sub.add_argument("--project", "-p", metavar="P", help="only this one; default: all, for ids also those that come")
+    why = sub.add_mutually_exclusive_group()
+    why.add_argument("--reason", metavar="TEXT", help="why; kept sealed")
+    why.add_argument("--reason-file", type=Path, metavar="FILE", help="a file that says why, on one line")
+    sub.add_argument("--as", dest="actor", metavar="NAME", help="who decides; default: the user of the system")
+    what = sub.add_mutually_exclusive_group()
+    what.add_argument("--dry-run", action="store_true", help="say what would be taken back, and do nothing")
+    what.add_argument("--list", action="store_true", help="say who has left: when, by which event")
+    _in_workspace(sub)
 
 
 def _verify(make: Make) -> None:

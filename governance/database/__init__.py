@@ -12,7 +12,7 @@ Parameters of statements are kept out of SQLAlchemy's errors and logs, and so is
 """
 
 from governance.database.both import contains, upsert
-from governance.database.opening import Place, Question, create_database, open_database, writing
+from governance.database.opening import Place, Question, create_database, open_database, overwritten, writing
 from governance.database.server import Server
 from governance.database.tables import (
     APPEND_ONLY,
@@ -20,6 +20,7 @@ from governance.database.tables import (
     batches,
     checkpoints,
     contents,
+    departures,
     doubts,
     events,
     made_in,
@@ -27,6 +28,7 @@ from governance.database.tables import (
     mixes,
     origins,
     outcomes,
+    payloads,
     pending,
     receipts,
     release_receipts,
@@ -37,6 +39,7 @@ from governance.database.tables import (
     said,
     shards,
     studies,
+    tombstones,
     touched,
     uids,
 )
@@ -52,6 +55,7 @@ __all__ = [
     "contains",
     "contents",
     "create_database",
+    "departures",
     "doubts",
     "events",
     "made_in",
@@ -60,6 +64,8 @@ __all__ = [
     "open_database",
     "origins",
     "outcomes",
+    "overwritten",
+    "payloads",
     "pending",
     "receipts",
     "release_receipts",
@@ -70,6 +76,7 @@ __all__ = [
     "said",
     "shards",
     "studies",
+    "tombstones",
     "touched",
     "uids",
     "upsert",

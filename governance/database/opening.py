@@ -74,6 +74,15 @@ def writing(engine: Engine) -> Iterator[Connection]:
         raise told
 
 
+def overwritten(engine: Engine) -> None:
+    """Leave as little as the database can of what was deleted; in SQLite's files nothing, if nobody reads."""
+    connection = _kind(engine).alone(engine.raw_connection())
+    try:
+        _kind(engine).overwritten(connection)
+    finally:
+        connection.close()
+
+
 class Question:
     """A statement that is asked again and again, each time of what is committed by then.
 
@@ -119,6 +128,7 @@ class _Kind(Protocol):
     def alone(self, connection: Any) -> Any: ...
     def is_ours(self, connection: Connection) -> bool: ...
     def append_only(self, table: str) -> Iterator[str]: ...
+    def overwritten(self, connection: Any) -> None: ...
     def told(self, error: DBAPIError) -> Unavailable | Misconfigured | None: ...
 
 

@@ -101,6 +101,10 @@ def append_only(table: str) -> Iterator[str]:
         )
 
 
+def overwritten(connection: Any) -> None:
+    """Nothing: rows that were deleted, and the server's own log of them, are its administrator's matter."""
+
+
 def told(error: DBAPIError) -> Unavailable | Misconfigured | None:
     """What an error says of what can be better later, or in another place."""
     state = getattr(error.orig, "sqlstate", None)

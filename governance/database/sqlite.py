@@ -26,6 +26,7 @@ SETTINGS = (
     "PRAGMA synchronous = FULL",  # a committed batch survives a power cut
     "PRAGMA foreign_keys = ON",
     "PRAGMA trusted_schema = OFF",
+    "PRAGMA secure_delete = ON",  # what is deleted or changed is overwritten with zeros
 )
 WRITES = "governance_writes"
 """The option of a connection whose transactions write."""
@@ -66,6 +67,11 @@ def append_only(table: str) -> Iterator[str]:
             f"CREATE TRIGGER IF NOT EXISTS {table}_no_{change.lower()} BEFORE {change} ON {table} "
             f"BEGIN SELECT RAISE(ABORT, '{table} are append-only'); END"
         )
+
+
+def overwritten(connection: Any) -> None:
+    """Bring what was committed from the log of the last writes into the file, and empty that log, if nobody reads."""
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def told(error: DBAPIError) -> Unavailable | Misconfigured | None:

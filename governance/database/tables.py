@@ -267,5 +267,32 @@ doubts = Table(
     PrimaryKeyConstraint("run_id", "path", "says"),
 )
 
-APPEND_ONLY = ("events", "checkpoints", "rulings")
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("number", Integer, primary_key=True),  # in the order in which they were set
+    _text("project"),  # empty: of every project
+    Column("digest", Text, nullable=False, index=True),  # keyed, of what a patient who withdrew is known by
+    Column("event_index", Integer, ForeignKey("events.idx"), nullable=False),
+    _text("time"),
+)
+
+departures = Table(
+    "departures",
+    metadata,
+    Column("event_index", Integer, ForeignKey("events.idx"), primary_key=True, autoincrement=False),
+    _text("project"),
+    _text("patient"),  # who withdrew, until nothing of them is left to be removed
+)
+
+payloads = Table(
+    "payloads",
+    metadata,
+    Column("event_index", Integer, ForeignKey("events.idx"), nullable=False),
+    _text("field"),  # of the event's details, where a salted digest stands
+    Column("sealed", LargeBinary),  # salt and text; nothing once they are redacted
+    PrimaryKeyConstraint("event_index", "field"),
+)
+
+APPEND_ONLY = ("events", "checkpoints", "rulings", "tombstones")
 """Tables whose rows a trigger keeps as they are: against mistakes. The signatures are against malice."""

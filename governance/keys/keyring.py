@@ -17,6 +17,9 @@ from governance.errors import Tampered
 EPOCH = 1
 """Part of every derivation, so that a later epoch can re-key without a new root."""
 
+NO_EPOCH = 0
+"""Of what has to be the same in every epoch."""
+
 SECRET_BYTES = 32
 
 
@@ -105,6 +108,13 @@ class Keyring(Confidential):
         """The keys of one project; two projects share none, so their pseudonyms cannot be linked."""
         purposes = [field.name for field in fields(ProjectKeys) if field.name != "project"]
         return ProjectKeys(name, **{purpose: derive(self._root, purpose, project=name) for purpose in purposes})
+
+    def tombstone_key(self, project: str) -> bytes:
+        """What digests of patients who withdrew are made with: of no epoch, so that they outlive every pseudonym.
+
+        project: empty for digests that hold in every project.
+        """
+        return derive(self._root, "tombstone", project=project, epoch=NO_EPOCH)
 
     def sign(self, data: bytes) -> bytes:
         """Ed25519, 64 bytes."""

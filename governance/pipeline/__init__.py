@@ -36,6 +36,9 @@ surveying.py   what is in an archive
 inventory.py   that, added up and shown
 reading.py     sources looked at one after the other
 root_keys.py   the root secret: shown, wrapped anew, backed up, restored
+leaving.py     patients who withdrew consent: how they are known again
+erasing.py     what is deleted of them
+withdrawing.py   a patient withdraws: what is taken back, and what cannot be
 values.py      values of elements: counted in bounded memory, shown on one line
 """
 
@@ -67,6 +70,7 @@ from governance.pipeline.touching import Answer, Kind, asked_about, listed, rele
 from governance.pipeline.tracing import Found, find, trace
 from governance.pipeline.trying import try_text
 from governance.pipeline.values import Entry, shown
+from governance.pipeline.withdrawing import Left, preview, withdraw, withdrawals
 
 __all__ = [
     "Answer",
@@ -74,6 +78,7 @@ __all__ = [
     "Entry",
     "Found",
     "Kind",
+    "Left",
     "Reviewed",
     "RootKey",
     "Sheets",
@@ -101,6 +106,7 @@ __all__ = [
     "outcomes",
     "patients",
     "plan",
+    "preview",
     "publish",
     "register",
     "release_asked",
@@ -122,5 +128,7 @@ __all__ = [
     "verify_audit",
     "verify_counts",
     "where",
+    "withdraw",
+    "withdrawals",
     "witness_audit",
 ]

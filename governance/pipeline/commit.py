@@ -3,18 +3,19 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
 from governance import audit, provenance
-from governance.database import Question, batches, outcomes, pending, receipts, writing
+from governance.database import Question, batches, outcomes, pending, receipts, upsert, writing
 from governance.datatypes import BATCH_EVENT, Confidential, Outcome, Receipt, SourceOutcome
 from governance.keys import Keyring
 from governance.pipeline import origins, rulings, studies
 from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.instance import Processed
+from governance.pipeline.leaving import WITHDRAWN, Gone, Tombstones
 from governance.pipeline.pool import is_there
 from governance.pipeline.studies import SEALED_FOR, Others, knew
 
@@ -72,6 +73,7 @@ class Committer(Confidential):
         self._context = context
         self._seal = context.keyring.seal_of(SEALED_FOR)
         self._others = Others(context.engine, self._seal, keys=context.keyring.project(project), until=until)
+        self._tombstones = Tombstones(context.keyring, project)
         self._run_id = run_id
         self._project = project
         self._policy_digest = policy_digest
@@ -109,7 +111,8 @@ class Committer(Confidential):
         """
         workspace, engine = self._context.workspace, self._context.engine
         settled = self._settle([processed for _, processed in batch])
-        placed = list(zip([position for position, _ in batch], settled, strict=True))
+        with engine.connect() as connection:
+            settled = _without(self._tombstones.now(connection), settled)
         staged = {
             entry.processed.receipt.path: entry.processed.staged.path
             for entry in settled
@@ -120,15 +123,20 @@ class Committer(Confidential):
         lost = {path for entry in settled for path in entry.lost} - withdrawn
         if staged:
             with writing(engine) as connection:
-                connection.execute(insert(pending), [{"path": path, "run_id": self._run_id} for path in staged])
+                _declare(connection, staged, self._run_id)
             workspace.commit_all(staged)
         for entry in settled:
             if not entry.commit and entry.processed.staged is not None:
                 workspace.discard(entry.processed.staged.path)
         with writing(engine) as connection:
+            # Again, since consent may be withdrawn at any time: nothing of the patient is recorded behind that.
+            settled = _without(self._tombstones.now(connection), settled)
+            placed = list(zip([position for position, _ in batch], settled, strict=True))
+            kept = (entry.processed.receipt for entry in settled if entry.commit)
+            undone = staged.keys() - {receipt.path for receipt in kept if receipt is not None}
             self._record(connection, placed, withdrawn=withdrawn, lost=lost)
         workspace.forget_replaced()
-        if gone := withdrawn | lost:
+        if gone := withdrawn | lost | undone:
             for path in gone:
                 (workspace.curated / path).unlink(missing_ok=True)
             with writing(engine) as connection:
@@ -149,7 +157,10 @@ class Committer(Confidential):
         return settled
 
     def _known(self, processed: Processed) -> Settled:
-        (path,) = self._by_digest.first(digest=processed.source_digest)
+        found = self._by_digest.first(digest=processed.source_digest)
+        if found is None:  # while a run has the workspace, nothing else takes receipts back
+            return Settled(processed, Outcome.FILTERED, WITHDRAWN)
+        (path,) = found
         sealed = seal_source(self._context.keyring, processed.source)
         if self._before.first(sealed=sealed, digest=processed.source_digest) is not None:
             return Settled(processed, Outcome.PUBLISHED, UNCHANGED, f"curated/{path}")
@@ -239,7 +250,7 @@ class Committer(Confidential):
         details |= {name: len(paths) for name, paths in (("withdrawn", withdrawn), ("lost", lost)) if paths}
         if gone := withdrawn | lost:
             supersede(connection, gone)
-            connection.execute(insert(pending), [{"path": path, "run_id": self._run_id} for path in gone])
+            _declare(connection, gone, self._run_id)
         made = [entry.processed.receipt for _, entry in placed if entry.commit and entry.processed.receipt is not None]
         if made:
             index = record_batch(connection, self._context.keyring, self._run_id, made, details)
@@ -248,6 +259,22 @@ class Committer(Confidential):
         told = [processed.told for processed in (entry.processed for _, entry in placed) if processed.told is not None]
         studies.record(connection, self._seal, self._project, told, event=index)
         sign(self._context, connection)
+
+
+def _without(gone: Gone, settled: Sequence[Settled]) -> list[Settled]:
+    """The same, but nothing of patients who have left goes in, and nothing is told of them."""
+    return [
+        Settled(replace(entry.processed, told=None), Outcome.FILTERED, WITHDRAWN)
+        if gone.holds(entry.output) or ((found := entry.processed.receipt) and gone.named(found.patient, found.study))
+        else entry
+        for entry in settled
+    ]
+
+
+def _declare(connection: Connection, paths: Collection[str], run_id: str) -> None:
+    """Objects are about to come to these places, or to go. A withdrawal may have said so already."""
+    declared = [{"path": path, "run_id": run_id} for path in paths]
+    connection.execute(upsert(connection, pending).on_conflict_do_nothing(), declared)
 
 
 def record_batch(

@@ -36,6 +36,7 @@ from governance.pipeline import content, rulings
 from governance.pipeline.acting import Acted, Draft, count_rules, draft, is_directory, rejected, said_of_header
 from governance.pipeline.context import where
 from governance.pipeline.documents import Document, scrub_document
+from governance.pipeline.leaving import WITHDRAWN, Gone
 from governance.pipeline.left import refuse_left
 from governance.pipeline.memo import Memo
 from governance.pipeline.pixels import Pixels, refuse_text_left, scrub_pixels
@@ -113,10 +114,12 @@ class Worker(Confidential):
         staging: Path,
         rulings: Mapping[str, Ruling] | None = None,
         elsewhere: Ask = nothing_told,
+        gone: Gone | None = None,
     ) -> None:
-        """elsewhere: tells what other studies of a patient told."""
+        """elsewhere: tells what other studies of a patient told. gone: whose consent was withdrawn."""
         self._rules = rules
         self._rulings = rulings or {}
+        self._gone = gone or Gone()
         self.keys = keys
         self._staging = staging
         self._pseudonymiser = Pseudonymiser(keys)
@@ -138,11 +141,15 @@ class Worker(Confidential):
         ruling = self._rulings.get(source_digest)
         recalled = self._memo.recall(data) if ruling is None else None
         if recalled is not None:
+            if self._gone.has(recalled.subject):
+                return Processed(source.name, Outcome.FILTERED, WITHDRAWN, source_digest)
             return self._copied(source, source_digest, recalled)
         # (1) read, and know whose it is
         instance = read.parse(data)
         if is_directory(instance.buffer, instance.meta):
             return Processed(source.name, Outcome.FILTERED, DIRECTORY, source_digest)
+        if self._has_left(instance):
+            return Processed(source.name, Outcome.FILTERED, WITHDRAWN, source_digest)
         found = identifiers.collect(instance)
         if ruling is not None and ruling.kind is RulingKind.REJECT:
             raise Refused(rejected(ruling, found))
@@ -230,6 +237,13 @@ class Worker(Confidential):
         )
         told = self._telling.news(recalled.subject, recalled.accession, recalled.found)
         return Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged, told=told)
+
+    def _has_left(self, instance: Instance) -> bool:
+        """Whether the patient's consent was withdrawn; where nobody knows whose it is, it goes on, and is refused."""
+        if self._gone.digests:
+            with suppress(Refused):
+                return self._gone.has(self._pseudonymiser.subject(instance))
+        return False
 
     def _knew(self, subject: Subject) -> dict[str, str]:
         """What a receipt says of what other studies told."""

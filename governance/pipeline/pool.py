@@ -28,7 +28,7 @@ from governance.database import Place, Question, open_database, receipts
 from governance.datatypes import Confidential, Outcome, Ruling, Source, SourceOutcome
 from governance.errors import Misconfigured, Unavailable
 from governance.keys import ProjectKeys, Seal
-from governance.pipeline import rulings
+from governance.pipeline import leaving, rulings
 from governance.pipeline.context import Context
 from governance.pipeline.instance import Processed, Worker, source_digest
 from governance.pipeline.rows import Joined, RowWorker
@@ -62,6 +62,8 @@ class Job(Confidential):
     """Of what is known of studies."""
     until: int
     """How many events the log had when the work began: what is told from there on is not known in it."""
+    gone: leaving.Gone
+    """Whose consent had been withdrawn when the work began."""
 
 
 @dataclass(slots=True, repr=False)
@@ -149,7 +151,14 @@ def _end_with_parent() -> None:
 def _make(job: Job) -> _Process:
     engine = open_database(job.database)
     others = Others(engine, job.seal, keys=job.keys, until=job.until)
-    worker = Worker(rules=job.rules, keys=job.keys, staging=job.staging, rulings=job.rulings, elsewhere=others.of)
+    worker = Worker(
+        rules=job.rules,
+        keys=job.keys,
+        staging=job.staging,
+        rulings=job.rulings,
+        elsewhere=others.of,
+        gone=job.gone,
+    )
     known = select(receipts.c.path, receipts.c.body).where(
         receipts.c.source_digest == bindparam("digest"),
         receipts.c.project == job.keys.project,
@@ -184,9 +193,11 @@ class Workers(Confidential):
         workspace = context.workspace
         with context.engine.connect() as connection:
             self.until = until = audit.size(connection)
+            gone = leaving.in_force(connection, context.keyring, keys.project)
         decided = rulings.in_force(context)  # what is decided from now on is for the next run
         seal = context.keyring.seal_of(SEALED_FOR)
-        self._job = Job(workspace.database, workspace.staging, workspace.curated, rules, keys, decided, seal, until)
+        places = workspace.database, workspace.staging, workspace.curated
+        self._job = Job(*places, rules, keys, decided, seal, until, gone)
         self._processes = processes
         self._mine: _Process | None = None
         self._pool: _Pool | None = None

@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy import delete, select
 
 from governance.database import pending, receipts, writing
+from governance.pipeline import erasing
 from governance.pipeline.commit import supersede
 from governance.pipeline.context import Context
 
@@ -28,6 +29,7 @@ def recover(context: Context) -> None:
         connection.execute(delete(pending))
     workspace.forget_replaced()
     workspace.clear_staging()
+    erasing.finish(context)
 
 
 def _digest(path: Path) -> str | None:

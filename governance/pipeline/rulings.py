@@ -69,18 +69,13 @@ def decide(
     Raises:
         Misconfigured: no source or several go by that digest, or nothing says why or who.
     """
-    reason = reason.strip()
-    if not 0 < len(reason) <= MOST_REASON or not reason.isprintable():
-        raise Misconfigured("a decision needs a reason", hint=f"one line of up to {MOST_REASON} characters")
-    account = account_name()
-    if _ACTOR.fullmatch(actor or account) is None:
-        raise Misconfigured("a person is named by up to 64 letters, digits, and . _ @ -", hint="see --as")
+    reason, actor, account = check_reason(reason), check_person(actor), account_name()
     row: dict[str, Any] = {
         "ruling_id": secrets.token_hex(8),
         "kind": kind.value,
         "boxes": json.dumps([[box.left, box.top, box.right, box.bottom, box.frame] for box in boxes]),
         "sealed_reason": context.keyring.seal(reason, purpose=_PURPOSE),
-        "actor": actor or account,
+        "actor": actor,
         "account": account,
         "time": now(),
     }
@@ -211,6 +206,30 @@ def _source(connection: Connection, digits: str) -> str:
         what = "several sources have digests that begin so" if found else "no source of this workspace has this digest"
         raise Misconfigured(what, hint="governance review --json shows whole digests")
     return str(found[0])
+
+
+def check_reason(reason: str) -> str:
+    """Why somebody decided, on one line.
+
+    Raises:
+        Misconfigured: it says nothing, or more.
+    """
+    reason = reason.strip()
+    if not 0 < len(reason) <= MOST_REASON or not reason.isprintable():
+        raise Misconfigured("a decision needs a reason", hint=f"one line of up to {MOST_REASON} characters")
+    return reason
+
+
+def check_person(actor: str | None) -> str:
+    """What a person calls themselves; the user of the system, where they do not.
+
+    Raises:
+        Misconfigured: that is no name for the log.
+    """
+    named = actor or account_name()
+    if _ACTOR.fullmatch(named) is None:
+        raise Misconfigured("a person is named by up to 64 letters, digits, and . _ @ -", hint="see --as")
+    return named
 
 
 def account_name() -> str:

@@ -22,7 +22,7 @@ from governance.database import receipts, runs, writing
 from governance.datatypes import Outcome, SourceOutcome
 from governance.detect import engines, installed
 from governance.errors import Misconfigured
-from governance.pipeline import shards
+from governance.pipeline import erasing, shards
 from governance.pipeline.commit import MORE_KNOWN, UNCHANGED
 from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.recovery import recover
@@ -197,6 +197,7 @@ def _finish(context: Context, run_id: str) -> Summary:
             .values(status=FINISHED, finished=now(), sources=summary.sources)
         )
         if closed.rowcount:
+            erasing.names_of_run(connection, context.keyring, summary.project, run_id)
             counts = {outcome.value: summary.counts.get(outcome.value, 0) for outcome in Outcome}
             audit.append(connection, [event("run-finished", run_id, sources=summary.sources, **counts)])
             sign(context, connection)

@@ -111,6 +111,11 @@ def _unseal(seal: Seal, sealed: bytes) -> tuple[str, _Told]:
     }
 
 
+def patient_ids_of(seal: Seal, sealed: Iterable[bytes]) -> set[str]:
+    """The ids that key the patients of these studies."""
+    return {_unseal(seal, each)[0] for each in sealed}
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Elsewhere(Confidential):
     """Names and numbers that other studies of a patient told, and a keyed digest of them, empty for none."""

@@ -18,10 +18,11 @@ from governance.database import writing
 from governance.datatypes import Confidential, Outcome, SourceOutcome
 from governance.errors import Refused
 from governance.keys import Keyring
-from governance.pipeline import rows, sayings
+from governance.pipeline import leaving, rows, sayings
 from governance.pipeline.commit import HELD_BACK, UNCHANGED, record_batch, record_outcomes
 from governance.pipeline.context import Context, event, sign
 from governance.pipeline.instance import Processed, reason
+from governance.pipeline.leaving import WITHDRAWN, Gone
 from governance.pipeline.pool import Entry
 from governance.pipeline.sayings import Before, Sayings
 from governance.pipeline.studies import Studies
@@ -64,6 +65,8 @@ class Joining(Confidential):
         self._policy_digest, self._run_id, self._by = policy_digest, run_id, Pseudonymiser(keys)
         self._studies = Studies(context, keys.project, self._by)
         self._sayings = Sayings(context.engine, context.keyring)
+        with context.engine.connect() as connection:
+            self._gone = leaving.in_force(connection, context.keyring, project)
         self._latest: tuple[Mapping[Role, str], Study] | None = None
 
     def close(self) -> None:
@@ -76,6 +79,8 @@ class Joining(Confidential):
         if isinstance(found, SourceOutcome):
             return found
         digest, saying = rows.source_digest(self._keys, found), None
+        if self._gone.has_row(found.roles, self._by):
+            return Processed(found.name, Outcome.FILTERED, WITHDRAWN, digest)
         try:
             study = self._study(found.roles)
             subject = rows.subject_of(found, study, self._by)
@@ -116,6 +121,7 @@ class RowCommitter(Confidential):
     def __init__(self, context: Context, run_id: str, project: str, policy_digest: str) -> None:
         self._context, self._run_id, self._project, self._policy_digest = context, run_id, project, policy_digest
         self._before = sayings.before(context.engine)
+        self._tombstones = leaving.Tombstones(context.keyring, project)
 
     def close(self) -> None:
         """Give its connection back."""
@@ -125,23 +131,24 @@ class RowCommitter(Confidential):
         """Settle and record; everything or nothing."""
         there: dict[str, Before] = {}
         made: dict[str, Processed] = {}
-        settled = [self._settled(processed, there, made) for _, processed in batch]
-        done = [(processed, outcome) for (_, processed), outcome in zip(batch, settled, strict=True)]
-        said = {
-            processed.saying.path: processed.saying
-            for processed, outcome in done
-            if outcome.output is not None and processed.saying is not None
-        }
-        held = [processed for processed, outcome in done if outcome.outcome in HELD_BACK and processed.source_digest]
+        found = [(processed, self._settled(processed, there, made)) for _, processed in batch]
         with writing(self._context.engine) as connection:
+            done, left = _without(self._tombstones.now(connection), found)
+            made = {path: processed for path, processed in made.items() if path not in left}
+            said = {
+                processed.saying.path: processed.saying
+                for processed, outcome in done
+                if outcome.output is not None and processed.saying is not None
+            }
+            held = [each for each, outcome in done if outcome.outcome in HELD_BACK and each.source_digest]
             record_outcomes(
                 connection,
                 self._context.keyring,
                 self._run_id,
-                [(position, outcome) for (position, _), outcome in zip(batch, settled, strict=True)],
+                [(position, outcome) for (position, _), (_, outcome) in zip(batch, done, strict=True)],
                 [processed.source_digest or None for processed, _ in done],
             )
-            counts = Counter(outcome.outcome.value for outcome in settled)
+            counts = Counter(outcome.outcome.value for _, outcome in done)
             details = self._details() | dict(sorted(counts.items()))
             new = [processed.receipt for processed in made.values() if processed.receipt is not None]
             if new:
@@ -163,7 +170,7 @@ class RowCommitter(Confidential):
                 held=[
                     (each.saying.path, each.saying.says if each.tells else "")
                     for each in held
-                    if each.saying is not None
+                    if each.saying is not None and each.saying.path not in left
                 ],
             )
             sign(self._context, connection)
@@ -201,6 +208,20 @@ class RowCommitter(Confidential):
         if here:
             return SourceOutcome(name, Outcome.DUPLICATE, SAME, path)
         return SourceOutcome(name, Outcome.PUBLISHED, UNCHANGED if same else "", path)
+
+
+def _without(
+    gone: Gone, found: Sequence[tuple[Processed, SourceOutcome]]
+) -> tuple[list[tuple[Processed, SourceOutcome]], set[str]]:
+    """The same, but nothing is published of patients who have left; and the places where that would have been."""
+    done: list[tuple[Processed, SourceOutcome]] = []
+    left: set[str] = set()
+    for processed, outcome in found:
+        if processed.saying is not None and gone.holds(processed.saying.path):
+            left.add(processed.saying.path)
+            outcome = SourceOutcome(processed.source, Outcome.FILTERED, WITHDRAWN)
+        done.append((processed, outcome))
+    return done, left
 
 
 def entries(

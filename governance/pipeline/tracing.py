@@ -16,11 +16,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Text, cast, or_, select
 
 from governance import provenance
-from governance.database import batches, contents, receipts, release_receipts, releases, rulings, uids
+from governance.database import batches, contents, receipts, release_receipts, releases, rulings, tombstones, uids
 from governance.datatypes import Receipt
 from governance.errors import Misconfigured, Tampered
 from governance.pipeline.context import Context
-from governance.provenance import Person, State, Trace
+from governance.pipeline.leaving import Of, tombstone
+from governance.provenance import Left, Person, State, Trace
 from governance.rows import table_of
 
 _NAMED = ("patient", "study", "series", "instance", "path", "sha256", "source_digest", "receipt_id", "batch_id")
@@ -189,6 +190,7 @@ def _trace(connection: Connection, context: Context, row: Any, batch: provenance
         getattr(receipt, name) != getattr(row, name) for name in _COPIED
     ):
         raise Tampered("a receipt in the database is not the one that its row names")
+    digest, left = _digest_of(connection, context, receipt.path), _left(connection, context, receipt)
     return Trace(
         receipt_id=row.receipt_id,
         receipt=receipt,
@@ -196,10 +198,19 @@ def _trace(connection: Connection, context: Context, row: Any, batch: provenance
         batch=batch.batch_id,
         batch_time=batch.time,
         releases=_releases(connection, row.receipt_id),
-        curated=_curated(row, _digest_of(connection, context, receipt.path)),
+        curated=State.WITHDRAWN if left and not digest else _curated(row, digest),
         given=given,
         decided=_decided(connection, receipt),
+        left=left,
     )
+
+
+def _left(connection: Connection, context: Context, receipt: Receipt) -> Left | None:
+    """The event of the first withdrawal of the patient."""
+    digest = tombstone(context.keyring.tombstone_key(receipt.project), Of.PATIENT, receipt.patient)
+    query = select(tombstones.c.event_index, tombstones.c.time).where(tombstones.c.digest == digest)
+    row = connection.execute(query.order_by(tombstones.c.number)).first()
+    return None if row is None else Left(*row)
 
 
 def _decided(connection: Connection, receipt: Receipt) -> Person | None:

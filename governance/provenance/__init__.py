@@ -38,7 +38,7 @@ from governance.provenance.picture import to_svg
 from governance.provenance.prov import to_prov
 from governance.provenance.receipts import from_json, id_of, receipt_id, to_json
 from governance.provenance.touched import PARTS, Touched
-from governance.provenance.traces import Person, State, Trace
+from governance.provenance.traces import Left, Person, State, Trace
 
 __all__ = [
     "PARTS",
@@ -46,6 +46,7 @@ __all__ = [
     "UIDS",
     "UNITS",
     "Batch",
+    "Left",
     "Model",
     "Origin",
     "Person",

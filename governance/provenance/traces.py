@@ -19,6 +19,7 @@ class State(StrEnum):
     CHANGED = "changed"
     MISSING = "missing"
     SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
 
 
 MEANINGS = {
@@ -26,6 +27,7 @@ MEANINGS = {
     State.CHANGED: "CHANGED: its bytes are not those of the receipt",
     State.MISSING: "MISSING",
     State.SUPERSEDED: "superseded by a later result in its place",
+    State.WITHDRAWN: "deleted: its patient has withdrawn consent",
 }
 
 
@@ -35,6 +37,14 @@ class Person:
 
     ruling: str
     actor: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """When the patient withdrew consent, and which event of the log says so."""
+
+    event: int
     time: str
 
 
@@ -52,6 +62,7 @@ class Trace:
     given: State | None
     """The same of the file that was asked for, where one was: the curated one, a release's, a copy."""
     decided: Person | None = None
+    left: Left | None = None
 
     def text(self) -> str:
         """For a person: one block an object, `WIDTH` columns wide where values allow."""
@@ -80,8 +91,10 @@ class Trace:
             ("receipt", [self.receipt_id]),
             ("batch", [self.batch, f"signed {self.batch_time}"]),
             ("releases", self.releases or ["none"]),
+            ("withdrawn", [self.left.time, f"event {self.left.event}"] if self.left else []),
         ]
-        title = r.path + ("" if self.current else "  (superseded: processed again later)")
+        behind = "withdrawn" if self.left else "superseded: processed again later"
+        title = r.path + ("" if self.current else f"  ({behind})")
         return block(title, entries)
 
 

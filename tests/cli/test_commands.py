@@ -38,6 +38,7 @@ COMMANDS = (
     "decide",
     "publish",
     "trace",
+    "withdraw",
     "verify",
 )
 COMMANDS += ("audit verify", "audit export", "audit bundle", "audit witness", "audit export-siem")

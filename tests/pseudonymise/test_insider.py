@@ -13,7 +13,9 @@ from blake3 import blake3
 
 from governance import pipeline
 from governance.keys import Keyring
+from governance.pipeline.leaving import EVERYWHERE, Of, tombstone
 from governance.pseudonymise.identifiers import patient_pseudonym
+from tests.databases import rows
 from tests.pipeline.beside import ACCESSION, PATIENT, image, reports
 
 NUMBERS = [f"ZQ{number}" for number in range(77_881_000, 77_881_500)]
@@ -31,6 +33,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     context = pipeline.create(root / "workspace", passphrase=None)
     pipeline.run(context, [root / "raw"], project="lung", policy_name="research", processes=0)
     pipeline.publish(context, project="lung", dataset="d")
+    pipeline.withdraw(context, patient_ids=[PATIENT], reason="asked for it")
     context.engine.dispose()
     for key in (root / "workspace" / "inner" / "keys").iterdir():
         key.unlink()
@@ -77,6 +80,7 @@ def guesses(number: str, keys: list[bytes]) -> Iterator[bytes]:
     for key in keys:
         yield hmac.digest(key, data, "sha256")
         yield hmac.digest(key, b"\0" + data, "sha256")
+        yield hmac.digest(key, b"patient-id\0" + data, "sha256")
         yield sha256(key + data).digest()
         yield blake3(data, key=sha256(key).digest()).digest()
         yield blake2b(data, key=key[:64]).digest()
@@ -120,6 +124,15 @@ def test_with_the_key_the_same_attack_finds_the_patient(context: pipeline.Contex
     (pseudonym,) = pipeline.patients(context, "lung")
 
     assert [each for each in NUMBERS if patient_pseudonym(key, each, project="lung") == pseudonym] == [PATIENT]
+
+
+def test_with_the_key_it_finds_whose_a_tombstone_is(context: pipeline.Context) -> None:
+    pipeline.withdraw(context, patient_ids=[PATIENT], reason="asked for it")
+    key = context.keyring.tombstone_key(EVERYWHERE)
+
+    ((digest,),) = rows(context.engine, "select digest from tombstones")
+
+    assert [each for each in NUMBERS if tombstone(key, Of.PATIENT_ID, each) == digest] == [PATIENT]
 
 
 def test_projects_and_other_workspaces_do_not_share_a_pseudonym() -> None:

@@ -11,7 +11,7 @@ from threading import Lock
 from sqlalchemy import Connection, inspect
 
 FOLDER = Path(__file__).parent
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """All of them, the first one first. Here too, so that a database that has the last one is opened without Alembic."""
 
 _TABLE = "alembic_version"

@@ -1,0 +1,163 @@
+"""What is deleted of a patient who withdrew, and the end of a withdrawal that was cut off in the middle.
+
+In one transaction: what is published of rows, what images and rows told, names of sources. Behind it, as often as it
+takes: files, rows of the vault. Receipts stay, superseded: they hold pseudonyms and no value, and the batches that
+vouch for others need them.
+"""
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from contextlib import suppress
+
+from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
+
+from governance import audit
+from governance.database import (
+    accessions,
+    contents,
+    departures,
+    doubts,
+    outcomes,
+    receipts,
+    runs,
+    said,
+    shards,
+    studies,
+    writing,
+)
+from governance.datatypes import CARRIED_OUT_EVENT
+from governance.keys import Keyring
+from governance.pipeline import leaving
+from governance.pipeline.commit import seal_source
+from governance.pipeline.context import Context, event, sign
+from governance.pipeline.shards import FILE_SPAN, SHARD_SPAN
+from governance.rows import TableKind
+
+ERASED = "(erased: its patient has withdrawn consent)"
+"""Instead of the name of a source."""
+SHEETS = "review"
+"""Where pictures of sources lie in the inner zone, each behind the first digits of its digest."""
+
+Shred = Callable[[str, str], int]
+"""Deletes the keys of all that a vault holds of a patient of a project; returns of how many rows. It may come again."""
+
+
+def no_vault(project: str, patient: str) -> int:
+    """A `Shred` of where there is no vault."""
+    return 0
+
+
+def forget(connection: Connection, project: str, patient: str, *, alone: Collection[str]) -> None:
+    """Delete what is published of rows, and what was told. alone: studies that are of this patient and nobody else."""
+    for table in (contents, said, doubts):
+        mine = (table.c.path.startswith(f"{kind}/{patient}/", autoescape=True) for kind in TableKind)
+        connection.execute(delete(table).where(or_(*mine)))
+    connection.execute(delete(studies).where(studies.c.project == project, studies.c.patient == patient))
+    connection.execute(delete(accessions).where(accessions.c.project == project, accessions.c.study.in_(alone)))
+
+
+def names(connection: Connection, keyring: Keyring, project: str, patients: Collection[str]) -> int:
+    """Erase the names of all sources of these patients, and of those that were filtered since; returns how many.
+
+    In the file at which an open shard stopped, they wait for the end of their run (`names_of_run`): there it knows by
+    names what is done.
+    """
+    digests = select(receipts.c.source_digest).where(receipts.c.project == project, receipts.c.patient.in_(patients))
+    theirs = outcomes.c.source_digest.in_(digests) | (outcomes.c.reason == leaving.WITHDRAWN)
+    of_project = select(runs.c.run_id).where(runs.c.project == project)
+    erased = seal_source(keyring, ERASED)
+    mine = and_(outcomes.c.run_id.in_(of_project), theirs, outcomes.c.sealed_source != erased)
+    found = connection.execute(select(outcomes.c.run_id, outcomes.c.position).where(mine)).all()
+    reached = {} if not found else _reached(connection, {run_id for run_id, _ in found})
+    places = [each for each in found if each[1] < reached.get((each[0], each[1] // SHARD_SPAN), each[1] + 1)]
+    if places:
+        here = (outcomes.c.run_id == bindparam("run")) & (outcomes.c.position == bindparam("at"))
+        at = [{"run": run_id, "at": position} for run_id, position in places]
+        connection.execute(update(outcomes).where(here).values(sealed_source=erased), at)
+    files: dict[str, set[int]] = defaultdict(set)
+    for run_id, position in places:
+        files[run_id].add(position // FILE_SPAN)
+    for run_id, numbers in files.items():
+        _listed(connection, keyring, run_id, numbers, erased)
+    return len(places)
+
+
+def _reached(connection: Connection, of_runs: Collection[str]) -> dict[tuple[str, int], int]:
+    """Of each open shard that has outcomes, by its run and number: the first position of the file where it stopped."""
+    still = select(shards.c.run_id, shards.c.number).where(shards.c.run_id.in_(of_runs), shards.c.done.is_(False))
+    reached = {}
+    for run_id, number in connection.execute(still).all():
+        here = (outcomes.c.run_id == run_id) & outcomes.c.position.between(
+            number * SHARD_SPAN, (number + 1) * SHARD_SPAN - 1
+        )
+        last = connection.execute(select(func.max(outcomes.c.position)).where(here)).scalar()
+        if last is not None:
+            reached[run_id, number] = last // FILE_SPAN * FILE_SPAN
+    return reached
+
+
+def names_of_run(connection: Connection, keyring: Keyring, project: str, run_id: str) -> None:
+    """The same behind a run, of all who left while it went on."""
+    gone = leaving.in_force(connection, keyring, project)
+    if not gone.digests:
+        return
+    of_run = select(outcomes.c.source_digest).where(outcomes.c.run_id == run_id)
+    query = select(receipts.c.patient).where(receipts.c.project == project, receipts.c.source_digest.in_(of_run))
+    names(connection, keyring, project, [each for each in connection.scalars(query.distinct()) if gone.named(each)])
+
+
+def _listed(connection: Connection, keyring: Keyring, run_id: str, numbers: Collection[int], erased: bytes) -> None:
+    """Erase files from the lists of a run's shards, where nothing in them is of anybody else. numbers: of files."""
+    a_shard = SHARD_SPAN // FILE_SPAN
+    of_shards: dict[int, list[int]] = defaultdict(list)
+    for number in numbers:
+        here = outcomes.c.position.between(number * FILE_SPAN, (number + 1) * FILE_SPAN - 1)
+        others = (outcomes.c.run_id == run_id) & here & (outcomes.c.sealed_source != erased)
+        if connection.execute(select(outcomes.c.position).where(others).limit(1)).first() is None:
+            of_shards[number // a_shard].append(number % a_shard)
+    for shard, indexes in of_shards.items():
+        mine = (shards.c.run_id == run_id) & (shards.c.number == shard)
+        sealed = connection.execute(select(shards.c.sealed).where(mine)).scalar()
+        files = None if sealed is None else json.loads(keyring.unseal(sealed, purpose="shard"))
+        if isinstance(files, list):  # of tables, each is of many patients
+            kept = [ERASED if index in indexes else file for index, file in enumerate(files)]
+            connection.execute(
+                update(shards).where(mine).values(sealed=keyring.seal(json.dumps(kept), purpose="shard"))
+            )
+
+
+def remove(context: Context, project: str, patient: str, paths: Collection[str] = ()) -> None:
+    """Delete files, emptied folders, and pictures of sources. It may be done again."""
+    curated = context.workspace.curated
+    for path in paths:
+        (curated / path).unlink(missing_ok=True)
+    for folder, _, _ in os.walk(curated / patient, topdown=False):
+        with suppress(OSError):  # what is not empty, or gone
+            os.rmdir(folder)
+    context.workspace.sync([curated])
+    pictures = list((context.workspace.inner / SHEETS).rglob("*.png"))
+    if pictures:
+        of_patient = (receipts.c.project == project) & (receipts.c.patient == patient)
+        with context.engine.connect() as connection:
+            digests = connection.execute(select(receipts.c.source_digest).where(of_patient)).scalars().all()
+        for picture in pictures:
+            if any(digest.startswith(picture.name.partition("-")[0]) for digest in digests):
+                picture.unlink(missing_ok=True)
+
+
+def finish(context: Context, shred: Shred = no_vault) -> None:
+    """Carry out every withdrawal that is not at its end. Call under the workspace's lock, behind `pending`."""
+    with context.engine.connect() as connection:
+        left = connection.execute(select(departures).order_by(departures.c.event_index)).all()
+    for row in left:
+        remove(context, row.project, row.patient)
+        shredded = shred(row.project, row.patient)
+        with writing(context.engine) as connection:
+            key = context.keyring.tombstone_key(row.project)
+            subject = leaving.tombstone(key, leaving.Of.PATIENT, row.patient)
+            details = {"withdrawal": row.event_index} | ({"vault_rows": shredded} if shredded else {})
+            audit.append(connection, [event(CARRIED_OUT_EVENT, subject, **details)])
+            connection.execute(delete(departures).where(departures.c.event_index == row.event_index))
+            sign(context, connection)

@@ -1,0 +1,107 @@
+"""Patients who withdrew their consent: how they are known again, whatever comes later.
+
+A tombstone is a keyed digest of one thing by which a patient is known: the id that keys the patient
+(`Subject.patient_id`), the pseudonym, each study, each accession number that is nobody else's. So a patient is known
+whose study comes again under a corrected id, or whose row in a table names nothing but an order. The key is the
+project's own, and none that makes pseudonyms: digests hold when those change with their epoch, and tell nobody without
+the key whose they are. Those of ids have a second one, of no project, where a patient leaves every project.
+
+Workers look when they begin, and a commit looks again in the transaction that records: what is recorded behind a
+tombstone is never of its patient.
+"""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection, func, select
+
+from governance.database import tombstones
+from governance.datatypes import Confidential
+from governance.keys import Keyring
+from governance.pseudonymise import Pseudonymiser, Subject
+from governance.rows import Role
+
+WITHDRAWN = "its patient has withdrawn consent"
+"""The reason of an outcome."""
+EVERYWHERE = ""
+"""The project of tombstones that hold in every one."""
+
+
+class Of(StrEnum):
+    """What a tombstone is the digest of."""
+
+    PATIENT_ID = "patient-id"
+    PATIENT = "patient"
+    STUDY = "study"
+    ACCESSION = "accession"
+
+
+def tombstone(key: bytes, of: Of, value: str) -> str:
+    """HMAC-SHA256, hexadecimal. value: a patient id as it keys the patient; of all else the pseudonym."""
+    return hmac.digest(key, f"{of}\0{value}".encode("utf-8", "surrogatepass"), "sha256").hex()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Gone(Confidential):
+    """Who had left a project at one moment. It may go to a worker process."""
+
+    key: bytes = b""
+    key_of_all: bytes = b""
+    digests: frozenset[str] = frozenset()
+
+    def has(self, subject: Subject) -> bool:
+        """Whether an instance is of somebody who left."""
+        return bool(self.digests) and (self.has_id(subject.patient_id) or self.named(subject.patient, subject.study))
+
+    def has_id(self, patient_id: str) -> bool:
+        """Whether an id, as it keys a patient, is of somebody who left."""
+        return any(tombstone(key, Of.PATIENT_ID, patient_id) in self.digests for key in (self.key, self.key_of_all))
+
+    def named(self, patient: str, study: str = "") -> bool:
+        """The same of pseudonyms."""
+        return self._any({Of.PATIENT: patient, Of.STUDY: study})
+
+    def has_row(self, roles: Mapping[Role, str], by: Pseudonymiser) -> bool:
+        """Whether a row of a table names somebody who left, in any of its columns."""
+        if not self.digests:
+            return False
+        number, uid, order = (roles.get(role, "") for role in (Role.PATIENT_ID, Role.STUDY_UID, Role.ACCESSION))
+        found = {
+            Of.PATIENT: by.patient(number) if number else "",
+            Of.STUDY: by.study(uid) if uid else "",
+            Of.ACCESSION: by.accession(order),
+        }
+        return self._any(found) or bool(number and self.has_id(number))
+
+    def holds(self, place: str | None) -> bool:
+        """Whether an object or a row at this place is of somebody who left. place: as outcomes have it, or None."""
+        parts = (place or "").split("/")
+        return bool(self.digests) and len(parts) > 2 and self.named(parts[1], parts[2])
+
+    def _any(self, found: Mapping[Of, str]) -> bool:
+        return any(tombstone(self.key, of, value) in self.digests for of, value in found.items() if value)
+
+
+class Tombstones(Confidential):
+    """Who has left a project, as often as it is asked: the tombstones are read again only where there are new ones."""
+
+    def __init__(self, keyring: Keyring, project: str) -> None:
+        self._project, self._newest = project, 0
+        self._keys = keyring.tombstone_key(project), keyring.tombstone_key(EVERYWHERE)
+        self._gone = Gone()
+
+    def now(self, connection: Connection) -> Gone:
+        """As this transaction sees it."""
+        newest = connection.execute(select(func.max(tombstones.c.number))).scalar() or 0
+        if newest != self._newest:
+            mine = tombstones.c.project.in_((self._project, EVERYWHERE))
+            digests = connection.execute(select(tombstones.c.digest).where(mine)).scalars()
+            self._gone, self._newest = Gone(*self._keys, frozenset(digests)), newest
+        return self._gone
+
+
+def in_force(connection: Connection, keyring: Keyring, project: str) -> Gone:
+    """Who has left a project by now."""
+    return Tombstones(keyring, project).now(connection)

@@ -1,0 +1,344 @@
+"""A patient withdraws consent: what is taken back, for good, and what cannot be.
+
+    1. one transaction sets the tombstones, appends the event, supersedes the receipts, deletes what was told and the
+       rows of tables, erases names of sources, and declares which objects are about to go
+    2. objects and pictures are deleted, the vault shreds, and a second event says that it is done
+
+A kill before (1) commits leaves everything as it was; one behind it is healed by `recovery`, as every command under
+the workspace's lock begins with it. (1) does not wait for a run that holds the lock: what that run has not recorded by
+then, it never records. (2) does.
+
+Nothing here takes a tombstone away again.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from governance import audit
+from governance.database import (
+    accessions,
+    batches,
+    departures,
+    overwritten,
+    pending,
+    receipts,
+    release_receipts,
+    runs,
+    studies,
+    tombstones,
+    upsert,
+    writing,
+)
+from governance.datatypes import WITHDRAWAL_EVENT, Confidential
+from governance.errors import Misconfigured, Unavailable
+from governance.pipeline import erasing
+from governance.pipeline.commit import supersede_where
+from governance.pipeline.context import Context, event, sign
+from governance.pipeline.leaving import EVERYWHERE, Of, tombstone
+from governance.pipeline.recovery import recover
+from governance.pipeline.rulings import account_name, check_person, check_reason
+from governance.pipeline.studies import SEALED_FOR, patient_ids_of
+from governance.pseudonymise import Pseudonymiser
+
+MOST_IDS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a withdrawal takes back in one project. Publishable: no id."""
+
+    project: str
+    """Empty: every other one, also those that come later."""
+    patient: str
+    objects: int = 0
+    rows: int = 0
+    names: int | None = None
+    """Of sources, erased; None where nothing was done yet."""
+    releases: Mapping[str, int] = field(default_factory=dict)
+    """How much of the patient is in what was published: that stays there."""
+    event: int | None = None
+    """None where nothing was done: it is asked what would be, or all was done before."""
+    time: str = ""
+    again: bool = False
+    """Whether the patient had left before, and nothing of them is there."""
+
+    def text(self) -> str:
+        """For a person, on a line, and one for each release."""
+        who = self.patient if self.project else "other projects, and those that come"
+        did = "had left before" if self.again else "leaves" if self.event is None else f"left, event {self.event}"
+        lines = [f"{who}  {did}"]
+        if self.project and not self.again:
+            lines[0] += f": {self.objects} objects, {self.rows} rows"
+            lines[0] += "" if self.names is None else f", {self.names} names of sources erased"
+        return "\n".join(lines + [f"  stays in {name}: {count}" for name, count in self.releases.items()])
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """One withdrawal, as it was logged."""
+
+    event: int
+    time: str
+    project: str
+    objects: int
+    rows: int
+    open: bool
+    """Whether files may still be there: the next command that takes the workspace removes them."""
+
+    def text(self) -> str:
+        """On one line."""
+        where = self.project or "every project"
+        still = "  not at its end yet" if self.open else ""
+        return f"{self.time}  event {self.event}  {where}  {self.objects} objects, {self.rows} rows{still}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Person(Confidential):
+    """Somebody who leaves: under which pseudonym in which project, and by which id, where it was said."""
+
+    patients: Mapping[str, str]
+    patient_id: str = ""
+    leaves_all: bool = False
+
+
+@dataclass(slots=True, repr=False)
+class _There(Confidential):
+    """What there is of one patient in one project."""
+
+    objects: dict[str, str]
+    """Their paths, and the runs that made them."""
+    rows: int
+    digests: set[str]
+    alone: set[str]
+    """Studies that are of nobody else."""
+    releases: dict[str, int]
+
+
+def withdraw(
+    context: Context,
+    *,
+    pseudonyms: Sequence[str] = (),
+    patient_ids: Sequence[str] = (),
+    project: str | None = None,
+    reason: str,
+    actor: str | None = None,
+) -> list[Left]:
+    """Take back everything of these patients and let nothing of them in again.
+
+    patient_ids: original ones; without a project they leave all, also those that do not exist yet.
+    actor: None for the user of the system.
+
+    Raises:
+        Misconfigured: nobody goes by a pseudonym, there is no such project, or nothing says why or who.
+        Unavailable: the database is held by another program.
+    """
+    said = {"reason": check_reason(reason), "person": check_person(actor), "account": account_name()}
+    with context.engine.connect() as connection:
+        persons = _persons(connection, context, pseudonyms, patient_ids, project)
+    done: list[Left] = []
+    for person in persons:  # each on their own: what a kill leaves out, the same command does
+        with writing(context.engine) as connection:
+            done += _leave(connection, context, person, said)
+    try:
+        with context.workspace.lock():
+            recover(context)
+    except Unavailable:  # a run has the workspace; recovery does this again behind it
+        _remove(context)
+    overwritten(context.engine)
+    return done
+
+
+def preview(
+    context: Context, *, pseudonyms: Sequence[str] = (), patient_ids: Sequence[str] = (), project: str | None = None
+) -> list[Left]:
+    """What `withdraw` would do.
+
+    Raises:
+        Misconfigured: nobody goes by a pseudonym, or there is no such project.
+    """
+    found: list[Left] = []
+    with context.engine.connect() as connection:
+        for person in _persons(connection, context, pseudonyms, patient_ids, project):
+            for where, patient in person.patients.items():
+                there = _there(connection, context, where, patient, person.patient_id)
+                again = not (there.objects or there.rows or _new(connection, where, there.digests))
+                found.append(Left(where, patient, len(there.objects), there.rows, None, there.releases, again=again))
+            if person.leaves_all:
+                found.append(Left(EVERYWHERE, "", again=not _new(connection, EVERYWHERE, _everywhere(context, person))))
+    return found
+
+
+def withdrawals(context: Context) -> list[Withdrawal]:
+    """Every withdrawal in the order of the log."""
+    with context.engine.connect() as connection:
+        still = set(connection.execute(select(departures.c.event_index)).scalars())
+        query = select(tombstones.c.event_index, tombstones.c.time, tombstones.c.project).distinct()
+        found = []
+        for index, time, project in connection.execute(query.order_by(tombstones.c.event_index)).all():
+            details = audit.details_of(connection, index)
+            objects, rows = int(details["objects"]), int(details["rows"])
+            found.append(Withdrawal(index, time, project, objects, rows, open=index in still))
+    return found
+
+
+def _persons(
+    connection: Connection,
+    context: Context,
+    pseudonyms: Sequence[str],
+    patient_ids: Sequence[str],
+    project: str | None,
+) -> list[_Person]:
+    known = connection.execute(select(runs.c.project).distinct().order_by(runs.c.project)).scalars().all()
+    if project is not None and project not in known:
+        hint = "without a project, patients leave all, also those that come" if patient_ids else ""
+        raise Misconfigured("nothing was ever run in this project", hint=hint)
+    if not 0 < len(pseudonyms) + len(patient_ids) <= MOST_IDS:
+        raise Misconfigured("nobody is named, or too many at once", hint="pseudonyms, or a file with --patient-ids")
+    projects = known if project is None else [project]
+    found = []
+    for number, pseudonym in enumerate(pseudonyms, 1):
+        mine = (receipts.c.patient == pseudonym.upper()) & receipts.c.project.in_(projects)
+        rows = connection.execute(select(receipts.c.project, receipts.c.patient).where(mine).distinct()).all()
+        if not rows:
+            hint = "an original id goes into a file, see --patient-ids"
+            raise Misconfigured(f"nobody here goes by pseudonym number {number}", hint=hint)
+        found.append(_Person({row.project: row.patient for row in rows}))
+    by = {each: Pseudonymiser(context.keyring.project(each)) for each in projects}
+    for patient_id in dict.fromkeys(patient_ids):
+        patients = {each: by[each].patient(patient_id) for each in projects}
+        found.append(_Person(patients, patient_id, leaves_all=project is None))
+    return found
+
+
+def _there(connection: Connection, context: Context, project: str, patient: str, patient_id: str) -> _There:
+    mine = (receipts.c.project == project) & (receipts.c.patient == patient)
+    current = mine & receipts.c.superseded.is_(False)
+    made_by = select(receipts.c.path, receipts.c.series, batches.c.run_id).join(
+        batches, batches.c.batch_id == receipts.c.batch_id
+    )
+    there = connection.execute(made_by.where(current)).all()
+    of_patient = (studies.c.project == project) & (studies.c.patient == patient)
+    told = connection.execute(select(studies.c.sealed_known).where(of_patient)).scalars()
+    ids = {*patient_ids_of(context.keyring.seal_of(SEALED_FOR), told), *([patient_id] if patient_id else [])}
+    alone = _alone(connection, project, patient)
+    key = context.keyring.tombstone_key(project)
+    known = {
+        Of.PATIENT: {patient},
+        Of.PATIENT_ID: ids,
+        Of.STUDY: alone,
+        Of.ACCESSION: _orders(connection, project, alone),
+    }
+    digests = {tombstone(key, of, value) for of, values in known.items() for value in values}
+    release = release_receipts.c.name, release_receipts.c.version
+    ours = select(receipts.c.receipt_id).where(mine)
+    counted = select(*release, func.count()).where(release_receipts.c.receipt_id.in_(ours)).group_by(*release)
+    releases = {f"{name}@v{version}": count for name, version, count in connection.execute(counted.order_by(*release))}
+    objects = {row.path: row.run_id for row in there if row.series}
+    return _There(objects, len(there) - len(objects), digests, alone, releases)
+
+
+def _alone(connection: Connection, project: str, patient: str) -> set[str]:
+    """The studies of a patient that have no images of anybody else: a UID that two patients have, tells of neither."""
+    mine = (receipts.c.project == project) & (receipts.c.patient == patient)
+    theirs = set(connection.execute(select(receipts.c.study).where(mine).distinct()).scalars())
+    of_project = (receipts.c.project == project) & (receipts.c.patient != patient)
+    shared = {
+        study
+        for study in theirs
+        if connection.execute(select(receipts.c.study).where(of_project, receipts.c.study == study).limit(1)).first()
+    }
+    return theirs - shared
+
+
+def _orders(connection: Connection, project: str, alone: Collection[str]) -> set[str]:
+    """Accession numbers, by their pseudonyms, of these studies and of no other."""
+    of_project = accessions.c.project == project
+    mine = connection.execute(select(accessions.c.accession).where(of_project, accessions.c.study.in_(alone))).scalars()
+    orders = set(mine)
+    others = select(accessions.c.accession).where(
+        of_project, accessions.c.accession.in_(orders), accessions.c.study.not_in(alone)
+    )
+    return orders - set(connection.execute(others).scalars())
+
+
+def _new(connection: Connection, project: str, digests: Collection[str]) -> set[str]:
+    mine = (tombstones.c.project == project) & tombstones.c.digest.in_(digests)
+    return set(digests) - set(connection.execute(select(tombstones.c.digest).where(mine)).scalars())
+
+
+def _everywhere(context: Context, person: _Person) -> set[str]:
+    return {tombstone(context.keyring.tombstone_key(EVERYWHERE), Of.PATIENT_ID, person.patient_id)}
+
+
+def _leave(connection: Connection, context: Context, person: _Person, said: Mapping[str, str]) -> Iterator[Left]:
+    for project, patient in person.patients.items():
+        yield _leave_project(connection, context, project, patient, person.patient_id, said)
+    if person.leaves_all:
+        new = _new(connection, EVERYWHERE, _everywhere(context, person))
+        if not new:
+            yield Left(EVERYWHERE, "", again=True)
+            return
+        (subject,) = new
+        index, time = _log(connection, context, EVERYWHERE, subject, new, said, {"objects": 0, "rows": 0})
+        yield Left(EVERYWHERE, "", event=index, time=time)
+
+
+def _leave_project(
+    connection: Connection, context: Context, project: str, patient: str, patient_id: str, said: Mapping[str, str]
+) -> Left:
+    there = _there(connection, context, project, patient, patient_id)
+    new = _new(connection, project, there.digests)
+    if not (new or there.objects or there.rows):
+        return Left(project, patient, releases=there.releases, again=True)
+    names = erasing.names(connection, context.keyring, project, [patient])
+    counts = {"objects": len(there.objects), "rows": there.rows, "names": names, "releases": len(there.releases)}
+    subject = tombstone(context.keyring.tombstone_key(project), Of.PATIENT, patient)
+    index, time = _log(connection, context, project, subject, new, said, counts)
+    mine = (receipts.c.project == project) & (receipts.c.patient == patient)
+    supersede_where(connection, mine)
+    declared = [{"path": path, "run_id": run_id} for path, run_id in there.objects.items()]
+    if declared:
+        connection.execute(upsert(connection, pending).on_conflict_do_nothing(), declared)
+    erasing.forget(connection, project, patient, alone=there.alone)
+    connection.execute(insert(departures).values(event_index=index, project=project, patient=patient))
+    return Left(project, patient, len(there.objects), there.rows, names, there.releases, index, time)
+
+
+def _log(
+    connection: Connection,
+    context: Context,
+    project: str,
+    subject: str,
+    new: Collection[str],
+    said: Mapping[str, str],
+    counts: Mapping[str, int],
+) -> tuple[int, str]:
+    """Append and sign the event, and set the tombstones; returns the event's index and time.
+
+    The log goes to others: it names nobody, neither by a pseudonym nor who decided.
+    """
+    payload = audit.Payload.of(said)
+    digests = sorted(new)
+    details: dict[str, Any] = {**counts, **payload.details, "project": project}
+    details |= {"tombstones": len(digests), "digest": audit.digest_of_tombstones(digests)}
+    logged = event(WITHDRAWAL_EVENT, subject, **details)
+    index = audit.append(connection, [logged])
+    payload.record(connection, context.keyring, event=index)
+    rows = [{"project": project, "digest": each, "event_index": index, "time": logged.time} for each in digests]
+    if rows:
+        connection.execute(insert(tombstones), rows)
+    sign(context, connection)
+    return index, logged.time
+
+
+def _remove(context: Context) -> None:
+    """Delete files of who left while a run has the workspace. They stay declared, for whoever has it next."""
+    with context.engine.connect() as connection:
+        left = connection.execute(select(departures.c.project, departures.c.patient)).all()
+        for project, patient in left:
+            mine = pending.c.path.startswith(f"{patient}/", autoescape=True)
+            paths = connection.execute(select(pending.c.path).where(mine)).scalars().all()
+            erasing.remove(context, project, patient, paths)

@@ -1,0 +1,152 @@
+"""A withdrawal that is killed at any moment did nothing, or is carried out by whoever comes next; and what is left."""
+
+import os
+import signal
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from governance import pipeline
+from governance.database import departures, events, pending, tombstones
+from governance.errors import Unavailable
+from governance.pipeline import erasing, recovery, withdrawing
+from tests.databases import rows
+from tests.pipeline.beside import PATIENT, released, run
+from tests.pipeline.test_leaving import OTHER, REASON, counted, files, leave, of_kind, pseudonym, raw, used
+
+pytestmark = pytest.mark.databases
+
+__all__ = ["raw", "used"]
+
+MOMENTS: dict[str, tuple[object, str]] = {
+    "before it is logged": (withdrawing, "_log"),
+    "before anything is deleted": (erasing, "forget"),
+    "before it is committed": (erasing, "forget"),
+    "before it is carried out": (withdrawing, "recover"),
+    "before files are deleted": (Path, "unlink"),
+    "between two files": (Path, "unlink"),
+    "before the vault shreds": (erasing, "no_vault"),
+    "before its end is committed": (erasing, "sign"),
+    "at its end": (withdrawing, "overwritten"),
+}
+BEHIND = {"before it is committed", "between two files", "before its end is committed"}
+"""Killed when that was done, and not before."""
+NOTHING_DONE = {"before it is logged", "before anything is deleted", "before it is committed"}
+
+
+def killed(context: pipeline.Context, moment: str) -> int:
+    """Let the patient leave in a process that is killed; returns how it ended."""
+    context.engine.dispose()
+    process = os.fork()
+    if process == 0:
+        where, name = MOMENTS[moment]
+        whole: Callable[..., Any] = getattr(where, name)
+
+        def die(*args: Any, **options: Any) -> None:
+            if moment in BEHIND:
+                whole(*args, **options)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        own = pipeline.open_context(context.workspace.root, passphrase=None)
+        if name == "no_vault":
+            recovery.erasing.finish = partial(erasing.finish, shred=die)  # type: ignore[arg-type, assignment]
+        else:
+            setattr(where, name, die)
+        pipeline.withdraw(own, patient_ids=[PATIENT], project="lung", reason=REASON)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("healed_by", ["the same command", "a run", "a release"])
+def test_a_kill_leaves_all_or_nothing(used: pipeline.Context, raw: Path, moment: str, healed_by: str) -> None:
+    before = files(used)
+
+    assert killed(used, moment) == -signal.SIGKILL
+
+    done = moment not in NOTHING_DONE
+    assert len(of_kind(used, "patient-withdrawn")) == bool(counted(used, tombstones)) == done
+    assert done or (files(used), counted(used, pending)) == (before, 0)
+    pipeline.verify_audit(used)
+    if healed_by == "the same command" or not done:
+        pipeline.withdraw(used, patient_ids=[PATIENT], project="lung", reason=REASON)
+    elif healed_by == "a run":
+        assert run(used, raw).counts == {"filtered": 2, "published": 2}
+    else:
+        assert len(released(used, "reports")) == 1
+    assert {name.partition("/")[0] for name in files(used)} == {pseudonym(used, OTHER)}
+    assert len(of_kind(used, "patient-withdrawn")) == len(of_kind(used, "withdrawal-carried-out")) == 1
+    assert counted(used, pending) == counted(used, departures) == 0
+    assert rows(used.engine, "select distinct patient from studies") == [(pseudonym(used, OTHER),)]
+    assert pipeline.verify_audit(used).withdrawals == 1
+
+
+def test_the_vault_shreds_once_and_the_log_says_how_much(
+    used: pipeline.Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def shred(project: str, patient: str) -> int:
+        asked.append((project, patient))
+        if len(asked) == 1:
+            raise Unavailable("the vault is away")
+        return 3
+
+    monkeypatch.setattr(recovery.erasing, "finish", partial(erasing.finish, shred=shred))
+    left = leave(used)
+    assert pipeline.withdrawals(used)[0].open
+
+    for _ in range(2):
+        released(used, "reports")
+
+    assert asked == [("lung", pseudonym(used))] * 2
+    (event,) = of_kind(used, "withdrawal-carried-out")
+    assert event["details"] == {"withdrawal": left.event, "vault_rows": 3}
+
+
+def test_without_a_vault_nothing_is_said_of_one(used: pipeline.Context) -> None:
+    leave(used)
+
+    assert "vault" not in str([of_kind(used, kind) for kind in ("patient-withdrawn", "withdrawal-carried-out")])
+
+
+def test_while_a_run_has_the_workspace_the_files_go_at_once_and_the_rest_behind_it(used: pipeline.Context) -> None:
+    with used.workspace.lock():
+        leave(used)
+        assert {name.partition("/")[0] for name in files(used)} == {pseudonym(used, OTHER)}
+        assert pipeline.withdrawals(used)[0].open
+        before = counted(used, events)
+
+    pipeline.publish(used, project="lung", dataset="d")
+
+    assert not pipeline.withdrawals(used)[0].open
+    assert counted(used, events) == before + 2  # it was carried out, and a release was made
+
+
+@pytest.mark.sqlite_alone(reason="what a server keeps in its files is its administrator's matter")
+def test_no_byte_of_what_was_sealed_or_published_is_left_in_the_files(used: pipeline.Context) -> None:
+    patient, other = pseudonym(used), pseudonym(used, OTHER)
+    gone, stay = told(used, patient), told(used, other)
+    assert len(gone) == len(stay) == 4
+    used.engine.dispose()
+
+    leave(used)
+
+    data = b"".join(path.read_bytes() for path in used.workspace.inner.iterdir() if path.is_file())
+    assert [each in data for each in gone] == [False] * 4
+    assert [each in data for each in stay] == [True] * 4
+
+
+def told(context: pipeline.Context, patient: str) -> list[bytes]:
+    """What the database holds of a patient beside receipts: sealed identifiers, a published row, names of sources."""
+    with closing(sqlite3.connect(context.workspace.database_path)) as connection:
+        found = connection.execute("select sealed_known from studies where patient = ?", [patient]).fetchall()
+        found += connection.execute("select content from contents where path like ?", [f"%/{patient}/%"]).fetchall()
+        query = "select distinct sealed_source from outcomes where output like ?"
+        found += connection.execute(query, [f"%/{patient}/%"]).fetchall()
+    return [bytes(each) for (each,) in found]
