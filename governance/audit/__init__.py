@@ -25,7 +25,7 @@ show that.
 from governance.audit.bundle import Bundled, bundle
 from governance.audit.compare import details_of, digest_of_ruling, digest_of_tombstones
 from governance.audit.log import append, checkpoint, encode, latest, size
-from governance.audit.payloads import Payload
+from governance.audit.payloads import Payload, Shown, erase, shown
 from governance.audit.siem import Format
 from governance.audit.siem import lines as siem_lines
 from governance.audit.tiles import Exported, export
@@ -38,6 +38,7 @@ __all__ = [
     "Exported",
     "Format",
     "Payload",
+    "Shown",
     "Witnessed",
     "append",
     "bundle",
@@ -46,8 +47,10 @@ __all__ = [
     "digest_of_ruling",
     "digest_of_tombstones",
     "encode",
+    "erase",
     "export",
     "latest",
+    "shown",
     "siem_lines",
     "size",
     "verify",

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import file_digest
@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Select, select
 from governance import merkle, signed_note
 from governance.audit import offline, readme
 from governance.audit.log import RESTORE, latest
+from governance.audit.payloads import Shown
 from governance.database import batches, checkpoints, events, receipts
 from governance.errors import Misconfigured, Tampered
 from governance.keys import Keyring
@@ -47,11 +48,18 @@ class Bundled:
 
 
 def bundle(
-    connection: Connection, folder: Path, keyring: Keyring, *, origin: str, policies: Mapping[str, bytes]
+    connection: Connection,
+    folder: Path,
+    keyring: Keyring,
+    *,
+    origin: str,
+    policies: Mapping[str, bytes],
+    payloads: Iterable[Shown] | None = None,
 ) -> Bundled:
     """Write the whole log and what it vouches for to a new folder.
 
-    policies: texts by digest; those that receipts name go in.
+    policies: texts by digest; those that receipts name go in. payloads: all of them, if what events say of persons
+    goes in too.
 
     Raises:
         Misconfigured: the folder is there already.
@@ -65,6 +73,10 @@ def bundle(
     try:
         counts = _write(connection, new, signed.size)
         _add_policies(connection, new, signed.size, policies)
+        if payloads is not None:
+            (new / offline.PAYLOADS).write_bytes(
+                b"".join(_payload(each) for each in payloads if each.event < signed.size)
+            )
         (new / VERIFIER).write_bytes(Path(offline.__file__).read_bytes())
         (new / README).write_text(readme.TEXT, encoding="utf-8")
         text = _listing(new, counts, origin=origin, key=keyring.public_key)
@@ -123,6 +135,11 @@ def _line(body: object) -> bytes:
 
 def _canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _payload(shown: Shown) -> bytes:
+    salt, text = (None, None) if shown.opened is None else (shown.opened[0].hex(), shown.opened[1])
+    return _line(_canonical({"event": shown.event, "field": shown.field, "salt": salt, "text": text}))
 
 
 def _add_policies(connection: Connection, folder: Path, size: int, policies: Mapping[str, bytes]) -> None:

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import rfc8785
 from sqlalchemy import Connection, select
 
+from governance.audit import payloads
 from governance.audit.log import RESTORE
 from governance.database import batches, checkpoints, events, releases, rulings, tombstones
-from governance.datatypes import BATCH_EVENT, RELEASE_EVENT, RULING_EVENT, WITHDRAWAL_EVENT, Standing
+from governance.datatypes import BATCH_EVENT, REDACTION_EVENT, RELEASE_EVENT, RULING_EVENT, WITHDRAWAL_EVENT, Standing
 from governance.errors import Tampered
 
 CHUNK = 10_000
@@ -29,6 +30,8 @@ class Compared(NamedTuple):
     folders: int
     rulings: int
     withdrawals: int
+    payloads: int
+    redacted: int
 
 
 class _Logged(NamedTuple):
@@ -38,10 +41,14 @@ class _Logged(NamedTuple):
     releases: dict[str, object]
     rulings: dict[str, object]
     withdrawals: dict[str, object]
+    payloads: dict[tuple[int, str], str]
+    redacted: set[int]
 
 
-def compare(connection: Connection, standing: Iterable[Standing]) -> Compared:
+def compare(connection: Connection, standing: Iterable[Standing], shown: Iterable[payloads.Shown] | None) -> Compared:
     """Compare rows and folders with a log that is true in itself.
+
+    shown: all payloads, for who has the key; None: they are not compared.
 
     Raises:
         Tampered: something does not agree; the message says which batch, release or ruling.
@@ -55,8 +62,9 @@ def compare(connection: Connection, standing: Iterable[Standing]) -> Compared:
     _same("release", release_rows, logged.releases)
     _same("ruling", ruling_rows, logged.rulings)
     _same("withdrawal", withdrawal_rows, logged.withdrawals)
+    of_persons = (0, 0) if shown is None else payloads.compare(shown, logged.payloads, logged.redacted)
     folders = _folders(connection, standing, release_rows)
-    return Compared(len(batch_rows), len(release_rows), folders, len(ruling_rows), len(withdrawal_rows))
+    return Compared(len(batch_rows), len(release_rows), folders, len(ruling_rows), len(withdrawal_rows), *of_persons)
 
 
 def digest_of_ruling(row: Mapping[str, Any]) -> str:
@@ -95,11 +103,13 @@ def _tombstones(connection: Connection) -> dict[str, object]:
 
 
 def _logged(connection: Connection) -> _Logged:
-    logged = _Logged({}, {}, {}, {})
+    logged = _Logged({}, {}, {}, {}, {}, set())
     query = select(events.c.idx, events.c.body).order_by(events.c.idx)
     for index, body in connection.execute(query.execution_options(yield_per=CHUNK)):
         event = json.loads(body)
         details = event["details"]
+        if payloads.MARK.encode() in body:
+            logged.payloads.update({(index, name): value for name, value in payloads.digests_in(details).items()})
         if event["kind"] == BATCH_EVENT:
             logged.batches[event["subject"]] = (index, details["root"], details["receipts"])
         elif event["kind"] == RELEASE_EVENT:
@@ -108,6 +118,8 @@ def _logged(connection: Connection) -> _Logged:
             logged.rulings[event["subject"]] = details["row"]
         elif event["kind"] == WITHDRAWAL_EVENT and details["tombstones"]:
             logged.withdrawals[str(index)] = (details["tombstones"], details["digest"])
+        elif event["kind"] == REDACTION_EVENT:
+            logged.redacted.add(details["event"])
     return logged
 
 

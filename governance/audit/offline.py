@@ -11,11 +11,13 @@ BUNDLE is the folder of this file unless another one is named. Exit codes: 0 eve
     batches.jsonl       signed batches of receipts, each with the number of the event that logged it
     receipts.jsonl      the receipts of the first batch, of the second, ...; receipts.hashes has their hashes
     policies/           the policies that receipts name, as far as they are known
+    payloads.jsonl      if it was asked for: what events say of persons, with salts, or that it was erased
     cosignatures        the last checkpoint with the lines of witnesses, if there are any (C2SP tlog-cosignature)
 """
 
 import argparse
 import heapq
+import hmac
 import json
 import os
 import re
@@ -45,12 +47,16 @@ EARLIER = "an earlier checkpoint"
 EVENTS, EVENT_HASHES = "events.jsonl", "events.hashes"
 CHECKPOINTS, BATCHES = "checkpoints.jsonl", "batches.jsonl"
 RECEIPTS, RECEIPT_HASHES = "receipts.jsonl", "receipts.hashes"
+PAYLOADS = "payloads.jsonl"
 REQUIRED = (EVENTS, EVENT_HASHES, CHECKPOINTS, BATCHES, RECEIPTS, RECEIPT_HASHES)
 
 BATCH_EVENT = "batch-committed"
 BATCH_FIELDS = ("batch_id", "time", "size", "root", "signature", "public_key", "event_index")
 BATCH_ORIGIN = "governance/batch"
 _MARK = b'"kind":"batch-committed"'
+REDACTION_EVENT = "payload-redacted"
+SALTED = "hmac-sha256:"
+_SALTED = b':"hmac-sha256:'
 
 CHUNK = 1 << 20
 MAX_LINE = 1 << 25
@@ -397,6 +403,51 @@ def stops(lines: Lines, origin: str, key: bytes, report: Report) -> Iterator[Ear
         yield Earlier(size, root, f"{label}, at {size},")
 
 
+class Payloads:
+    """What events say by salted digests of texts on persons, and these texts, as far as they are here."""
+
+    def __init__(self, file: BinaryIO | None, report: Report) -> None:
+        self._lines, self._report = None if file is None else Lines(file, PAYLOADS), report
+        self._counts: Counter[str] = Counter()
+        self._erased: set[int] = set()
+        self._redacted: set[int] = set()
+
+    def logged(self, index: int, body: bytes) -> None:
+        """Compare the next texts with the event that has digests of them."""
+        try:
+            event = json.loads(body)
+            details = event["details"]
+            if event["kind"] == REDACTION_EVENT:
+                self._redacted.add(details["event"])
+            for name in sorted(each for each, value in details.items() if str(value).startswith(SALTED)):
+                self._counts[self._next(f"what event {index} says of a person", index, name, details[name])] += 1
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise Wrong(f"event {index} or what belongs to it is malformed") from None
+
+    def _next(self, what: str, index: int, name: str, digest: str) -> str:
+        if self._lines is None:
+            return "not here"
+        line = self._lines.take(1)
+        payload = parsed(line[0], what) if line else {}
+        if not line or (payload["event"], payload["field"]) != (index, name):
+            raise Wrong(f"{what} is missing in {PAYLOADS}")
+        if payload["salt"] is None and payload["text"] is None:
+            self._erased.add(index)
+            return "redacted"
+        salt = unhex(payload["salt"], HASH)
+        if salt is None or SALTED + hmac.digest(salt, payload["text"].encode(), "sha256").hex() != digest:
+            self._report.wrong(f"{what} ({name}) is not what it was")
+        return "shown, and matching"
+
+    def end(self) -> None:
+        """Nothing may be left, and nothing erased of which the log does not say so."""
+        if self._lines is not None and self._lines.take(1):
+            raise Wrong(f"{PAYLOADS} has more than events say")
+        for index in sorted(self._erased - self._redacted):
+            self._report.wrong(f"what event {index} says of a person is not here, and no event says that it was erased")
+        self._report.notes.extend(f"said of persons, {how}: {count}" for how, count in sorted(self._counts.items()))
+
+
 def check_log(folder: Path, key: bytes, earlier: Sequence[Earlier], report: Report) -> Counter[str]:
     """Every event, checkpoint, batch and receipt, in one pass. Returns how many receipts name which policy."""
     with ExitStack() as stack:
@@ -404,6 +455,8 @@ def check_log(folder: Path, key: bytes, earlier: Sequence[Earlier], report: Repo
         events = Leaves(Lines(files[EVENTS], EVENTS), files[EVENT_HASHES], "event", report)
         receipts = Leaves(Lines(files[RECEIPTS], RECEIPTS), files[RECEIPT_HASHES], "receipt", report)
         batches = Batches(Lines(files[BATCHES], BATCHES), receipts, key, report)
+        shown = stack.enter_context(opened(folder / PAYLOADS)) if os.path.lexists(folder / PAYLOADS) else None
+        payloads = Payloads(shown, report)
         tree, signed, differs = Tree(), 0, False
         checkpoints = stops(Lines(files[CHECKPOINTS], CHECKPOINTS), report.origin, key, report)
         for size, root, label in heapq.merge(checkpoints, sorted(earlier), key=lambda stop: stop.size):
@@ -413,6 +466,8 @@ def check_log(folder: Path, key: bytes, earlier: Sequence[Earlier], report: Repo
                     raise Wrong(f"event {tree.size} is missing: {label} speaks for {size} events")
                 for place in [place for place, body in enumerate(block) if _MARK in body]:
                     batches.logged(tree.size + place, block[place])
+                for place in [place for place, body in enumerate(block) if _SALTED in body]:
+                    payloads.logged(tree.size + place, block[place])
                 tree.extend(leaves)
             if tree.root() != root and not differs:
                 these = f"events {signed} to {size - 1}" if size > signed else f"the first {size} events"
@@ -421,6 +476,7 @@ def check_log(folder: Path, key: bytes, earlier: Sequence[Earlier], report: Repo
             signed = size
         events.end()
         batches.end()
+        payloads.end()
         report.root = tree.root()
         report.counts.update(events=tree.size, batches=batches.size, receipts=receipts.done)
     return batches.policies

@@ -8,19 +8,24 @@ tell the text, the tree as it was, and an event that says that it was done.
 """
 
 import hmac
+import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from sqlalchemy import Connection, insert, select, update
 
+from governance.audit.log import RESTORE
 from governance.database import payloads
 from governance.datatypes import Confidential
 from governance.errors import Misconfigured, Tampered
 from governance.keys import Keyring
 
 SALT_BYTES = 32
+MARK = "hmac-sha256:"
+"""What such a digest begins with; nothing else in an event does."""
+_DIGEST = re.compile(rf"{MARK}[0-9a-f]{{64}}", re.ASCII)
 _PURPOSE = "payload"
 
 
@@ -60,8 +65,13 @@ class Payload(Confidential):
 
 
 def digest(salt: bytes, text: str) -> str:
-    """HMAC-SHA256 of a text under its salt, hexadecimal."""
-    return hmac.digest(salt, text.encode("utf-8", "surrogatepass"), "sha256").hex()
+    """HMAC-SHA256 of a text under its salt, as events have it."""
+    return MARK + hmac.digest(salt, text.encode("utf-8", "surrogatepass"), "sha256").hex()
+
+
+def digests_in(details: Mapping[str, object]) -> dict[str, str]:
+    """What an event says by salted digests, by field."""
+    return {name: value for name, value in details.items() if isinstance(value, str) and _DIGEST.fullmatch(value)}
 
 
 def shown(connection: Connection, keyring: Keyring, *, event: int | None = None) -> Iterator[Shown]:
@@ -73,6 +83,29 @@ def shown(connection: Connection, keyring: Keyring, *, event: int | None = None)
     query = select(payloads).order_by(payloads.c.event_index, payloads.c.field)
     for row in connection.execute(query if event is None else query.where(payloads.c.event_index == event)).all():
         yield Shown(row.event_index, row.field, None if row.sealed is None else _opened(keyring, row.sealed))
+
+
+def compare(
+    payloads: Iterable[Shown], logged: Mapping[tuple[int, str], str], redacted: Collection[int]
+) -> tuple[int, int]:
+    """Hold payloads against what the log says; returns how many match it, and how many were erased.
+
+    logged: digests by event and field. redacted: events of which the log says so.
+
+    Raises:
+        Tampered: one is missing, one too many, one does not match, or was erased and the log does not say so.
+    """
+    there = {(each.event, each.field): each.opened for each in payloads}
+    if (wrong := next(iter(sorted(there.keys() ^ logged.keys())), None)) is not None:
+        where = "in the log and not in the database" if wrong in logged else "in the database and not in the log"
+        raise Tampered(f"what event {wrong[0]} says of a person is {where}", hint=RESTORE)
+    for (event, field), opened in there.items():
+        if opened is None and event not in redacted:
+            raise Tampered(f"what event {event} says of a person was erased, and no event says so", hint=RESTORE)
+        if opened is not None and digest(*opened) != logged[event, field]:
+            raise Tampered(f"what event {event} says of a person is not what was logged", hint=RESTORE)
+    erased = sum(opened is None for opened in there.values())
+    return len(there) - erased, erased
 
 
 def erase(connection: Connection, event: int) -> list[str]:
@@ -89,7 +122,7 @@ def erase(connection: Connection, event: int) -> list[str]:
         what = (
             "what this event said of persons is erased already" if known else "this event says nothing that is erased"
         )
-        raise Misconfigured(what, hint="events of withdrawals have a reason and a person")
+        raise Misconfigured(what, hint="withdrawals and redactions say who and why")
     connection.execute(update(payloads).where(mine).values(sealed=None))
     return list(fields)
 

@@ -3,8 +3,9 @@
 TEXT = """# A bundle of an audit log
 
 This folder holds the whole audit log of one workspace, in which medical images are de-identified, and what the log
-vouches for. It holds nothing that identifies a patient and no key that is secret; who decided something is named as
-they were logged. You can check it on any machine, without a network and without the program that made it:
+vouches for. It holds nothing that identifies a patient, unless somebody wrote that into a reason in `payloads.jsonl`,
+and no key that is secret; who decided something is named as they were logged. You can check it on any machine, without
+a network and without the program that made it:
 
 ```
 pip install cryptography            # the only thing besides Python 3.11 or later
@@ -23,11 +24,16 @@ you trust. Exit codes: 0 everything agrees, 3 something does not, 2 misuse.
 | `batches.jsonl` | signed batches of receipts, each with the number of the event that put it into the log |
 | `receipts.jsonl`, `receipts.hashes` | what was done to each object that was written; the batches one after the other |
 | `policies/` | the text of policies, by the digest that receipts name, as far as it is known |
+| `payloads.jsonl` | only if it was asked for: who decided on a withdrawal or a redaction, and why, with the salts |
 | `BUNDLE` | signed: the name of the log, its key, numbers, and the digest of each file here |
 | `cosignatures` | only if a witness looked at this bundle: the last checkpoint with what witnesses signed |
 
 The tree is that of RFC 6962, checkpoints and `BUNDLE` are C2SP signed notes with Ed25519. Nothing here needs our word
 for how it is checked.
+
+Some events say of persons nothing but salted digests (`hmac-sha256:`). `verify.py` counts them: as shown and matching,
+where `payloads.jsonl` has salt and text; as redacted, where these were erased, of which the log has an event; as not
+here, where that file was left out. Without its salt, nobody can tell what a digest is of.
 
 ## What this shows
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from governance import signed_note
 from governance.audit.compare import CHUNK, compare
 from governance.audit.log import RESTORE
+from governance.audit.payloads import Shown
 from governance.audit.tree import Frontier
 from governance.database import checkpoints, events
 from governance.datatypes import Standing
@@ -33,10 +34,23 @@ class AuditReport:
     """What people decided on pixels, each with its row and its event."""
     withdrawals: int
     """Of consent, each with its tombstones and its event."""
+    payloads: int
+    """What events say of persons by salted digests: of these the text is there, and matches."""
+    redacted: int
+    """Of these it was erased, as an event says."""
 
 
-def verify(connection: Connection, public_key: bytes, *, origin: str, standing: Iterable[Standing] = ()) -> AuditReport:
+def verify(
+    connection: Connection,
+    public_key: bytes,
+    *,
+    origin: str,
+    standing: Iterable[Standing] = (),
+    shown: Iterable[Shown] | None = None,
+) -> AuditReport:
     """Recompute every hash, check every signature, and compare the log with the rows and releases that tell of it.
+
+    shown: the payloads of events, as far as who asks can open them.
 
     Raises:
         Tampered: something does not agree; the message says which event or checkpoint.
@@ -60,7 +74,7 @@ def verify(connection: Connection, public_key: bytes, *, origin: str, standing: 
         found += 1
     if next(leaves, None) is not None:
         raise Tampered(f"event {signed} has no signature: each act signs what it appends", hint=RESTORE)
-    return AuditReport(tree.size, tree.root().hex(), found, **compare(connection, standing)._asdict())
+    return AuditReport(tree.size, tree.root().hex(), found, **compare(connection, standing, shown)._asdict())
 
 
 def _checkpoint(note: object, public_key: bytes, origin: str, *, size: int) -> signed_note.Checkpoint:

@@ -270,6 +270,8 @@ def _audit(make: Make) -> None:
     sub.add_argument("folder", type=Path, metavar="FOLDER", help="one that does not exist yet")
     text = "put the text of this policy in too, if receipts name it; may be given again"
     sub.add_argument("--policy", action="append", default=[], metavar="FILE", help=text)
+    text = "also who withdrew and redacted, and why: events have only salted digests of that"
+    sub.add_argument("--with-payloads", action="store_true", help=text)
     _in_workspace(sub)
     example = "governance audit witness /media/usb/audit-2026 --key witness.key --state witness.json"
     sub = _command(checks.add_parser, "witness", commands.audit_witness, example)
@@ -285,6 +287,13 @@ def _audit(make: Make) -> None:
     sub = _command(checks.add_parser, "export-siem", commands.audit_export_siem, example)
     sub.add_argument("--format", type=audit.Format, choices=list(audit.Format), required=True, help="of each line")
     sub.add_argument("--since", type=_count, default=0, metavar="N", help="from event N on; the first is 0")
+    _in_workspace(sub)
+
+    example = 'governance audit redact 118 -w /data/research --reason "asked to be forgotten"'
+    sub = _command(checks.add_parser, "redact", commands.audit_redact, example)
+    sub.add_argument("event", type=_count, metavar="EVENT", help="its number in the log; the first is 0")
+    sub.add_argument("--reason", required=True, metavar="TEXT", help="why; kept sealed")
+    sub.add_argument("--as", dest="actor", metavar="NAME", help="who decides; default: the user of the system")
     _in_workspace(sub)
 
 

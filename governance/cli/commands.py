@@ -266,7 +266,8 @@ def audit_export(args: argparse.Namespace) -> int:
 
 def audit_bundle(args: argparse.Namespace) -> int:
     """Write the log, receipts and policies for an auditor, with one file that checks them anywhere."""
-    bundled = pipeline.bundle_audit(opened(args), args.folder, policies=args.policy)
+    persons = pipeline.Persons.SHOWN if args.with_payloads else pipeline.Persons.LEFT_OUT
+    bundled = pipeline.bundle_audit(opened(args), args.folder, policies=args.policy, persons=persons)
     text = [f"{name} {value}" for name, value in asdict(bundled).items()]
     show(args, bundled, f"bundled in {args.folder}\n" + "\n".join(text))
     if not args.json:
@@ -293,4 +294,13 @@ def audit_export_siem(args: argparse.Namespace) -> int:
         text = line.decode()
         wrapped = args.json and args.format is not audit.Format.FHIR  # which is JSON as it is
         write((json.dumps({"message": text}) if wrapped else text) + "\n")
+    return 0
+
+
+def audit_redact(args: argparse.Namespace) -> int:
+    """Erase what an event says of persons: its reason, who decided. The log itself stays as it is."""
+    done = pipeline.redact(opened(args), args.event, reason=args.reason, actor=args.actor)
+    show(args, done, f"redacted event {done.redacted}: {', '.join(done.fields)}; event {done.event} says so")
+    if not args.json:
+        say("governance: hint: bundles with payloads that were given away still hold it")
     return 0

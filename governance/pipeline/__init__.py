@@ -42,7 +42,7 @@ withdrawing.py   a patient withdraws: what is taken back, and what cannot be
 values.py      values of elements: counted in bounded memory, shown on one line
 """
 
-from governance.pipeline.auditing import bundle_audit, export_audit, siem_audit, witness_audit
+from governance.pipeline.auditing import Persons, bundle_audit, export_audit, redact, siem_audit, witness_audit
 from governance.pipeline.comparing import compare
 from governance.pipeline.context import Context, asks, create, open_context, where
 from governance.pipeline.device_rules import add_rule, device_rule
@@ -79,6 +79,7 @@ __all__ = [
     "Found",
     "Kind",
     "Left",
+    "Persons",
     "Reviewed",
     "RootKey",
     "Sheets",
@@ -108,6 +109,7 @@ __all__ = [
     "plan",
     "preview",
     "publish",
+    "redact",
     "register",
     "release_asked",
     "restore",

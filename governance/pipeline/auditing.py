@@ -2,11 +2,16 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 
 from governance import audit, policy
-from governance.pipeline.context import Context
+from governance.database import overwritten, writing
+from governance.datatypes import REDACTION_EVENT
+from governance.pipeline.context import Context, event, log_of_persons
 from governance.pipeline.publishing import expected_key
+from governance.pipeline.rulings import account_name, check_person, check_reason
 
 
 def export_audit(context: Context, folder: Path) -> audit.Exported:
@@ -21,7 +26,16 @@ def export_audit(context: Context, folder: Path) -> audit.Exported:
         return audit.export(connection, folder, context.keyring.public_key, origin=context.log_origin)
 
 
-def bundle_audit(context: Context, folder: Path, *, policies: Sequence[str] = ()) -> audit.Bundled:
+class Persons(Enum):
+    """Whether a bundle says who decided, and why, where events have nothing but salted digests."""
+
+    LEFT_OUT = auto()
+    SHOWN = auto()
+
+
+def bundle_audit(
+    context: Context, folder: Path, *, policies: Sequence[str] = (), persons: Persons = Persons.LEFT_OUT
+) -> audit.Bundled:
     """Write the workspace's log and what it vouches for to a new folder, with what checks it.
 
     policies: files whose text goes in where receipts name them; those that come with this program do anyway.
@@ -33,7 +47,35 @@ def bundle_audit(context: Context, folder: Path, *, policies: Sequence[str] = ()
     known = [policy.load(name) for name in (*policy.named(), *policies)]
     texts = {rules.digest: rules.resolved() for rules in known}
     with context.engine.connect() as connection:
-        return audit.bundle(connection, folder, context.keyring, origin=context.log_origin, policies=texts)
+        shown = audit.shown(connection, context.keyring) if persons is Persons.SHOWN else None
+        return audit.bundle(
+            connection, folder, context.keyring, origin=context.log_origin, policies=texts, payloads=shown
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """What was erased of one event, and the event that says so."""
+
+    redacted: int
+    fields: list[str]
+    event: int
+
+
+def redact(context: Context, index: int, *, reason: str, actor: str | None = None) -> Redacted:
+    """Erase what an event says of persons: salts and texts. The event, the tree and all copies stay as they are.
+
+    actor: None for the user of the system.
+
+    Raises:
+        Misconfigured: there is nothing to erase, or nothing says why or who.
+    """
+    said = {"reason": check_reason(reason), "person": check_person(actor), "account": account_name()}
+    with writing(context.engine) as connection:
+        fields = audit.erase(connection, index)
+        new = log_of_persons(connection, context, event(REDACTION_EVENT, f"event {index}", event=index), said)
+    overwritten(context.engine)
+    return Redacted(index, fields, new)
 
 
 def witness_audit(

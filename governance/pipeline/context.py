@@ -2,7 +2,8 @@
 
 import os
 import traceback
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,6 +77,15 @@ def event(kind: str, subject: str, **details: str | int) -> Event:
 def sign(context: Context, connection: Connection) -> None:
     """Sign the log in the transaction of the act: what no checkpoint covers could be rewritten."""
     audit.checkpoint(connection, context.keyring, origin=context.log_origin)
+
+
+def log_of_persons(connection: Connection, context: Context, said: Event, texts: Mapping[str, str]) -> int:
+    """Append and sign an event, in which salted digests stand for texts that name persons; returns its index."""
+    payload = audit.Payload.of(texts)
+    index = audit.append(connection, [replace(said, details={**said.details, **payload.details})])
+    payload.record(connection, context.keyring, event=index)
+    sign(context, connection)
+    return index
 
 
 def where(error: BaseException) -> str:

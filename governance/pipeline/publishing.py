@@ -109,7 +109,10 @@ def verify_audit(context: Context) -> audit.AuditReport:
     # Before the rows are read: a release that is made meanwhile has a folder first, and then a row.
     standing = release.standing(context.workspace.published)
     with context.engine.connect() as connection:
-        return audit.verify(connection, context.keyring.public_key, origin=context.log_origin, standing=standing)
+        shown = audit.shown(connection, context.keyring)
+        return audit.verify(
+            connection, context.keyring.public_key, origin=context.log_origin, standing=standing, shown=shown
+        )
 
 
 def verify_counts(context: Context) -> int:

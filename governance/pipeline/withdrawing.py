@@ -36,7 +36,7 @@ from governance.datatypes import WITHDRAWAL_EVENT, Confidential
 from governance.errors import Misconfigured, Unavailable
 from governance.pipeline import erasing
 from governance.pipeline.commit import supersede_where
-from governance.pipeline.context import Context, event, sign
+from governance.pipeline.context import Context, event, log_of_persons
 from governance.pipeline.leaving import EVERYWHERE, Of, tombstone
 from governance.pipeline.recovery import recover
 from governance.pipeline.rulings import account_name, check_person, check_reason
@@ -87,12 +87,16 @@ class Withdrawal:
     rows: int
     open: bool
     """Whether files may still be there: the next command that takes the workspace removes them."""
+    person: str | None = None
+    """Who decided; None once that was redacted."""
+    reason: str | None = None
 
     def text(self) -> str:
         """On one line."""
         where = self.project or "every project"
         still = "  not at its end yet" if self.open else ""
-        return f"{self.time}  event {self.event}  {where}  {self.objects} objects, {self.rows} rows{still}"
+        why = "redacted" if self.person is None else f"{self.person}  {self.reason}"
+        return f"{self.time}  event {self.event}  {where}  {self.objects} objects, {self.rows} rows{still}  {why}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -172,7 +176,7 @@ def preview(
 
 
 def withdrawals(context: Context) -> list[Withdrawal]:
-    """Every withdrawal in the order of the log."""
+    """Every withdrawal in the order of the log. Confidential: a reason may name somebody."""
     with context.engine.connect() as connection:
         still = set(connection.execute(select(departures.c.event_index)).scalars())
         query = select(tombstones.c.event_index, tombstones.c.time, tombstones.c.project).distinct()
@@ -180,7 +184,10 @@ def withdrawals(context: Context) -> list[Withdrawal]:
         for index, time, project in connection.execute(query.order_by(tombstones.c.event_index)).all():
             details = audit.details_of(connection, index)
             objects, rows = int(details["objects"]), int(details["rows"])
-            found.append(Withdrawal(index, time, project, objects, rows, open=index in still))
+            shown = audit.shown(connection, context.keyring, event=index)
+            said = {each.field: each.opened[1] for each in shown if each.opened}
+            who, why = said.get("person"), said.get("reason")
+            found.append(Withdrawal(index, time, project, objects, rows, index in still, who, why))
     return found
 
 
@@ -320,17 +327,14 @@ def _log(
 
     The log goes to others: it names nobody, neither by a pseudonym nor who decided.
     """
-    payload = audit.Payload.of(said)
     digests = sorted(new)
-    details: dict[str, Any] = {**counts, **payload.details, "project": project}
+    details: dict[str, Any] = {**counts, "project": project}
     details |= {"tombstones": len(digests), "digest": audit.digest_of_tombstones(digests)}
     logged = event(WITHDRAWAL_EVENT, subject, **details)
-    index = audit.append(connection, [logged])
-    payload.record(connection, context.keyring, event=index)
+    index = log_of_persons(connection, context, logged, said)
     rows = [{"project": project, "digest": each, "event_index": index, "time": logged.time} for each in digests]
     if rows:
         connection.execute(insert(tombstones), rows)
-    sign(context, connection)
     return index, logged.time
 
 

@@ -43,14 +43,32 @@ def test_a_log_that_nobody_touched_verifies(engine: Engine) -> None:
         leaves = connection.execute(select(events.c.leaf_hash).order_by(events.c.idx)).scalars().all()
 
     assert verify(engine) == audit.AuditReport(
-        13, merkle.root(leaves).hex(), 3, batches=0, releases=0, folders=0, rulings=0, withdrawals=0
+        13,
+        merkle.root(leaves).hex(),
+        3,
+        batches=0,
+        releases=0,
+        folders=0,
+        rulings=0,
+        withdrawals=0,
+        payloads=0,
+        redacted=0,
     )
 
 
 def test_an_empty_log_verifies(place: Place) -> None:
     engine = create_database(place)
     assert verify(engine) == audit.AuditReport(
-        0, merkle.EMPTY_ROOT.hex(), 0, batches=0, releases=0, folders=0, rulings=0, withdrawals=0
+        0,
+        merkle.EMPTY_ROOT.hex(),
+        0,
+        batches=0,
+        releases=0,
+        folders=0,
+        rulings=0,
+        withdrawals=0,
+        payloads=0,
+        redacted=0,
     )
     engine.dispose()
 

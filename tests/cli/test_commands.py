@@ -41,7 +41,7 @@ COMMANDS = (
     "withdraw",
     "verify",
 )
-COMMANDS += ("audit verify", "audit export", "audit bundle", "audit witness", "audit export-siem")
+COMMANDS += ("audit verify", "audit export", "audit bundle", "audit witness", "audit export-siem", "audit redact")
 COMMANDS += ("keys show", "keys rewrap", "keys backup", "keys restore")
 
 
