@@ -61,7 +61,7 @@ outcomes = Table(
     _text("outcome"),
     _text("reason"),
     _text("output", null=True),
-    _text("source_digest", null=True),
+    Column("source_digest", Text, nullable=True, index=True),
     PrimaryKeyConstraint("run_id", "position"),
 )
 

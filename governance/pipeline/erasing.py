@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
 
 from governance import audit
 from governance.database import (
@@ -59,13 +59,16 @@ def forget(connection: Connection, project: str, patient: str, *, alone: Collect
 
 
 def names(connection: Connection, keyring: Keyring, project: str, patients: Collection[str]) -> int:
-    """Erase the names of all sources of these patients, and of those that were filtered since; returns how many.
+    """Erase the names of all sources of these patients; returns how many.
 
     In the file at which an open shard stopped, they wait for the end of their run (`names_of_run`): there it knows by
     names what is done.
     """
     digests = select(receipts.c.source_digest).where(receipts.c.project == project, receipts.c.patient.in_(patients))
-    theirs = outcomes.c.source_digest.in_(digests) | (outcomes.c.reason == leaving.WITHDRAWN)
+    return _names(connection, keyring, project, outcomes.c.source_digest.in_(digests))
+
+
+def _names(connection: Connection, keyring: Keyring, project: str, theirs: ColumnElement[bool]) -> int:
     of_project = select(runs.c.run_id).where(runs.c.project == project)
     erased = seal_source(keyring, ERASED)
     mine = and_(outcomes.c.run_id.in_(of_project), theirs, outcomes.c.sealed_source != erased)
@@ -99,13 +102,14 @@ def _reached(connection: Connection, of_runs: Collection[str]) -> dict[tuple[str
 
 
 def names_of_run(connection: Connection, keyring: Keyring, project: str, run_id: str) -> None:
-    """The same behind a run, of all who left while it went on."""
+    """The same behind a run, of all who left while it went on, and of all sources that were filtered for that."""
     gone = leaving.in_force(connection, keyring, project)
     if not gone.digests:
         return
     of_run = select(outcomes.c.source_digest).where(outcomes.c.run_id == run_id)
     query = select(receipts.c.patient).where(receipts.c.project == project, receipts.c.source_digest.in_(of_run))
     names(connection, keyring, project, [each for each in connection.scalars(query.distinct()) if gone.named(each)])
+    _names(connection, keyring, project, outcomes.c.reason == leaving.WITHDRAWN)
 
 
 def _listed(connection: Connection, keyring: Keyring, run_id: str, numbers: Collection[int], erased: bytes) -> None:

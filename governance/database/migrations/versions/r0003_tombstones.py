@@ -10,7 +10,8 @@ TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Make three tables."""
+    """Make three tables, and an index by which the outcomes of a patient's sources are found."""
+    op.create_index("ix_outcomes_source_digest", "outcomes", ["source_digest"])
     op.create_table(
         "tombstones",
         Column("number", Integer, primary_key=True),
