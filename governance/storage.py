@@ -10,118 +10,41 @@ bytes are not on the disk yet. One os.sync() for a batch took a third of that, b
 waits for all that any program wrote to any disk of the machine, which nothing bounds.
 """
 
-import errno
 import fcntl
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 import yaml
 
 from governance import keys
-from governance.buffers import CHUNK, Data, chunks
-from governance.database import Place, Server, create_database
-from governance.errors import GovernanceError, Leak, Misconfigured, Refused, Unavailable
+from governance.database import Line, Place, Server, create_database
+from governance.errors import GovernanceError, Misconfigured, Refused, Unavailable
+from governance.staging import FULL as FULL
+from governance.staging import Staged as Staged
+from governance.staging import stage as stage
+from governance.staging import stage_checked as stage_checked
 
 FORMAT = 3
 MARKER = "workspace.yaml"
 SQLITE = "workspace.sqlite3"
+VAULT, VAULT_SQLITE = "vault", "vault.sqlite3"
+"""Its folder in the inner zone, where it is a file."""
+IN_FILE = "file"
+"""What the marker says of a vault that is one; of one on a server it says the address."""
 _ORIGIN = re.compile(r"governance/[0-9a-z]+", re.ASCII)
 BUILDING = ".governance-init"
 """Where `create` works inside the folder; what it moved out of there is complete once the marker is."""
 
 ZONES = ("inner", "curated", "published")
-FULL = {errno.ENOSPC, errno.EDQUOT}
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """A file in the staging area, and what was written to it."""
-
-    path: Path
-    sha256: str
-    size: int
-
-
-def stage(staging: Path, parts: Iterable[Data]) -> Staged:
-    """Write `parts` to a new file with a name that says nothing, hashing as they go by.
-
-    Raises:
-        Unavailable: the disk is full.
-    """
-
-    def write(descriptor: int) -> tuple[str, int]:
-        digest, size = sha256(), 0
-        for part in parts:
-            for piece in chunks(part):
-                digest.update(piece)
-                _write(descriptor, piece)
-            size += len(part)
-        return digest.hexdigest(), size
-
-    return _staged(staging, write)
-
-
-def stage_checked(staging: Path, parts: Callable[[], Iterable[Data]]) -> Staged:
-    """Write parts one behind the other, read the file back, and hash what is there.
-
-    parts: makes them, the same each time, so that none need be held in memory.
-
-    Raises:
-        Leak: the file does not read back as it was written.
-        Unavailable: the disk is full.
-    """
-
-    def write(descriptor: int) -> tuple[str, int]:
-        digest, place = sha256(), 0
-        for piece in chain.from_iterable(map(chunks, parts())):
-            _write(descriptor, piece)
-        found = bytearray(CHUNK)  # the same memory for every piece
-        for piece in chain.from_iterable(map(chunks, parts())):
-            here = memoryview(found)[: len(piece)]
-            if os.preadv(descriptor, [here], place) != len(piece) or not found.startswith(piece):
-                raise Leak("the staged file does not read back as written")
-            digest.update(here)
-            place += len(piece)
-        if place != os.fstat(descriptor).st_size:
-            raise Leak("the staged file does not read back as written")
-        return digest.hexdigest(), place
-
-    return _staged(staging, write)
-
-
-def _staged(staging: Path, write: Callable[[int], tuple[str, int]]) -> Staged:
-    """A new file with what `write` writes to it, on the disk when this returns; gone if anything goes wrong."""
-    path = staging / secrets.token_hex(16)
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        try:
-            digest, size = write(descriptor)
-            os.fsync(descriptor)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-        finally:
-            os.close(descriptor)
-        return Staged(path, digest, size)
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-    raise Unavailable("the disk of the workspace is full", hint="make room, and run the same command again")
-
-
-def _write(descriptor: int, data: memoryview) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +58,8 @@ class Workspace:
     """Of the key that signs in this workspace, hexadecimal."""
     address: str | None = None
     """Of its database, where that is on a server."""
+    vault_said: str | None = None
+    """The address of its vault, or that it is a file; None: it was made before there were vaults."""
 
     @property
     def inner(self) -> Path:
@@ -172,18 +97,32 @@ class Workspace:
         return self.inner / SQLITE
 
     @property
+    def vault(self) -> Place:
+        """Where what opens pseudonyms lies, sealed: in a file, or on a server in a schema of its own."""
+        if self.vault_said in (None, IN_FILE):
+            return self.inner / VAULT / VAULT_SQLITE
+        return Server(self.vault_said or "", _schema(self.origin, VAULT))
+
+    @property
     def key_path(self) -> Path:
         """The root key's file."""
         return self.inner / "keys" / "root.json"
 
     @classmethod
     def create(
-        cls, path: Path, *, passphrase: bytes | None, place: keys.Place | None = None, address: str | None = None
+        cls,
+        path: Path,
+        *,
+        passphrase: bytes | None,
+        place: keys.Place | None = None,
+        address: str | None = None,
+        vault_address: str | None = None,
     ) -> Self:
         """Make a workspace in `path`, which does not exist yet or is an empty folder.
 
         place: who wraps its root secret; by default the passphrase, or nobody if there is none.
         address: of a PostgreSQL database, in which it gets a schema; None keeps its rows in a file.
+        vault_address: the same of its vault.
 
         What a killed `create` left behind is removed first: it is recognised by the folder
         that it was built in, and no part of it was ever used.
@@ -195,11 +134,13 @@ class Workspace:
         """
         root = Path(os.path.abspath(path))
         origin = f"governance/{secrets.token_hex(16)}"
-        if address is not None:
-            Server(address, _schema(origin))  # before anything is made
+        for each in (address, vault_address):
+            if each is not None:
+                Server(each, _schema(origin))  # before anything is made
         _make_empty(root)
         with _building(root) as building:
-            _fill(building, origin=origin, passphrase=passphrase, place=place, address=address)
+            where = {"address": address, "vault_address": vault_address}
+            _fill(building, origin=origin, passphrase=passphrase, place=place, **where)
             for name in (*ZONES, MARKER):  # the marker comes last: with it, the rest is there
                 os.rename(building / name, root / name)
             _sync(root)
@@ -217,10 +158,12 @@ class Workspace:
         named = [config.get(name) for name in ("origin", "public_key")]
         if config.get("format") != FORMAT or not all(isinstance(value, str) for value in named):
             raise Misconfigured("the workspace was made by another version of this program")
-        address = config.get("database")
-        if not (address is None or isinstance(address, str)) or not _ORIGIN.fullmatch(config["origin"]):
+        address, vault = config.get("database"), config.get("vault")
+        if not all(each is None or isinstance(each, str) for each in (address, vault)) or not _ORIGIN.fullmatch(
+            config["origin"]
+        ):
             raise Misconfigured(f"{MARKER} cannot be read", hint="restore it from a backup")
-        workspace = cls(root, config["origin"], config["public_key"], address)
+        workspace = cls(root, config["origin"], config["public_key"], address, vault)
         if not all(folder.is_dir() for folder in (workspace.staging, workspace.curated, workspace.published)):
             raise Misconfigured("a folder of the workspace is missing", hint="restore it from a backup")
         # SQLite would make a new one, and every outcome and receipt would be forgotten.
@@ -410,27 +353,36 @@ def _clean(root: Path) -> None:
             left.unlink()
 
 
-def _schema(origin: str) -> str:
-    """The schema of a workspace, named like its log: two workspaces never share one."""
-    return origin.replace("/", "_")
+def _schema(origin: str, *of: str) -> str:
+    """The schema of a workspace, named like its log: two workspaces never share one. of: nothing, or its vault."""
+    return "_".join((origin.replace("/", "_"), *of))
 
 
 def _fill(
-    building: Path, *, origin: str, passphrase: bytes | None, place: keys.Place | None, address: str | None
+    building: Path,
+    *,
+    origin: str,
+    passphrase: bytes | None,
+    place: keys.Place | None,
+    address: str | None,
+    vault_address: str | None,
 ) -> None:
     for zone, mode in (("inner", 0o700), ("curated", 0o777), ("published", 0o777)):
         (building / zone).mkdir(mode)
     inner = building / "inner"
-    for folder in ("keys", "staging"):
+    for folder in ("keys", "staging", VAULT):
         (inner / folder).mkdir(0o700)
     keyring = keys.create(inner / "keys" / "root.json", passphrase=passphrase, place=place)
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     marker = {"format": FORMAT, "created": created, "origin": origin, "public_key": keyring.public_key.hex()}
     if address is not None:
         marker["database"] = address
+    marker["vault"] = IN_FILE if vault_address is None else vault_address
     (building / MARKER).write_text(yaml.safe_dump(marker, sort_keys=False))
     _sync(building / MARKER)
     # Last: on a server it is not undone with the folder.
+    vault = inner / VAULT / VAULT_SQLITE if vault_address is None else Server(vault_address, _schema(origin, VAULT))
+    create_database(vault, Line.VAULT).dispose()
     create_database(inner / SQLITE if address is None else Server(address, _schema(origin))).dispose()
 
 

@@ -42,6 +42,8 @@ def test_a_new_workspace_has_its_zones_and_opens(tmp_path: Path) -> None:
         "inner/keys",
         "inner/keys/root.json",
         "inner/staging",
+        "inner/vault",
+        "inner/vault/vault.sqlite3",
         "inner/workspace.sqlite3",
         "curated",
         "published",

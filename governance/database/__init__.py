@@ -1,6 +1,7 @@
 """The rows of a workspace, in SQLite or in PostgreSQL: the same SQLAlchemy Core tables, the same revisions.
 
 tables.py      what is kept
+vault.py       what is kept in the vault, a database of its own
 opening.py     a database with its tables; transactions that write; questions that are asked again and again
 server.py      where a database on a server is, without a password
 sqlite.py      all that is SQLite's own, and
@@ -12,11 +13,21 @@ Parameters of statements are kept out of SQLAlchemy's errors and logs, and so is
 """
 
 from governance.database.both import contains, upsert
-from governance.database.opening import Place, Question, create_database, open_database, overwritten, writing
+from governance.database.migrations import Line
+from governance.database.opening import (
+    Place,
+    Question,
+    create_database,
+    erase_deleted,
+    open_database,
+    overwritten,
+    writing,
+)
 from governance.database.server import Server
 from governance.database.tables import (
     APPEND_ONLY,
     accessions,
+    approvers,
     batches,
     checkpoints,
     contents,
@@ -31,6 +42,8 @@ from governance.database.tables import (
     payloads,
     pending,
     receipts,
+    reidentifications,
+    reidentified,
     release_receipts,
     released,
     releases,
@@ -43,13 +56,16 @@ from governance.database.tables import (
     touched,
     uids,
 )
+from governance.database.vault import originals, patient_keys, vault_metadata
 
 __all__ = [
     "APPEND_ONLY",
+    "Line",
     "Place",
     "Question",
     "Server",
     "accessions",
+    "approvers",
     "batches",
     "checkpoints",
     "contains",
@@ -57,17 +73,22 @@ __all__ = [
     "create_database",
     "departures",
     "doubts",
+    "erase_deleted",
     "events",
     "made_in",
     "metadata",
     "mixes",
     "open_database",
+    "originals",
     "origins",
     "outcomes",
     "overwritten",
+    "patient_keys",
     "payloads",
     "pending",
     "receipts",
+    "reidentifications",
+    "reidentified",
     "release_receipts",
     "released",
     "releases",
@@ -80,5 +101,6 @@ __all__ = [
     "touched",
     "uids",
     "upsert",
+    "vault_metadata",
     "writing",
 ]

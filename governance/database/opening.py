@@ -1,15 +1,15 @@
 """A database with its tables, transactions that write, and questions that are asked again and again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, Select
+from sqlalchemy import Connection, Engine, Select, Table
 from sqlalchemy.exc import DBAPIError
 
 from governance.database import migrations, postgres, sqlite
-from governance.database.migrations import State
+from governance.database.migrations import Line, State
 from governance.database.server import Server
 from governance.database.tables import APPEND_ONLY
 from governance.errors import Misconfigured, Unavailable
@@ -18,7 +18,7 @@ Place = Path | Server
 """A file of SQLite, or a schema on a PostgreSQL server."""
 
 
-def open_database(place: Place) -> Engine:
+def open_database(place: Place, line: Line = Line.WORKSPACE) -> Engine:
     """The database at `place`, with all its tables as this program knows them.
 
     A file that is not there is made; a schema that is not there is missed.
@@ -27,10 +27,10 @@ def open_database(place: Place) -> Engine:
         Misconfigured: it is no database of a version that this program knows.
         Unavailable: it stays locked, or its server does not answer.
     """
-    return _opened(place, _prepare)
+    return _opened(place, line, lambda engine: _prepare(engine, line))
 
 
-def create_database(place: Place) -> Engine:
+def create_database(place: Place, line: Line = Line.WORKSPACE) -> Engine:
     """The database at `place`, made.
 
     Raises:
@@ -38,15 +38,15 @@ def create_database(place: Place) -> Engine:
         Unavailable: its server does not answer.
     """
     if isinstance(place, Path):
-        return open_database(place)
+        return open_database(place, line)
     server = place
 
     def make(engine: Engine) -> None:
         with writing(engine) as connection:
             postgres.create_schema(connection, server)
-            _upgrade(connection)
+            _upgrade(connection, line)
 
-    return _opened(server, make)
+    return _opened(server, line, make)
 
 
 @contextmanager
@@ -81,6 +81,27 @@ def overwritten(engine: Engine) -> None:
         _kind(engine).overwritten(connection)
     finally:
         connection.close()
+
+
+def erase_deleted(engine: Engine, tables: Iterable[Table]) -> None:
+    """Leave no bytes of deleted rows in the database's own files. What a server or a backup kept elsewhere stays there.
+
+    Raises:
+        Unavailable: another program reads the database; the rows are deleted, and their bytes not erased yet.
+    """
+    kind, done = _kind(engine), False
+    connection = kind.alone(engine.raw_connection())
+    try:
+        cursor = connection.cursor()
+        done = kind.erase(cursor, [table.name for table in tables])
+        cursor.close()
+    finally:
+        connection.close()
+    if not done:
+        raise Unavailable(
+            "deleted rows are not erased yet, because another program reads them",
+            hint="wait until it ends, and run the same command again",
+        )
 
 
 class Question:
@@ -129,6 +150,7 @@ class _Kind(Protocol):
     def is_ours(self, connection: Connection) -> bool: ...
     def append_only(self, table: str) -> Iterator[str]: ...
     def overwritten(self, connection: Any) -> None: ...
+    def erase(self, cursor: Any, tables: list[str]) -> bool: ...
     def told(self, error: DBAPIError) -> Unavailable | Misconfigured | None: ...
 
 
@@ -138,12 +160,13 @@ def _kind(engine: Engine) -> _Kind:
     return sqlite
 
 
-def _opened(place: Place, prepare: Callable[[Engine], None]) -> Engine:
+def _opened(place: Place, line: Line, prepare: Callable[[Engine], None]) -> Engine:
     """Connections to a prepared database. What is wrong is raised behind all errors of the driver, not chained."""
     problem: Misconfigured | Unavailable | None = None
     engine: Engine | None = None
     try:
-        engine = sqlite.engine(place) if isinstance(place, Path) else postgres.engine(place)
+        settings = sqlite.ERASING if line is Line.VAULT else ()
+        engine = sqlite.engine(place, *settings) if isinstance(place, Path) else postgres.engine(place)
         prepare(engine)
     except DBAPIError as error:
         told = None if engine is None else _kind(engine).told(error)
@@ -157,30 +180,30 @@ def _opened(place: Place, prepare: Callable[[Engine], None]) -> Engine:
     return engine
 
 
-def _prepare(engine: Engine) -> None:
+def _prepare(engine: Engine, line: Line) -> None:
     """Bring it to the last revision: one process does, and others that come at once wait for it."""
     with engine.connect() as connection:
-        found = _state(engine, connection)
+        found = _state(engine, connection, line)
     if found is State.UNCOUNTED and engine.dialect.name == "postgresql":
         raise Misconfigured(
-            "the database of the workspace is missing on its server", hint="restore it there from a backup"
+            f"the database of the {line.value} is missing on its server", hint="restore it there from a backup"
         )
     if found in (State.EARLIER, State.UNCOUNTED):
         with writing(engine) as connection:
-            found = _state(engine, connection)
+            found = _state(engine, connection, line)
             if found in (State.EARLIER, State.UNCOUNTED):
-                _upgrade(connection)
+                _upgrade(connection, line)
                 found = State.CURRENT
     if found is State.UNKNOWN:
         raise Misconfigured("the database was made by another version of this program")
 
 
-def _state(engine: Engine, connection: Connection) -> State:
-    return migrations.state(connection) if _kind(engine).is_ours(connection) else State.UNKNOWN
+def _state(engine: Engine, connection: Connection, line: Line) -> State:
+    return migrations.state(connection, line) if _kind(engine).is_ours(connection) else State.UNKNOWN
 
 
-def _upgrade(connection: Connection) -> None:
-    migrations.upgrade(connection)
-    for table in APPEND_ONLY:
+def _upgrade(connection: Connection, line: Line) -> None:
+    migrations.upgrade(connection, line)
+    for table in APPEND_ONLY if line is Line.WORKSPACE else ():
         for statement in _kind(connection.engine).append_only(table):
             connection.exec_driver_sql(statement)

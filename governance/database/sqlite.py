@@ -28,18 +28,23 @@ SETTINGS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA secure_delete = ON",  # what is deleted or changed is overwritten with zeros
 )
+ERASING = ("PRAGMA secure_delete = ON", "PRAGMA temp_store = MEMORY")
+"""More, of a database whose deleted rows must be gone: overwritten, and never in a file of VACUUM's elsewhere."""
 WRITES = "governance_writes"
 """The option of a connection whose transactions write."""
 
 
-def engine(path: Path) -> Engine:
-    """Connections to the file at `path`, which is made if it is not there, for its owner alone."""
+def engine(path: Path, *settings: str) -> Engine:
+    """Connections to the file at `path`, which is made if it is not there, for its owner alone.
+
+    settings: besides those of every database.
+    """
     with suppress(FileExistsError):
         # Only where it is new: closing a file that SQLite has open in this process drops its locks (POSIX).
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     url = URL.create("sqlite", database=str(path))
     made = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
-    event.listen(made, "connect", _settle)
+    event.listen(made, "connect", lambda connection, _record: _settle(connection, (*SETTINGS, *settings)))
     event.listen(made, "begin", _begin)
     return made
 
@@ -74,6 +79,13 @@ def overwritten(connection: Any) -> None:
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def erase(cursor: Any, tables: list[str]) -> bool:
+    """Write the file anew, since pages keep parts of what was on them, and cut its journal; whether both is done."""
+    cursor.execute("VACUUM")
+    (busy, *_) = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
+
+
 def told(error: DBAPIError) -> Unavailable | Misconfigured | None:
     """What an error says of what can be better later, or in another place."""
     said = str(error.orig) if isinstance(error, OperationalError) else ""
@@ -86,10 +98,10 @@ def told(error: DBAPIError) -> Unavailable | Misconfigured | None:
     return None
 
 
-def _settle(connection: Any, _record: object) -> None:
+def _settle(connection: Any, settings: tuple[str, ...]) -> None:
     # sqlite3 would begin transactions late and on its own; `_begin` does it where SQLAlchemy means it.
     connection.isolation_level = None
-    for setting in SETTINGS:
+    for setting in settings:
         _set(connection, setting)
 
 

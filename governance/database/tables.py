@@ -294,5 +294,30 @@ payloads = Table(
     PrimaryKeyConstraint("event_index", "field"),
 )
 
-APPEND_ONLY = ("events", "checkpoints", "rulings", "tombstones")
+approvers = Table(
+    "approvers",
+    metadata,
+    Column("number", Integer, primary_key=True),  # in the order of the changes
+    _text("change"),
+    Column("sealed", LargeBinary, nullable=False),  # what changed, so that nobody without the key adds themselves
+    _text("time"),
+)
+
+reidentifications = Table(
+    "reidentifications",
+    metadata,
+    Column("request_id", Text, primary_key=True),  # as it was asked
+    _text("digest"),
+    Column("sealed_reason", LargeBinary, nullable=False),
+    _text("time"),
+)
+
+reidentified = Table(
+    "reidentified",
+    metadata,
+    Column("request_id", Text, primary_key=True),  # whose approvals are used up
+    _text("time"),
+)
+
+APPEND_ONLY = ("events", "checkpoints", "rulings", "tombstones", "approvers", "reidentifications", "reidentified")
 """Tables whose rows a trigger keeps as they are: against mistakes. The signatures are against malice."""

@@ -1,6 +1,7 @@
 """What may be done with a root secret: derive keys of projects, sign, seal. It cannot be taken out."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import NoReturn, Self, SupportsIndex
@@ -49,27 +50,33 @@ class Seal(Confidential):
     def __reduce__(self) -> tuple[type[Self], tuple[bytes]]:
         return type(self), (self._key,)
 
-    def close(self, text: str) -> bytes:
+    def close(self, text: str, *, bound: Sequence[str] = ()) -> bytes:
         """Encrypt `text`. The same text gives the same bytes, so that it can be looked up.
 
         Equal texts are therefore seen to be equal, and lengths are seen; nothing else is.
+
+        bound: without the same ones it does not open (RFC 5297: associated data, each a component of its own).
         """
         # Python holds file names that are no UTF-8 as lone surrogates; they must come back.
-        return self._cipher.encrypt(b"\1" + text.encode("utf-8", "surrogatepass"), None)
+        return self._cipher.encrypt(b"\1" + text.encode("utf-8", "surrogatepass"), _components(bound))
 
-    def open(self, sealed: bytes) -> str:
+    def open(self, sealed: bytes, *, bound: Sequence[str] = ()) -> str:
         """What was sealed.
 
         Raises:
-            Tampered: the bytes were changed, or sealed for another purpose or workspace.
+            Tampered: the bytes were changed, or sealed for another purpose, place or workspace.
         """
         try:
-            opened = self._cipher.decrypt(sealed, None)
+            opened = self._cipher.decrypt(sealed, _components(bound))
         except (InvalidTag, ValueError):
             opened = b""
         if not opened.startswith(b"\1"):
             raise Tampered("a sealed value does not open with the key of this workspace")
         return opened[1:].decode("utf-8", "surrogatepass")
+
+
+def _components(bound: Sequence[str]) -> list[bytes] | None:
+    return [part.encode() for part in bound] or None
 
 
 class Keyring(Confidential):
@@ -115,6 +122,10 @@ class Keyring(Confidential):
         project: empty for digests that hold in every project.
         """
         return derive(self._root, "tombstone", project=project, epoch=NO_EPOCH)
+
+    def vault(self, project: str, *, epoch: int = EPOCH) -> Seal:
+        """What seals the keys of the patients of one project in the vault, and can do nothing else."""
+        return Seal(derive(self._root, "vault", project=project, epoch=epoch, length=64))
 
     def sign(self, data: bytes) -> bytes:
         """Ed25519, 64 bytes."""

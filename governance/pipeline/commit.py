@@ -18,6 +18,7 @@ from governance.pipeline.instance import Processed
 from governance.pipeline.leaving import WITHDRAWN, Gone, Tombstones
 from governance.pipeline.pool import is_there
 from governance.pipeline.studies import SEALED_FOR, Others, knew
+from governance.pipeline.vaulting import Keeping
 
 UNCHANGED = "unchanged since an earlier run"
 MORE_KNOWN = "made again: what is known from other studies of its patient has changed"
@@ -60,9 +61,10 @@ class _Curated(NamedTuple):
 class Committer(Confidential):
     """Commits batches of one run, under the workspace's lock.
 
-        1. one transaction declares the paths that are about to appear or to go
-        2. the staged files are renamed to them; what they replace is kept until it is safe
-        3. one transaction writes outcomes, receipts, the signed batch and its audit event
+        1. what pseudonyms stand for goes into the vault, a database of its own
+        2. one transaction declares the paths that are about to appear or to go
+        3. the staged files are renamed to them; what they replace is kept until it is safe
+        4. one transaction writes outcomes, receipts, the signed batch and its audit event
 
     A run that is killed at any moment is healed by `recovery.recover`, and what was not recorded
     is done again: to the same bytes, but for what other studies have told in between.
@@ -74,6 +76,7 @@ class Committer(Confidential):
         self._seal = context.keyring.seal_of(SEALED_FOR)
         self._others = Others(context.engine, self._seal, keys=context.keyring.project(project), until=until)
         self._tombstones = Tombstones(context.keyring, project)
+        self._keeping = Keeping(context, project)
         self._run_id = run_id
         self._project = project
         self._policy_digest = policy_digest
@@ -101,11 +104,11 @@ class Committer(Confidential):
 
     def close(self) -> None:
         """Give its connections back."""
-        for question in (self._by_digest, self._by_instance, self._before, self._others):
+        for question in (self._by_digest, self._by_instance, self._before, self._others, self._keeping):
             question.close()
 
     def commit(self, batch: Sequence[tuple[int, Processed]]) -> None:
-        """Settle, declare, rename, record. Everything or nothing is recorded.
+        """Settle, keep, declare, rename, record. Everything or nothing is recorded.
 
         batch: sources in their order, each with the position of its outcome.
         """
@@ -113,6 +116,7 @@ class Committer(Confidential):
         settled = self._settle([processed for _, processed in batch])
         with engine.connect() as connection:
             settled = _without(self._tombstones.now(connection), settled)
+        self._keeping.keep(entry.processed for entry in settled if entry.reason != WITHDRAWN)
         staged = {
             entry.processed.receipt.path: entry.processed.staged.path
             for entry in settled
@@ -160,11 +164,14 @@ class Committer(Confidential):
         found = self._by_digest.first(digest=processed.source_digest)
         if found is None:  # while a run has the workspace, nothing else takes receipts back
             return Settled(processed, Outcome.FILTERED, WITHDRAWN)
-        (path,) = found
+        return self._same(processed, f"curated/{found[0]}")
+
+    def _same(self, processed: Processed, output: str) -> Settled:
+        """The same bytes are curated already: of this source by an earlier run, or of another one."""
         sealed = seal_source(self._context.keyring, processed.source)
         if self._before.first(sealed=sealed, digest=processed.source_digest) is not None:
-            return Settled(processed, Outcome.PUBLISHED, UNCHANGED, f"curated/{path}")
-        return Settled(processed, Outcome.DUPLICATE, "the same bytes as another source", f"curated/{path}")
+            return Settled(processed, Outcome.PUBLISHED, UNCHANGED, output)
+        return Settled(processed, Outcome.DUPLICATE, "the same bytes as another source", output)
 
     def _new(self, processed: Processed, curated: dict[str, _Curated]) -> Settled:
         receipt = processed.receipt
@@ -183,7 +190,7 @@ class Committer(Confidential):
             return Settled(processed, Outcome.QUARANTINED, OTHER_PLACE)
         if there is not None and there.policy_digest == mine.policy_digest:
             if (there.source_digest, there.ruling, there.known) == (mine.source_digest, mine.ruling, mine.known):
-                return Settled(processed, Outcome.DUPLICATE, "the same bytes as another source", output)
+                return self._same(processed, output)
             if (there.source_digest, there.ruling) == (mine.source_digest, mine.ruling):
                 why = MORE_KNOWN
             if there.source_digest != mine.source_digest and there.sha256 == mine.sha256:

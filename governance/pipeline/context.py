@@ -31,18 +31,24 @@ class Context(Confidential):
 
 
 def create(
-    path: Path, *, passphrase: bytes | None, place: keys.Place | None = None, database: str | None = None
+    path: Path,
+    *,
+    passphrase: bytes | None,
+    place: keys.Place | None = None,
+    database: str | None = None,
+    vault: str | None = None,
 ) -> Context:
     """Make a workspace and open it.
 
     place: who wraps its root secret; by default the passphrase, or nobody if there is none.
     database: the address of a PostgreSQL database; None keeps rows in a file of SQLite.
+    vault: the same for the vault, which is a database of its own wherever it lies.
 
     Raises:
         Misconfigured: `path` is a workspace already, or not empty; or that is no address, or holds a password.
         Unavailable: the database's server does not answer.
     """
-    workspace = Workspace.create(path, passphrase=passphrase, place=place, address=database)
+    workspace = Workspace.create(path, passphrase=passphrase, place=place, address=database, vault_address=vault)
     return open_context(workspace.root, passphrase=passphrase)
 
 

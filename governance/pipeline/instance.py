@@ -44,6 +44,7 @@ from governance.pipeline.scenes import Recalled
 from governance.pipeline.studies import KNOWN, Ask, Known, Telling, nothing_told
 from governance.pipeline.told import Saying
 from governance.pseudonymise import Pseudonymiser, Subject
+from governance.pseudonymise.vault import Original, Whose, of_image
 from governance.storage import Staged, stage, stage_checked
 
 DIRECTORY = "a DICOMDIR; the files that it lists are sources of their own"
@@ -67,6 +68,8 @@ class Processed(Confidential):
     """Whether a row of a table is held back for what it tells, so that none that says the same may stay."""
     told: Known | None = None
     """What an image tells of its study for the first time."""
+    originals: tuple[Original, ...] = ()
+    """What its pseudonyms stand for, for the vault."""
     ruling: str = ""
     """The id of what a person decided on it, which was obeyed."""
 
@@ -205,8 +208,13 @@ class Worker(Confidential):
             facts={**provenance.facts(written), **pixels.facts},
             masked_regions=len(pixels.regions),
         )
-        told = self._telling.news(prepared.subject, instance.text("AccessionNumber"), found)
-        return Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged, told=told)
+        done = Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged)
+        return self._telling_whose(done, prepared.subject, Whose.of(instance), found)
+
+    def _telling_whose(self, done: Processed, subject: Subject, whose: Whose, found: Identifiers) -> Processed:
+        """The same, and what it tells of its study and for the vault."""
+        kept = of_image(subject, whose, accession=self._pseudonymiser.accession(whose.accession))
+        return replace(done, told=self._telling.news(subject, whose.accession, found), originals=kept)
 
     def _copied(self, source: Source, source_digest: str, recalled: Recalled) -> Processed:
         """A header that the memo made and inspected, and the pixels behind it."""
@@ -235,8 +243,8 @@ class Worker(Confidential):
             facts=recalled.facts,
             masked_regions=0,
         )
-        told = self._telling.news(recalled.subject, recalled.accession, recalled.found)
-        return Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged, told=told)
+        done = Processed(source.name, Outcome.PUBLISHED, "", source_digest, receipt, staged)
+        return self._telling_whose(done, recalled.subject, recalled.whose, recalled.found)
 
     def _has_left(self, instance: Instance) -> bool:
         """Whether the patient's consent was withdrawn; where nobody knows whose it is, it goes on, and is refused."""

@@ -24,7 +24,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from governance import audit, ingest, policy
-from governance.database import Place, Question, open_database, receipts
+from governance.database import Line, Place, Question, open_database, receipts
 from governance.datatypes import Confidential, Outcome, Ruling, Source, SourceOutcome
 from governance.errors import Misconfigured, Unavailable
 from governance.keys import ProjectKeys, Seal
@@ -33,6 +33,7 @@ from governance.pipeline.context import Context
 from governance.pipeline.instance import Processed, Worker, source_digest
 from governance.pipeline.rows import Joined, RowWorker
 from governance.pipeline.studies import SEALED_FOR, Others, knew
+from governance.pseudonymise.vault import Held
 
 CHUNK_FILES = 16
 CHUNK_BYTES = 64 << 20
@@ -52,6 +53,7 @@ class Job(Confidential):
     """What a worker process is started with."""
 
     database: Place
+    vault: Place
     staging: Path
     curated: Path
     rules: policy.Rules
@@ -74,6 +76,7 @@ class _Process(Confidential):
     rows: RowWorker
     known: Question
     others: Others
+    held: Held
     curated: Path
     settled: bool = False
 
@@ -103,7 +106,7 @@ class _Process(Confidential):
 
     def _known(self, digest: str) -> bool:
         """Whether the same bytes are curated already, under the same policy and ruling, by the same knowledge of their
-        patient: nothing is done twice.
+        patient, and in the vault: nothing is done twice.
         """
         row = self.known.first(digest=digest)
         if row is None:
@@ -113,12 +116,14 @@ class _Process(Confidential):
             is_there(self.curated / row[0], receipt)
             and rulings.obeyed(receipt) == self.worker.ruling_on(digest)
             and knew(receipt) == self.others.of(receipt["patient"], receipt["study"]).digest
+            and self.held.study(receipt["patient"], receipt["study"])
         )
 
     def close(self) -> None:
         """Give its connections back."""
         self.known.close()
         self.others.close()
+        self.held.close()
 
 
 def is_there(curated: Path, receipt: Mapping[str, Any]) -> bool:
@@ -166,7 +171,8 @@ def _make(job: Job) -> _Process:
         receipts.c.superseded.is_(False),
     )
     rows = RowWorker(rules=job.rules, keys=job.keys)
-    return _Process(worker, rows, Question(engine, known), others, job.curated)
+    held = Held(open_database(job.vault, Line.VAULT), job.keys.project)
+    return _Process(worker, rows, Question(engine, known), others, held, job.curated)
 
 
 def _run(chunk: Chunk) -> list[Processed]:
@@ -196,7 +202,7 @@ class Workers(Confidential):
             gone = leaving.in_force(connection, context.keyring, keys.project)
         decided = rulings.in_force(context)  # what is decided from now on is for the next run
         seal = context.keyring.seal_of(SEALED_FOR)
-        places = workspace.database, workspace.staging, workspace.curated
+        places = workspace.database, workspace.vault, workspace.staging, workspace.curated
         self._job = Job(*places, rules, keys, decided, seal, until, gone)
         self._processes = processes
         self._mine: _Process | None = None

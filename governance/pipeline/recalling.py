@@ -32,6 +32,8 @@ from governance.pipeline.scenes import (
 from governance.pipeline.studies import Ask
 from governance.provenance import Recorded
 from governance.pseudonymise import Pseudonymiser
+from governance.pseudonymise.attributes import originals
+from governance.pseudonymise.vault import Whose
 from governance.read.elements import Walker
 from governance.read.units import PADDING, Unit, Units
 from governance.scrub import containers
@@ -45,7 +47,8 @@ _NATIVE = frozenset({IMPLICIT, "1.2.840.10008.1.2.1"})
 
 
 _OF_SCENE = AROUND_PIXELS | dicom.tags(
-    *("StudyInstanceUID", "SeriesInstanceUID", "PatientID", "PatientBirthDate", "PatientAge"),
+    *("StudyInstanceUID", "SeriesInstanceUID", "PatientID", "IssuerOfPatientID"),
+    *("PatientBirthDate", "PatientAge"),
     *("Modality", "ImageType", "BurnedInAnnotation", "ConversionType", "SeriesDescription"),
 )
 """What decides about an instance as a whole; the attributes that device recipes and filters ask for come on top."""
@@ -235,6 +238,7 @@ class File(Confidential):
                     rules,
                     self._frame(),
                     self._memory.rules.on(instance),
+                    Whose.of(instance),
                 )
             )
             self._memory.scenes += 1
@@ -283,7 +287,7 @@ class File(Confidential):
             codes=scene.codes,
             subject=self._memory.pseudonymiser.of_instance(scene.subject, self._sop_instance()),
             found=replace(found, numbers=found.numbers | alone),
-            accession=self._accession(),
+            whose=replace(scene.whose, accession=self._accession()),
             header=made.whole,
             pixels=tuple,
             rules=dict(sorted(Counter(chain(scene.pixels, *[part.rules for part in parts])).items())),
@@ -421,7 +425,7 @@ class File(Confidential):
 
     def _accession(self) -> str:
         unit = next((unit for unit in self._units if unit.tag >= _ACCESSION), None)
-        return self._reader.decode(self._parsed([unit])[0])[0] if unit and unit.tag == _ACCESSION else ""
+        return originals(self._reader, self._parsed([unit])[0])[0] if unit and unit.tag == _ACCESSION else ""
 
     def _data_set(self, parts: Sequence[Part], marks: Mapping[int, bytes]) -> list[bytes]:
         """The header's elements in the order of their tags."""

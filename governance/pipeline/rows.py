@@ -23,6 +23,7 @@ from governance.pipeline.cleaning import Cleaning
 from governance.pipeline.instance import Processed, ended, reason
 from governance.pipeline.told import Saying, Told
 from governance.pseudonymise import Pseudonymiser, Subject
+from governance.pseudonymise.vault import MATCHED, Original, of_study
 from governance.rows import Label, LabelKind, Role, Row, Study, TableKind
 
 LOGIC = 3
@@ -161,7 +162,9 @@ class RowWorker(Confidential):
     def process(self, joined: Joined) -> Processed:
         """De-identify one row; what goes wrong becomes its outcome and reason."""
         act = partial(self._made, joined)
-        return replace(ended(joined.row.name, joined.source_digest, act), saying=joined.saying)
+        done = ended(joined.row.name, joined.source_digest, act)
+        kept = originals_of(joined, self._by) if done.outcome is Outcome.PUBLISHED else ()
+        return replace(done, saying=joined.saying, originals=kept)
 
     def _made(self, joined: Joined) -> Processed:
         try:
@@ -169,6 +172,20 @@ class RowWorker(Confidential):
         except Leak as error:
             why = reason(error)
         return Processed(joined.row.name, Outcome.QUARANTINED, why, joined.source_digest, tells=True)
+
+
+def originals_of(joined: Joined, by: Pseudonymiser) -> tuple[Original, ...]:
+    """What a row itself tells for the vault; where it tells no patient id, by what its images were told apart."""
+    roles, study = joined.row.roles, joined.study
+    number = roles.get(Role.ACCESSION, "")
+    patient_id = ("PatientID", roles[Role.PATIENT_ID]) if Role.PATIENT_ID in roles else (MATCHED, study.patient_id)
+    return of_study(
+        study.patient,
+        study.study,
+        patient_id=(patient_id,),
+        study_uid=roles.get(Role.STUDY_UID, ""),
+        numbers={by.accession(number): number} if number else {},
+    )
 
 
 def made(joined: Joined, *, rules: policy.Rules, by: Pseudonymiser, project: str) -> Processed:

@@ -15,6 +15,7 @@ from governance.pipeline.pixels import CLEAN_PIXEL_DATA
 from governance.policy import Decider
 from governance.provenance import TAKEN_TOGETHER, Recorded
 from governance.pseudonymise import Subject
+from governance.pseudonymise.vault import Whose
 from governance.read.units import PADDING, PIXEL_TAG, Unit
 
 CHARACTER_SET, _ICC_PROFILE = 0x00080005, 0x00282000
@@ -143,6 +144,8 @@ class Scene(Confidential):
     frame: Instance
     """The attributes around it, apart from any file."""
     decider: Decider
+    whose: Whose
+    """Of the file that it was made from: its accession number may be another one's."""
     parts: dict[Unit, Part] = field(default_factory=dict)
     traces: set[bytes] = field(default_factory=set)
     """What in all parts and marks reads like a UID."""
@@ -176,7 +179,7 @@ class Recalled(Confidential):
     codes: tuple[str, ...]
     subject: Subject
     found: Identifiers
-    accession: str
+    whose: Whose
     header: bytes
     """Everything that is written before PixelData."""
     pixels: Callable[[], Iterable[Data]]

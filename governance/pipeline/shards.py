@@ -22,7 +22,7 @@ from governance.database import outcomes, runs, shards, writing
 from governance.datatypes import Confidential, Outcome, Source, SourceOutcome
 from governance.errors import Misconfigured
 from governance.keys import Keyring
-from governance.pipeline import tables
+from governance.pipeline import tables, vaulting
 from governance.pipeline.commit import Committer, record_outcomes, seal_source
 from governance.pipeline.context import Context
 from governance.pipeline.instance import Processed
@@ -154,6 +154,7 @@ def workers(context: Context, run_id: str, *, processes: int) -> Workers:
     if rules.digest != run.policy_digest:
         raise Misconfigured("the policy has changed since this run was registered", hint="start a new run")
     keys = context.keyring.project(run.project)
+    vaulting.make_missing(context)
     return Workers(context, rules=rules, keys=keys, processes=processes)
 
 

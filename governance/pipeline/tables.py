@@ -27,6 +27,7 @@ from governance.pipeline.pool import Entry
 from governance.pipeline.sayings import Before, Sayings
 from governance.pipeline.studies import Studies
 from governance.pipeline.told import Saying
+from governance.pipeline.vaulting import Keeping
 from governance.pseudonymise import Pseudonymiser
 from governance.rows import Role, Row, Study
 
@@ -122,13 +123,16 @@ class RowCommitter(Confidential):
         self._context, self._run_id, self._project, self._policy_digest = context, run_id, project, policy_digest
         self._before = sayings.before(context.engine)
         self._tombstones = leaving.Tombstones(context.keyring, project)
+        self._keeping = Keeping(context, project)
 
     def close(self) -> None:
-        """Give its connection back."""
+        """Give its connections back."""
         self._before.close()
+        self._keeping.close()
 
     def commit(self, batch: Sequence[tuple[int, Processed]]) -> None:
-        """Settle and record; everything or nothing."""
+        """Keep in the vault, settle and record; everything or nothing is recorded."""
+        self._keeping.keep(processed for _, processed in batch)
         there: dict[str, Before] = {}
         made: dict[str, Processed] = {}
         found = [(processed, self._settled(processed, there, made)) for _, processed in batch]

@@ -5,6 +5,8 @@
     dates.py         one secret shift per patient and project
     written_dates.py dates in texts, in any usual form
     surrogates.py    names, numbers, contacts and places that read like those they stand for
+    vault.py         what pseudonyms stand for, sealed, in a database of its own
+    approvals.py     what is asked of it, and who signs that it may be answered
     texts.py         what stands in texts instead of what identifies in them
     attributes.py    a Plan's replacing decisions -> Edits
 

@@ -14,7 +14,18 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, Text, delete, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError
 
-from governance.database import Place, accessions, create_database, events, metadata, migrations, open_database, writing
+from governance.database import (
+    Line,
+    Place,
+    accessions,
+    create_database,
+    events,
+    metadata,
+    migrations,
+    open_database,
+    vault_metadata,
+    writing,
+)
 from governance.errors import Misconfigured
 from tests.databases import POSTGRESQL
 
@@ -54,10 +65,11 @@ def revise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrations, "REVISIONS", (*migrations.REVISIONS, "9999"))
 
 
-def test_the_revisions_are_one_line_and_all_are_known() -> None:
-    scripts = ScriptDirectory(str(migrations.FOLDER))
+@pytest.mark.parametrize("line", Line)
+def test_the_revisions_are_one_line_and_all_are_known(line: Line) -> None:
+    scripts = ScriptDirectory(str(line.folder))
 
-    assert tuple(script.revision for script in scripts.walk_revisions())[::-1] == migrations.REVISIONS
+    assert tuple(script.revision for script in scripts.walk_revisions())[::-1] == line.revisions
     assert len(scripts.get_heads()) == 1
 
 
@@ -66,6 +78,24 @@ def test_the_revisions_make_the_tables_that_this_program_knows(engine: Engine) -
         context = MigrationContext.configure(connection, opts={"compare_type": True})
 
         assert compare_metadata(context, metadata) == []
+
+
+def test_the_revisions_of_the_vault_make_its_tables(place: Place) -> None:
+    vault = create_database(place, Line.VAULT)
+    with vault.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+        assert compare_metadata(context, vault_metadata) == []
+    vault.dispose()
+
+
+@pytest.mark.parametrize("line", Line)
+def test_a_workspace_and_a_vault_are_never_taken_for_each_other(place: Place, line: Line) -> None:
+    create_database(place, line).dispose()
+    (other,) = set(Line) - {line}
+
+    with pytest.raises(Misconfigured, match="another version"):
+        open_database(place, other)
 
 
 def test_texts_sort_by_their_bytes(engine: Engine) -> None:

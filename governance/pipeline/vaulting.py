@@ -1,0 +1,83 @@
+"""The vault of a workspace: made where it is missing, opened, and filled before anything is recorded.
+
+It is another database than the workspace's, so no transaction holds both. What pseudonyms stand for is kept first: a
+row of what was never recorded does no harm, and nothing is recorded without its row.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from governance import audit
+from governance.database import Line, create_database, open_database, writing
+from governance.datatypes import Confidential
+from governance.errors import Misconfigured
+from governance.pipeline.context import Context, event, sign
+from governance.pipeline.instance import Processed
+from governance.pseudonymise.vault import Original, Vault
+from governance.storage import Workspace
+
+MADE = "vault-made"
+MOST_KEPT = 20_000
+"""What a commit remembers to have kept."""
+
+
+def make_missing(context: Context) -> None:
+    """Give a workspace from before there were vaults an empty one. Call under the workspace's lock.
+
+    Raises:
+        Misconfigured: a vault that was there is missing.
+    """
+    place = context.workspace.vault
+    if context.workspace.vault_said is None and isinstance(place, Path) and not place.exists():
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        create_database(place, Line.VAULT).dispose()
+        with writing(context.engine) as connection:
+            audit.append(connection, [event(MADE, context.keyring.key_id)])
+            sign(context, connection)
+    _refuse_missing(context.workspace)
+
+
+def open_vault(context: Context) -> Vault:
+    """The vault of a workspace.
+
+    Raises:
+        Misconfigured: it is missing, or others may read its folder.
+        Unavailable: its server does not answer.
+    """
+    _refuse_missing(context.workspace)
+    return Vault(open_database(context.workspace.vault, Line.VAULT), context.keyring)
+
+
+def _refuse_missing(workspace: Workspace) -> None:
+    """SQLite would make a new one, and nobody would know that rows are gone."""
+    place = workspace.vault
+    if not isinstance(place, Path):
+        return
+    if not place.is_file() or place.stat().st_size == 0:
+        made = workspace.vault_said is not None
+        hint = "restore it from a backup; without one, take its line out of workspace.yaml: runs fill a new one"
+        raise Misconfigured("the vault is missing", hint=hint if made else "the next run makes it")
+    if place.parent.stat().st_mode & 0o077 or place.stat().st_mode & 0o077:
+        raise Misconfigured("others than its owner may read the vault", hint="chmod 700 inner/vault, and 600 its files")
+
+
+class Keeping(Confidential):
+    """Keeps for the commits of one run what their pseudonyms stand for."""
+
+    def __init__(self, context: Context, project: str) -> None:
+        self._vault, self._project = open_vault(context), project
+        self._kept: set[Original] = set()
+
+    def close(self) -> None:
+        """Give its connections back."""
+        self._vault.close()
+
+    def keep(self, batch: Iterable[Processed]) -> None:
+        """Keep what is new of a batch, whatever becomes of its sources."""
+        new = {each: None for processed in batch for each in processed.originals if each not in self._kept}
+        if not new:
+            return
+        self._vault.keep(self._project, new)
+        if len(self._kept) > MOST_KEPT:
+            self._kept.clear()
+        self._kept.update(new)

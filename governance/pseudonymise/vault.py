@@ -1,0 +1,275 @@
+"""What pseudonyms stand for, sealed, in a database of its own: the one way back, for those who may go it.
+
+    root key -> the key of a project and epoch (HKDF) -> each patient's own key, random -> what is theirs (AES-SIV)
+
+Each sealed value is bound to its place, so that rows cannot be exchanged unseen. Where a patient's key is erased,
+nothing opens what it sealed, whoever has the root key; what has both is an older copy of this database.
+"""
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from hashlib import sha256
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
+
+from governance.database import Question, erase_deleted, patient_keys, upsert, writing
+from governance.database import originals as table
+from governance.datatypes import Confidential, Instance
+from governance.errors import Tampered
+from governance.keys import EPOCH, Keyring, Seal
+from governance.pseudonymise.attributes import Subject, originals
+
+KEY_BYTES = 64
+"""Of AES-256-SIV (RFC 5297)."""
+MOST_STUDIES = 20_000
+_PATIENT_ID, _ISSUER, _STUDY_UID, _ACCESSION = 0x00100020, 0x00100021, 0x0020000D, 0x00080050
+
+MATCHED = "PatientID as matched"
+"""What the images of a patient have in common, from rows that tell no id: it counts where nothing else is kept."""
+
+Said = tuple[tuple[str, str], ...]
+"""Values by their DICOM keywords."""
+
+
+class Kind(StrEnum):
+    """What a pseudonym is of."""
+
+    PATIENT = "patient"
+    STUDY = "study"
+    ACCESSION = "accession"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Whose(Confidential):
+    """What says in an image whose it is, as it was read; empty where it does not."""
+
+    patient_id: str
+    issuer: str
+    study_uid: str
+    accession: str
+
+    @classmethod
+    def of(cls, instance: Instance) -> "Whose":
+        """Of an instance as read."""
+        found = (instance.first(tag) for tag in (_PATIENT_ID, _ISSUER, _STUDY_UID, _ACCESSION))
+        return cls(*("" if element is None else originals(instance, element)[0] for element in found))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Original(Confidential):
+    """What a pseudonym stands for. patient: the pseudonym of whose it is."""
+
+    kind: Kind
+    pseudonym: str
+    patient: str
+    said: Said
+
+
+class Place(NamedTuple):
+    """Where something is kept of a pseudonym."""
+
+    project: str
+    epoch: int
+    kind: Kind
+    pseudonym: str
+    patient: str
+
+
+def of_image(subject: Subject, whose: Whose, *, accession: str) -> tuple[Original, ...]:
+    """What an image tells. accession: the pseudonym of its number, or empty."""
+    return of_study(
+        subject.patient,
+        subject.study,
+        patient_id=(("PatientID", whose.patient_id), *((("IssuerOfPatientID", whose.issuer),) if whose.issuer else ())),
+        study_uid=whose.study_uid,
+        numbers={accession: whose.accession} if accession else {},
+    )
+
+
+def of_study(
+    patient: str, study: str, *, patient_id: Said, study_uid: str, numbers: Mapping[str, str]
+) -> tuple[Original, ...]:
+    """What is told of a patient, a study by its UID, and accession numbers by their pseudonyms; empty is untold."""
+    return (
+        *([Original(Kind.PATIENT, patient, patient, patient_id)] if patient_id else []),
+        *([Original(Kind.STUDY, study, patient, (("StudyInstanceUID", study_uid),))] if study_uid else []),
+        *(Original(Kind.ACCESSION, each, patient, (("AccessionNumber", number),)) for each, number in numbers.items()),
+    )
+
+
+class Vault(Confidential):
+    """The rows, and the keyring that opens them."""
+
+    def __init__(self, engine: Engine, keyring: Keyring) -> None:
+        self.engine, self._keyring = engine, keyring
+
+    def close(self) -> None:
+        """Give its connections back."""
+        self.engine.dispose()
+
+    def keep(self, project: str, kept: Iterable[Original], *, epoch: int = EPOCH) -> int:
+        """Keep what is not kept yet, in one transaction; returns how many rows that was."""
+        wanted = list(dict.fromkeys(kept))
+        with self.engine.connect() as connection:
+            left = self._missing(connection, project, epoch, wanted, self._keys(connection, project, epoch, wanted))
+        if not left:
+            return 0
+        with writing(self.engine) as connection:
+            keys = self._keys(connection, project, epoch, wanted)
+            for patient in {each.patient for each in wanted} - keys.keys():
+                keys[patient] = self._new_key(connection, project, epoch, patient)
+            missing = self._missing(connection, project, epoch, wanted, keys)
+            rows = [_row(project, epoch, each, keys[each.patient]) for each in missing]
+            if rows:
+                connection.execute(upsert(connection, table).on_conflict_do_nothing(), rows)
+        return len(rows)
+
+    def places(self, pseudonym: str) -> list[Place]:
+        """Where something is kept of a pseudonym; nothing is opened."""
+        columns = (table.c.project, table.c.epoch, table.c.kind, table.c.pseudonym, table.c.patient)
+        mine = select(*columns).where(table.c.pseudonym == pseudonym).distinct().order_by(*columns)
+        with self.engine.connect() as connection:
+            rows = connection.execute(mine).all()
+        return [Place(row.project, row.epoch, Kind(row.kind), row.pseudonym, row.patient) for row in rows]
+
+    def open(self, place: Place) -> list[Said]:
+        """What a pseudonym stands for: several, where several values have the same one.
+
+        Raises:
+            Tampered: a row is not where it was kept, or was changed, or the key of its patient is not there.
+        """
+        mine = (
+            (table.c.project == place.project)
+            & (table.c.epoch == place.epoch)
+            & (table.c.kind == place.kind.value)
+            & (table.c.pseudonym == place.pseudonym)
+            & (table.c.patient == place.patient)
+        )
+        with self.engine.connect() as connection:
+            key = self._keys_of(connection, place.project, place.epoch, [place.patient]).get(place.patient)
+            rows = connection.execute(select(table.c.sealed).where(mine)).scalars().all()
+        if rows and key is None:
+            raise Tampered("the vault has no key for this row any more")
+        bound = _bound(place.project, place.epoch, place.kind, place.pseudonym, place.patient)
+        opened = [json.loads(key.open(sealed, bound=bound)) for sealed in rows if key is not None]
+        return _telling_most([tuple((str(name), str(value)) for name, value in said) for said in opened])
+
+    def _keys(self, connection: Connection, project: str, epoch: int, wanted: Sequence[Original]) -> dict[str, Seal]:
+        return self._keys_of(connection, project, epoch, {each.patient for each in wanted})
+
+    def _keys_of(self, connection: Connection, project: str, epoch: int, patients: Iterable[str]) -> dict[str, Seal]:
+        """What seals for patients, of those that have a key."""
+        mine = select(patient_keys.c.patient, patient_keys.c.wrapped).where(
+            patient_keys.c.project == project, patient_keys.c.epoch == epoch, patient_keys.c.patient.in_(patients)
+        )
+        opens, rows = self._keyring.vault(project, epoch=epoch), connection.execute(mine).all()
+        return {
+            row.patient: Seal(bytes.fromhex(opens.open(row.wrapped, bound=_bound(project, epoch, "key", row.patient))))
+            for row in rows
+        }
+
+    def _new_key(self, connection: Connection, project: str, epoch: int, patient: str) -> Seal:
+        key = secrets.token_bytes(KEY_BYTES)
+        wrapped = self._keyring.vault(project, epoch=epoch).close(
+            key.hex(), bound=_bound(project, epoch, "key", patient)
+        )
+        row = {"project": project, "epoch": epoch, "patient": patient, "wrapped": wrapped}
+        connection.execute(insert(patient_keys).values(row))
+        return Seal(key)
+
+    def _missing(
+        self,
+        connection: Connection,
+        project: str,
+        epoch: int,
+        wanted: Sequence[Original],
+        keys: Mapping[str, Seal],
+    ) -> list[Original]:
+        mine = select(table.c.kind, table.c.pseudonym, table.c.patient, table.c.mark).where(
+            table.c.project == project,
+            table.c.epoch == epoch,
+            table.c.pseudonym.in_({each.pseudonym for each in wanted}),
+        )
+        there = {tuple(row) for row in connection.execute(mine)}
+        return [
+            each
+            for each in wanted
+            if each.patient not in keys
+            or (each.kind.value, each.pseudonym, each.patient, _mark(_seal(project, epoch, each, keys[each.patient])))
+            not in there
+        ]
+
+
+def shred(vault: Vault, *, project: str, patient: str) -> int:
+    """Erase the key of a patient, in each epoch, and what it sealed; returns how many rows nobody can read any more.
+
+    patient: the pseudonym. What is erased stays readable, for who has the root key, in copies of the database that
+    were made before: backups, and a server's journal.
+
+    Raises:
+        Unavailable: another program reads the vault; the rows are deleted, and the same call erases their bytes later.
+    """
+    of_patient = (table.c.project == project) & (table.c.patient == patient)
+    of_key = (patient_keys.c.project == project) & (patient_keys.c.patient == patient)
+    with writing(vault.engine) as connection:
+        rows = connection.execute(delete(table).where(of_patient)).rowcount
+        connection.execute(delete(patient_keys).where(of_key))
+    erase_deleted(vault.engine, (patient_keys, table))
+    return rows
+
+
+class Held(Confidential):
+    """Answers whether the vault holds what a study stands for; it opens nothing."""
+
+    def __init__(self, engine: Engine, project: str) -> None:
+        mine = (table.c.project == project) & (table.c.kind == Kind.STUDY.value)
+        this = (table.c.pseudonym == bindparam("study")) & (table.c.patient == bindparam("patient"))
+        self._engine, self._question = engine, Question(engine, select(table.c.mark).where(mine & this))
+        self.study = lru_cache(MOST_STUDIES)(self._study)
+
+    def _study(self, patient: str, study: str) -> bool:
+        return bool(self._question.all(patient=patient, study=study))
+
+    def close(self) -> None:
+        """Give its connection back."""
+        with closing(self._question):
+            self.study.cache_clear()
+        self._engine.dispose()
+
+
+def _telling_most(found: Sequence[Said]) -> list[Said]:
+    """In order, without those that tell less than another one does."""
+    better = [said for said in found if MATCHED not in dict(said)] or found
+    return sorted(said for said in better if not any(set(said) < set(other) for other in better))
+
+
+def _bound(project: str, epoch: int, *rest: str) -> tuple[str, ...]:
+    return ("vault", project, str(epoch), *rest)
+
+
+def _seal(project: str, epoch: int, kept: Original, key: Seal) -> bytes:
+    bound = _bound(project, epoch, kept.kind, kept.pseudonym, kept.patient)
+    return key.close(json.dumps(kept.said, ensure_ascii=True, separators=(",", ":")), bound=bound)
+
+
+def _mark(sealed: bytes) -> str:
+    return sha256(sealed).hexdigest()[:32]
+
+
+def _row(project: str, epoch: int, kept: Original, key: Seal) -> dict[str, str | int | bytes]:
+    sealed = _seal(project, epoch, kept, key)
+    return {
+        "project": project,
+        "epoch": epoch,
+        "kind": kept.kind.value,
+        "pseudonym": kept.pseudonym,
+        "patient": kept.patient,
+        "mark": _mark(sealed),
+        "sealed": sealed,
+    }
