@@ -9,6 +9,8 @@ parsing.py    how misuse is refused
 commands.py   what is done then
 root_keys.py  and with the root key
 leaving.py    and where a patient withdraws consent
+reidentify.py  and with approvers, and the way back from a pseudonym
+vault_arguments.py  what may be typed of these
 terminal.py   what is written
 """
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from governance import __version__, audit, keys, pipeline, policy
-from governance.cli import commands, leaving, root_keys
+from governance.cli import commands, leaving, root_keys, vault_arguments
 from governance.cli.parsing import Parser, parse
 from governance.datatypes import Outcome, RulingKind
 
@@ -48,6 +48,7 @@ def _parser() -> Parser:
     _withdraw(make)
     _audit(make)
     _keys(make)
+    vault_arguments.add(make, _command, _in_workspace)
     return parser
 
 
@@ -94,6 +95,8 @@ def _init(make: Make) -> None:
     _protected(sub)
     text = "keep rows in PostgreSQL; no password in it, see PGPASSFILE"
     sub.add_argument("--database", metavar="URL", help=text)
+    text = "keep what opens pseudonyms there, in another database; by default in inner/vault"
+    sub.add_argument("--vault-database", metavar="URL", help=text)
 
 
 def _run(make: Make) -> None:

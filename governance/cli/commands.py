@@ -30,7 +30,8 @@ def _print_confidential(args: argparse.Namespace, entries: Iterable[pipeline.Ent
 def init(args: argparse.Namespace) -> int:
     """Create a workspace: zones, keys, database, config."""
     place, passphrase = protection(args, os.environ)
-    context = pipeline.create(args.workspace, passphrase=passphrase, place=place, database=args.database)
+    databases = {"database": args.database, "vault": args.vault_database}
+    context = pipeline.create(args.workspace, passphrase=passphrase, place=place, **databases)
     protected = "file mode 0600" if place.kind is keys.Kind.NONE else place.kind.value
     public_key = context.keyring.public_key.hex()
     value = {"workspace": str(args.workspace), "public_key": public_key, "root_key_protected_by": protected}

@@ -308,7 +308,7 @@ reidentifications = Table(
     metadata,
     Column("request_id", Text, primary_key=True),  # as it was asked
     _text("digest"),
-    Column("sealed_reason", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # the request and its reason
     _text("time"),
 )
 

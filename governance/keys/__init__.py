@@ -10,6 +10,7 @@
     kms.py       a key in AWS KMS
     quiet.py     what these three share
     shamir.py    the secret in parts, of which any few give it
+    signers.py   keys of single persons, who sign what they answer for
     shares.py    these as text that can be typed
     encoding.py  bytes as text
 
@@ -28,6 +29,7 @@ from governance.keys.opening import asks
 from governance.keys.provider import FORMS, KeyProvider, Kind, Place, Settings, wipe
 from governance.keys.shamir import MOST
 from governance.keys.shares import Share, backed_up, restored
+from governance.keys.signers import PUBLIC, Signer, key_id, load_signer, make_signer, read_public_key, write_new
 
 __all__ = [
     "EPOCH",
@@ -35,6 +37,7 @@ __all__ = [
     "MOST",
     "PASSPHRASE",
     "PASSPHRASE_FILE",
+    "PUBLIC",
     "SECRET_BYTES",
     "KeyProvider",
     "Keyring",
@@ -44,15 +47,21 @@ __all__ = [
     "Seal",
     "Settings",
     "Share",
+    "Signer",
     "asks",
     "backed_up",
     "create",
     "derive",
+    "key_id",
     "load",
+    "load_signer",
+    "make_signer",
     "read_passphrase",
+    "read_public_key",
     "recorded",
     "restored",
     "rewrap",
     "save",
     "wipe",
+    "write_new",
 ]

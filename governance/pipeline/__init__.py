@@ -15,6 +15,9 @@ told.py        what a row says, and what was told beside it
 sayings.py     what is published of rows, and who said it when
 tables.py      a shard of tables, committed row by row
 pool.py        many sources, in worker processes, results in order
+vaulting.py    what pseudonyms stand for, kept before anything is recorded
+approving.py   who may approve that one is opened
+reidentifying.py  a pseudonym opened: asked, approved, answered once
 commit.py      results made real, batch by batch
 rulings.py     what people decide on the pixels of single sources
 reviewing.py   which images a person should look at
@@ -42,6 +45,7 @@ withdrawing.py   a patient withdraws: what is taken back, and what cannot be
 values.py      values of elements: counted in bounded memory, shown on one line
 """
 
+from governance.pipeline.approving import Approvers, add_approver, approvers, remove_approver, set_threshold
 from governance.pipeline.auditing import Persons, bundle_audit, export_audit, redact, siem_audit, witness_audit
 from governance.pipeline.comparing import compare
 from governance.pipeline.context import Context, asks, create, open_context, where
@@ -49,6 +53,7 @@ from governance.pipeline.device_rules import add_rule, device_rule
 from governance.pipeline.planning import plan
 from governance.pipeline.pool import check_processes
 from governance.pipeline.publishing import publish, verify, verify_audit, verify_counts
+from governance.pipeline.reidentifying import Reidentified, approve, ask, described, look, open_request
 from governance.pipeline.reviewing import Reviewed, review
 from governance.pipeline.root_keys import RootKey, back_up, restore, rewrap, root_key
 from governance.pipeline.rulings import decide, drawn
@@ -74,17 +79,23 @@ from governance.pipeline.withdrawing import Left, preview, withdraw, withdrawals
 
 __all__ = [
     "Answer",
+    "Approvers",
     "Context",
     "Entry",
     "Found",
     "Kind",
     "Left",
     "Persons",
+    "Reidentified",
     "Reviewed",
     "RootKey",
     "Sheets",
     "Summary",
+    "add_approver",
     "add_rule",
+    "approve",
+    "approvers",
+    "ask",
     "asked_about",
     "asks",
     "back_up",
@@ -95,6 +106,7 @@ __all__ = [
     "create",
     "decide",
     "deidentify",
+    "described",
     "device_rule",
     "drawn",
     "export_audit",
@@ -102,7 +114,9 @@ __all__ = [
     "finish",
     "list_sources",
     "listed",
+    "look",
     "open_context",
+    "open_request",
     "open_shards",
     "outcomes",
     "patients",
@@ -112,12 +126,14 @@ __all__ = [
     "redact",
     "register",
     "release_asked",
+    "remove_approver",
     "restore",
     "review",
     "rewrap",
     "root_key",
     "run",
     "save",
+    "set_threshold",
     "sheets",
     "shown",
     "siem_audit",

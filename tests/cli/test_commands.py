@@ -42,6 +42,8 @@ COMMANDS = (
     "verify",
 )
 COMMANDS += ("audit verify", "audit export", "audit bundle", "audit witness", "audit export-siem", "audit redact")
+COMMANDS += ("approvers key", "approvers add", "approvers remove", "approvers threshold", "approvers list")
+COMMANDS += ("reidentify ask", "reidentify show", "reidentify approve", "reidentify open")
 COMMANDS += ("keys show", "keys rewrap", "keys backup", "keys restore")
 
 

@@ -23,7 +23,7 @@ Table(
     _new,
     Column("request_id", TEXT, primary_key=True),
     Column("digest", TEXT, nullable=False),
-    Column("sealed_reason", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
     Column("time", TEXT, nullable=False),
 )
 

@@ -1,0 +1,302 @@
+"""The way back from a pseudonym: asked with a reason, approved by different people, answered once.
+
+    ask      in the workspace: a request file, the reason sealed, an event
+    approve  anywhere: a signature over the request; no workspace is needed
+    open     in the workspace: everything is checked, the request is used up with its event, and then told
+
+The log is checked whole before anything is opened, so that no approver and no use of a request is forgotten by whoever
+has the database and not the root key. Who has the root key and the vault needs no program at all.
+"""
+
+import json
+import secrets
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from governance import audit, keys
+from governance.database import contains, events, reidentifications, reidentified, writing
+from governance.datatypes import Confidential
+from governance.errors import Misconfigured, Refused, Tampered
+from governance.pipeline import approving
+from governance.pipeline.context import Context, event, now, sign
+from governance.pipeline.rulings import account_name
+from governance.pipeline.vaulting import open_vault
+from governance.pseudonymise import approvals
+from governance.pseudonymise.approvals import MOST_PSEUDONYMS, MOST_REASON, NAME, Approval, Request, Want, Why
+from governance.pseudonymise.vault import Kind, Place, Said, Vault
+
+ASKED, OPENED, REFUSED = "reidentification-asked", "reidentification-opened", "reidentification-refused"
+UNKNOWN = "unknown"
+"""The subject of an event about a request that this workspace does not know."""
+_PURPOSE = "reidentification"
+_HINTS = {
+    Why.NO_ROW: "run the sources of its images again, which fills the vault, and ask again",
+    Why.TOO_FEW: "governance approvers list says how many it takes",
+    Why.EXPIRED: "have it asked and approved again",
+    Why.USED: "ask again: each answer needs approvals of its own",
+    Why.NOT_REGISTERED: "governance approvers list names who is",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was written."""
+
+    request: str
+    digest: str
+    pseudonyms: int
+    want: str
+    until: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Reidentified(Confidential):
+    """What one pseudonym stands for, of what was asked for."""
+
+    pseudonym: str
+    want: Want
+    values: tuple[Said, ...]
+
+    def record(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"pseudonym": self.pseudonym, "want": self.want.value, "values": [dict(said) for said in self.values]}
+
+
+def ask(
+    context: Context,
+    pseudonyms: Sequence[str],
+    *,
+    want: Want,
+    reason: str,
+    until: str,
+    out: Path,
+    actor: str | None = None,
+) -> Asked:
+    """Write a request to a new file, for approvers to look at and to sign.
+
+    Raises:
+        Misconfigured: nothing says why or who, the time is none, there is such a file; nothing was asked.
+        Refused: the vault holds nothing of a pseudonym.
+    """
+    account, time, reason = account_name(), now(), reason.strip()
+    if not 0 < len(reason) <= MOST_REASON:
+        raise Misconfigured("a request needs a reason", hint=f"up to {MOST_REASON} characters")
+    if NAME.fullmatch(actor or account) is None:
+        raise Misconfigured("a person is named by up to 64 letters, digits, and . _ @ -", hint="see --as")
+    asked_for = tuple(dict.fromkeys(pseudonyms))
+    if not 0 < len(asked_for) <= MOST_PSEUDONYMS:
+        raise Misconfigured(f"up to {MOST_PSEUDONYMS} pseudonyms are asked for at once")
+    until, salt = approvals.expiry(until, now=time), secrets.token_hex(16)
+    request = Request(
+        request_id=secrets.token_hex(16),
+        origin=context.log_origin,
+        asker=actor or account,
+        account=account,
+        pseudonyms=asked_for,
+        want=want,
+        reason_salt=salt,
+        reason_sha256=approvals.digest_of_reason(salt, reason),
+        asked=time,
+        until=until,
+    )
+    with closing(open_vault(context)) as vault:
+        known = all(_places(vault, pseudonym, want) for pseudonym in asked_for)
+    if not known:
+        raise _refused(context, request.request_id, Why.NO_ROW)
+    _written(context, request, reason, out)
+    return Asked(request.request_id, request.digest, len(asked_for), want.value, until, str(out))
+
+
+def _written(context: Context, request: Request, reason: str, out: Path) -> None:
+    """Row, event and file, or none of them."""
+    sealed = context.keyring.seal(
+        json.dumps({"request": request.encode().decode(), "reason": reason}), purpose=_PURPOSE
+    )
+    row = {"request_id": request.request_id, "digest": request.digest, "sealed": sealed, "time": request.asked}
+    said: dict[str, str | int] = {
+        "request": request.digest,
+        "reason": request.reason_sha256,
+        "pseudonyms": len(request.pseudonyms),
+        "want": request.want.value,
+        "until": request.until,
+        "account": request.account,
+    }
+    with writing(context.engine) as connection:
+        connection.execute(insert(reidentifications).values(row))
+        audit.append(connection, [replace(event(ASKED, request.request_id, **said), actor=request.asker)])
+        sign(context, connection)
+        keys.write_new(out, request.encode() + b"\n")
+
+
+def look(request: Path, *, reason: str | None = None) -> tuple[Request, bool | None]:
+    """A request for whoever may approve it, and whether a reason that they were told is the one that was recorded.
+
+    Raises:
+        Misconfigured: it is none.
+    """
+    found = approvals.read_request(_read(request))
+    return found, None if reason is None else found.gives(reason.strip())
+
+
+def approve(
+    request: Path, *, key: Path, passphrase: bytes | None, approver: str | None, out: Path, until: str | None = None
+) -> Approval:
+    """Sign that a request may be answered, on the approver's own machine.
+
+    Raises:
+        Misconfigured: it is no request, or has expired, or the key does not open, or there is such a file.
+    """
+    found, time = approvals.read_request(_read(request)), now()
+    signer = keys.load_signer(key, passphrase=passphrase)
+    until = None if until is None else approvals.expiry(until, now=time)
+    made = approvals.approve(found, signer, approver=approver or account_name(), now=time, until=until)
+    keys.write_new(out, made.encode() + b"\n")
+    return made
+
+
+def open_request(context: Context, request: Path, approved: Sequence[Path]) -> list[Reidentified]:
+    """What was asked for, once, if enough people approve; the request is used up before this returns.
+
+    A kill behind that burns the approvals: nothing is ever told twice, or without its event.
+
+    Raises:
+        Misconfigured: a file cannot be read.
+        Refused: why not; it is in the log too.
+        Tampered: the log, the approvers or a row of the vault are not what they were.
+    """
+    read = _read(request), [_read(path) for path in approved]
+    asked, given = _parsed(*read)
+    if asked is None:
+        raise _refused(context, UNKNOWN, Why.NOT_ASKED)
+    with context.engine.connect() as connection:
+        audit.verify(connection, context.keyring.public_key, origin=context.log_origin)
+        recorded = _recorded(context, connection, asked)
+        known = approving.known(context, connection)
+        why = Why.CHANGED if given is None else None
+        why = why or approvals.judge(asked, given or [], registry=known.registry, now=now())
+        why = Why.USED if recorded and _is_used(connection, asked) else why
+    if not recorded:
+        raise _refused(context, UNKNOWN, Why.NOT_ASKED)
+    if why is not None:
+        raise _refused(context, asked.request_id, why)
+    with closing(open_vault(context)) as vault:
+        answers = [_answer(vault, pseudonym, asked.want) for pseudonym in asked.pseudonyms]
+    if not all(answer.values for answer in answers):
+        raise _refused(context, asked.request_id, Why.NO_ROW)
+    with writing(context.engine) as connection:
+        if approving.known(context, connection).rows != known.rows:
+            raise Misconfigured("the approvers were changed at this moment", hint="run the same command again")
+        if not (used := _is_used(connection, asked)):
+            _use(context, connection, asked, given or [], answers, threshold=known.registry.threshold)
+    if used:
+        raise _refused(context, asked.request_id, Why.USED)
+    return answers
+
+
+def _parsed(request: bytes, approved: Sequence[bytes]) -> tuple[Request | None, list[Approval] | None]:
+    """The request, None if it is none; the approvals, None if one is none."""
+    asked, given = None, None
+    with suppress(Misconfigured):
+        asked = approvals.read_request(request)
+    with suppress(Misconfigured):
+        given = [approvals.read_approval(each) for each in approved]
+    return asked, given
+
+
+def _use(
+    context: Context,
+    connection: Connection,
+    asked: Request,
+    given: Sequence[Approval],
+    answers: Sequence[Reidentified],
+    *,
+    threshold: int,
+) -> None:
+    """Use a request up, and say so in the log."""
+    connection.execute(insert(reidentified).values(request_id=asked.request_id, time=now()))
+    by = sorted(given, key=lambda each: each.approver)
+    said: dict[str, str | int] = {
+        "request": asked.digest,
+        "want": asked.want.value,
+        "pseudonyms": len(answers),
+        "values": sum(len(answer.values) for answer in answers),
+        "threshold": threshold,
+        "approvers": ",".join(each.approver for each in by),
+        "keys": ",".join(keys.key_id(bytes.fromhex(each.key)) for each in by),
+        "approvals": sha256(b"".join(sha256(each.encode()).digest() for each in by)).hexdigest(),
+        "account": account_name(),
+    }
+    audit.append(connection, [event(OPENED, asked.request_id, **said)])
+    sign(context, connection)
+
+
+def _refused(context: Context, subject: str, why: Why) -> Refused:
+    """What to raise; the log says it first."""
+    with writing(context.engine) as connection:
+        said = {"why": why.name.lower().replace("_", "-"), "account": account_name()}
+        audit.append(connection, [event(REFUSED, subject, **said)])
+        sign(context, connection)
+    return Refused(why.value, hint=_HINTS.get(why, ""))
+
+
+def _recorded(context: Context, connection: Connection, asked: Request) -> bool:
+    """Whether this workspace asked this, word for word."""
+    if asked.origin != context.log_origin:
+        return False
+    mine = select(reidentifications).where(reidentifications.c.request_id == asked.request_id)
+    row = connection.execute(mine).first()
+    if row is None:
+        return False
+    said = json.loads(context.keyring.unseal(row.sealed, purpose=_PURPOSE))
+    return bool(said["request"].encode() == asked.encode())
+
+
+def _is_used(connection: Connection, asked: Request) -> bool:
+    """Whether it was answered, by its row or by the log."""
+    row = connection.execute(select(reidentified).where(reidentified.c.request_id == asked.request_id)).first()
+    mine = select(events.c.body).where(contains(events.c.body, asked.request_id.encode()))
+    said = (json.loads(body) for body in connection.execute(mine).scalars())
+    logged = any((each["kind"], each["subject"]) == (OPENED, asked.request_id) for each in said)
+    if row is not None and not logged:
+        raise Tampered("a request is used up, and the log does not say so", hint=approving.RESTORE)
+    return logged
+
+
+def _places(vault: Vault, pseudonym: str, want: Want) -> list[Place]:
+    """Where the vault keeps what is wanted of a pseudonym."""
+    found = vault.places(pseudonym)
+    if want.kind is not Kind.PATIENT:
+        return [place for place in found if place.kind is want.kind]
+    patients = {(place.project, place.epoch, place.patient) for place in found}
+    return [
+        place
+        for project, epoch, patient in sorted(patients)
+        for place in vault.places(patient)
+        if (place.project, place.epoch, place.kind) == (project, epoch, Kind.PATIENT)
+    ]
+
+
+def _answer(vault: Vault, pseudonym: str, want: Want) -> Reidentified:
+    values = dict.fromkeys(said for place in _places(vault, pseudonym, want) for said in vault.open(place))
+    return Reidentified(pseudonym, want, tuple(values))
+
+
+def _read(path: Path) -> bytes:
+    data: bytes | None = None
+    with suppress(OSError), path.open("rb") as file:
+        data = file.read(1 << 17)
+    if data is None:
+        raise Misconfigured("the request or approval cannot be read")
+    return data
+
+
+def described(request: Request) -> dict[str, Any]:
+    """A request for JSON."""
+    return {**asdict(request), "pseudonyms": list(request.pseudonyms), "digest": request.digest}
