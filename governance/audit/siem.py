@@ -66,6 +66,8 @@ _MEANINGS = {
     REDACTION_EVENT: _Meaning(
         "D", "What an event said of a person was erased", ("15", "Permanent erasure / Physical destruction")
     ),
+    "reidentification-opened": _Meaning("R", "A pseudonym was opened", ("11", "Disclosure")),
+    "reidentification-refused": _Meaning("R", "A pseudonym was not opened", None),
     "rows-withdrawn": _Meaning("D", "Rows of tables were withdrawn", ("14", "Logical deletion")),
 }
 

@@ -53,7 +53,7 @@ def everything(context: pipeline.Context) -> list[Trace]:
     return [trace for patient in sorted(projects) for trace in pipeline.trace(context, patient)]
 
 
-def ask(context: pipeline.Context, *words: str) -> pipeline.Answer:
+def ask(context: pipeline.Context, *words: str) -> pipeline.Reidentified:
     return pipeline.touched_by(context, pipeline.asked_about(words))
 
 

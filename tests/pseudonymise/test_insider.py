@@ -4,15 +4,17 @@ import hmac
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from hashlib import algorithms_guaranteed, blake2b, new, sha256
+from hashlib import algorithms_guaranteed, blake2b, new, sha256, sha512
 from pathlib import Path
 
 import numpy as np
 import pytest
 from blake3 import blake3
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from governance import pipeline
-from governance.keys import Keyring
+from governance.keys import Keyring, Seal
 from governance.pipeline.leaving import EVERYWHERE, Of, tombstone
 from governance.pseudonymise.identifiers import patient_pseudonym
 from tests.databases import rows
@@ -38,6 +40,12 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for key in (root / "workspace" / "inner" / "keys").iterdir():
         key.unlink()
     return root / "workspace"
+
+
+def in_vault(workspace: Path, column: str, table: str) -> list[bytes]:
+    """What stands in a column of the vault."""
+    with closing(sqlite3.connect(workspace / "inner" / "vault" / "vault.sqlite3")) as connection:
+        return [bytes(row[0]) for row in connection.execute(f"select {column} from {table}")]
 
 
 def everything(workspace: Path) -> bytes:
@@ -68,6 +76,8 @@ def public(workspace: Path) -> Iterator[bytes]:
     with closing(sqlite3.connect(workspace / "inner" / "workspace.sqlite3")) as connection:
         yield from (row[0].encode() for row in connection.execute("select run_id from runs"))
         yield from (row[0].encode() for row in connection.execute("select patient from receipts"))
+    yield from in_vault(workspace, "wrapped", "patient_keys")
+    yield from in_vault(workspace, "sealed", "originals")
 
 
 def guesses(number: str, keys: list[bytes]) -> Iterator[bytes]:
@@ -103,6 +113,70 @@ def test_a_digest_that_is_there_would_be_found(taken: Path) -> None:
 
     assert among(made, everything(taken) + b"x" + planted) == {planted[:BEGINNING]}
     assert among({digest.hex().encode() for digest in made}, everything(taken) + planted.hex().encode())
+
+
+def keys_of_siv(found: list[bytes]) -> Iterator[bytes]:
+    """64 bytes, as the vault's keys have, out of whatever stands there."""
+    for each in found:
+        yield from (each[:64].ljust(64, b"\0"), each[-64:].ljust(64, b"\0"), sha512(each).digest())
+
+
+def test_the_vault_is_there_and_nothing_that_stands_there_opens_it(taken: Path) -> None:
+    """Both databases together, and no key: neither a patient's key nor a row."""
+    wrapped, sealed = (in_vault(taken, *each) for each in (("wrapped", "patient_keys"), ("sealed", "originals")))
+    bound = [None, [b"vault", b"lung", b"1"]]
+
+    opened = [
+        key
+        for key in keys_of_siv([*public(taken), *wrapped, *sealed])
+        for value in (*wrapped, *sealed)
+        for each in bound
+        if opens(key, value, each)
+    ]
+
+    assert (len(wrapped), len(sealed)) == (1, 3)
+    assert opened == []
+    assert not any(number.encode() in value for number in NUMBERS for value in (*wrapped, *sealed))
+
+
+def opens(key: bytes, sealed: bytes, bound: list[bytes] | None) -> bool:
+    try:
+        AESSIV(key).decrypt(sealed, bound)
+    except (InvalidTag, ValueError):
+        return False
+    return True
+
+
+def test_equal_numbers_in_two_projects_do_not_look_equal_in_the_vault(
+    context: pipeline.Context, tmp_path: Path
+) -> None:
+    image(tmp_path / "raw")
+    for project in ("lung", "liver"):
+        pipeline.run(context, [tmp_path / "raw"], project=project, policy_name="research", processes=0)
+
+    sealed = in_vault(context.workspace.root, "sealed", "originals")
+
+    assert len(sealed) == 6
+    assert len({part for each in sealed for part in (each[:16], each[16:32])}) == 12
+
+
+def test_with_the_root_key_the_vault_opens(context: pipeline.Context, tmp_path: Path) -> None:
+    """So the tests above would have found something: and whoever has both needs no approval."""
+    image(tmp_path / "raw")
+    pipeline.run(context, [tmp_path / "raw"], project="lung", policy_name="research", processes=0)
+    (pseudonym,) = pipeline.patients(context, "lung")
+    (wrapped,) = in_vault(context.workspace.root, "wrapped", "patient_keys")
+    bound = ("vault", "lung", "1")
+
+    key = Seal(bytes.fromhex(context.keyring.vault("lung").open(wrapped, bound=(*bound, "key", pseudonym))))
+    said = [
+        key.open(sealed, bound=(*bound, "patient", pseudonym, pseudonym))
+        for sealed in in_vault(context.workspace.root, "sealed", "originals")
+        if opens(key._key, sealed, [part.encode() for part in (*bound, "patient", pseudonym, pseudonym)])
+    ]
+
+    assert len(said) == 1
+    assert PATIENT in said[0]
 
 
 def test_no_key_that_stands_there_makes_the_pseudonym(taken: Path) -> None:
