@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, update
 
-from governance.database import Line, Place, Server, create_database, originals, patient_keys, writing
-from governance.errors import Tampered
+from governance.database import Line, Place, Server, create_database, originals, patient_keys, sqlite, writing
+from governance.errors import Tampered, Unavailable
 from governance.keys import Keyring
 from governance.pseudonymise import vault as vaults
 from governance.pseudonymise.vault import MATCHED, Kind, Original, Vault, of_study, shred
@@ -207,6 +207,23 @@ def test_no_byte_of_an_erased_key_is_left_in_the_files_of_the_database(vault: Va
     assert there
     assert not any(bytes(wrapped)[start : start + 16] in left for start in range(len(wrapped) - 16))
     assert opened(vault, "LUNG-51") == [PLANTED]
+
+
+@pytest.mark.sqlite_alone(reason="a server rewrites its tables behind readers")
+def test_what_another_program_reads_is_erased_by_the_next_call(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "SETTINGS", ("PRAGMA busy_timeout = 50", "PRAGMA journal_mode = WAL"))
+    vault = Vault(create_database(place, Line.VAULT), RING)
+    vault.keep("lung", told("LUNG-1", PLANTED))
+    with vault.engine.connect() as reader:
+        wrapped = bytes(reader.execute(select(patient_keys.c.wrapped)).scalar_one())
+        with pytest.raises(Unavailable, match="not erased yet"):
+            shred(vault, project="lung", patient="LUNG-1")
+    still = wrapped in files(place, vault)
+
+    assert shred(vault, project="lung", patient="LUNG-1") == 0
+    assert still
+    assert wrapped not in files(place, vault)
+    vault.close()
 
 
 def test_nothing_that_was_kept_stands_in_the_files(vault: Vault, place: Place) -> None:
