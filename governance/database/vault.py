@@ -15,7 +15,7 @@ patient_keys = Table(
     Column("epoch", Integer, nullable=False),
     Column("patient", Text, nullable=False),  # the pseudonym
     Column("wrapped", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("project", "epoch", "patient"),
+    PrimaryKeyConstraint("patient", "project", "epoch"),
 )
 
 originals = Table(
@@ -24,10 +24,11 @@ originals = Table(
     Column("project", Text, nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("pseudonym", Text, nullable=False, index=True),
+    Column("pseudonym", Text, nullable=False),
     Column("patient", Text, nullable=False),  # whose key seals it
     Column("mark", Text, nullable=False),  # a digest of `sealed`: a pseudonym may stand for several values
     Column("sealed", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("project", "epoch", "kind", "pseudonym", "patient", "mark"),
+    # What is asked for first: SQLite takes a key that begins with all of a project for any question about it.
+    PrimaryKeyConstraint("pseudonym", "patient", "kind", "project", "epoch", "mark"),
 )
-Index("originals_of_patient", originals.c.project, originals.c.patient)
+Index("originals_of_patient", originals.c.patient, originals.c.project)

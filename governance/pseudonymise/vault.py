@@ -8,7 +8,7 @@ nothing opens what it sealed, whoever has the root key; what has both is an olde
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -108,6 +108,7 @@ class Vault(Confidential):
 
     def __init__(self, engine: Engine, keyring: Keyring) -> None:
         self.engine, self._keyring = engine, keyring
+        self._seals: dict[tuple[str, int], Seal] = {}
 
     def close(self) -> None:
         """Give its connections back."""
@@ -117,15 +118,15 @@ class Vault(Confidential):
         """Keep what is not kept yet, in one transaction; returns how many rows that was."""
         wanted = list(dict.fromkeys(kept))
         with self.engine.connect() as connection:
-            left = self._missing(connection, project, epoch, wanted, self._keys(connection, project, epoch, wanted))
-        if not left:
-            return 0
+            keys = self._keys_of(connection, project, epoch, {each.patient for each in wanted})
+            new = {each.patient for each in wanted} - keys.keys()
+            if not new and not self._missing(connection, project, epoch, wanted, keys):
+                return 0
         with writing(self.engine) as connection:
-            keys = self._keys(connection, project, epoch, wanted)
-            for patient in {each.patient for each in wanted} - keys.keys():
-                keys[patient] = self._new_key(connection, project, epoch, patient)
-            missing = self._missing(connection, project, epoch, wanted, keys)
-            rows = [_row(project, epoch, each, keys[each.patient]) for each in missing]
+            if new:  # another run may have made them meanwhile
+                keys |= self._keys_of(connection, project, epoch, new)
+                keys |= self._new_keys(connection, project, epoch, new - keys.keys())
+            rows = self._missing(connection, project, epoch, wanted, keys)
             if rows:
                 connection.execute(upsert(connection, table).on_conflict_do_nothing(), rows)
         return len(rows)
@@ -160,28 +161,32 @@ class Vault(Confidential):
         opened = [json.loads(key.open(sealed, bound=bound)) for sealed in rows if key is not None]
         return _telling_most([tuple((str(name), str(value)) for name, value in said) for said in opened])
 
-    def _keys(self, connection: Connection, project: str, epoch: int, wanted: Sequence[Original]) -> dict[str, Seal]:
-        return self._keys_of(connection, project, epoch, {each.patient for each in wanted})
-
     def _keys_of(self, connection: Connection, project: str, epoch: int, patients: Iterable[str]) -> dict[str, Seal]:
         """What seals for patients, of those that have a key."""
         mine = select(patient_keys.c.patient, patient_keys.c.wrapped).where(
             patient_keys.c.project == project, patient_keys.c.epoch == epoch, patient_keys.c.patient.in_(patients)
         )
-        opens, rows = self._keyring.vault(project, epoch=epoch), connection.execute(mine).all()
+        opens, rows = self._seal(project, epoch), connection.execute(mine).all()
         return {
             row.patient: Seal(bytes.fromhex(opens.open(row.wrapped, bound=_bound(project, epoch, "key", row.patient))))
             for row in rows
         }
 
-    def _new_key(self, connection: Connection, project: str, epoch: int, patient: str) -> Seal:
-        key = secrets.token_bytes(KEY_BYTES)
-        wrapped = self._keyring.vault(project, epoch=epoch).close(
-            key.hex(), bound=_bound(project, epoch, "key", patient)
-        )
-        row = {"project": project, "epoch": epoch, "patient": patient, "wrapped": wrapped}
-        connection.execute(insert(patient_keys).values(row))
-        return Seal(key)
+    def _new_keys(self, connection: Connection, project: str, epoch: int, patients: Collection[str]) -> dict[str, Seal]:
+        made = {patient: secrets.token_bytes(KEY_BYTES) for patient in sorted(patients)}
+        seals = self._seal(project, epoch)
+        rows = [
+            {
+                "project": project,
+                "epoch": epoch,
+                "patient": patient,
+                "wrapped": seals.close(key.hex(), bound=_bound(project, epoch, "key", patient)),
+            }
+            for patient, key in made.items()
+        ]
+        if rows:
+            connection.execute(insert(patient_keys), rows)
+        return {patient: Seal(key) for patient, key in made.items()}
 
     def _missing(
         self,
@@ -190,20 +195,22 @@ class Vault(Confidential):
         epoch: int,
         wanted: Sequence[Original],
         keys: Mapping[str, Seal],
-    ) -> list[Original]:
+    ) -> list[dict[str, str | int | bytes]]:
+        """The rows that are not there."""
         mine = select(table.c.kind, table.c.pseudonym, table.c.patient, table.c.mark).where(
             table.c.project == project,
             table.c.epoch == epoch,
             table.c.pseudonym.in_({each.pseudonym for each in wanted}),
         )
         there = {tuple(row) for row in connection.execute(mine)}
-        return [
-            each
-            for each in wanted
-            if each.patient not in keys
-            or (each.kind.value, each.pseudonym, each.patient, _mark(_seal(project, epoch, each, keys[each.patient])))
-            not in there
-        ]
+        rows = [_row(project, epoch, each, keys[each.patient]) for each in wanted]
+        return [row for row in rows if (row["kind"], row["pseudonym"], row["patient"], row["mark"]) not in there]
+
+    def _seal(self, project: str, epoch: int) -> Seal:
+        """What seals the keys of patients."""
+        if (project, epoch) not in self._seals:
+            self._seals[project, epoch] = self._keyring.vault(project, epoch=epoch)
+        return self._seals[project, epoch]
 
 
 def shred(vault: Vault, *, project: str, patient: str) -> int:
@@ -253,23 +260,15 @@ def _bound(project: str, epoch: int, *rest: str) -> tuple[str, ...]:
     return ("vault", project, str(epoch), *rest)
 
 
-def _seal(project: str, epoch: int, kept: Original, key: Seal) -> bytes:
-    bound = _bound(project, epoch, kept.kind, kept.pseudonym, kept.patient)
-    return key.close(json.dumps(kept.said, ensure_ascii=True, separators=(",", ":")), bound=bound)
-
-
-def _mark(sealed: bytes) -> str:
-    return sha256(sealed).hexdigest()[:32]
-
-
 def _row(project: str, epoch: int, kept: Original, key: Seal) -> dict[str, str | int | bytes]:
-    sealed = _seal(project, epoch, kept, key)
+    bound = _bound(project, epoch, kept.kind, kept.pseudonym, kept.patient)
+    sealed = key.close(json.dumps(kept.said, ensure_ascii=True, separators=(",", ":")), bound=bound)
     return {
         "project": project,
         "epoch": epoch,
         "kind": kept.kind.value,
         "pseudonym": kept.pseudonym,
         "patient": kept.patient,
-        "mark": _mark(sealed),
+        "mark": sha256(sealed).hexdigest()[:32],
         "sealed": sealed,
     }

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, event, insert, select, update
 
 from governance.database import Line, Place, Server, create_database, originals, patient_keys, sqlite, writing
 from governance.errors import Tampered, Unavailable
 from governance.keys import Keyring
 from governance.pseudonymise import vault as vaults
-from governance.pseudonymise.vault import MATCHED, Kind, Original, Vault, of_study, shred
+from governance.pseudonymise.vault import MATCHED, Held, Kind, Original, Vault, of_study, shred
 
 pytestmark = pytest.mark.databases
 
@@ -131,6 +131,28 @@ def test_two_patients_and_two_projects_have_keys_of_their_own(vault: Vault) -> N
 
     assert len({bytes(each) for each in wrapped}) == 3
     assert len({bytes(each) for each in sealed}) == 6
+
+
+@pytest.mark.sqlite_alone(reason="its plan can be read without rows")
+@pytest.mark.usefixtures("database")
+def test_no_question_walks_through_a_whole_project(vault: Vault) -> None:
+    asked: list[str] = []
+    event.listen(vault.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+    vault.keep("lung", told("LUNG-1", PLANTED, "ACC1"))
+    opened(vault, "LUNG-1")
+    shred(vault, project="lung", patient="LUNG-1")
+    held = Held(vault.engine, "lung")
+    asked.append(held._question._sql)
+    assert not held.study("LUNG-1", "S-LUNG-1")
+
+    questions = [each for each in dict.fromkeys(asked) if each.startswith(("SELECT", "DELETE"))]
+    with vault.engine.connect() as connection:
+        for question in questions:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {question}", (None,) * question.count("?")).all()
+            first = str(plan[0][3])
+            assert first.startswith("SEARCH"), question
+            assert "(pseudonym=?" in first or "(patient=?" in first, question
+    assert len(questions) >= 6
 
 
 # ------------------------------------------------------------------ shredding

@@ -15,7 +15,7 @@ Table(
     Column("epoch", Integer, nullable=False),
     Column("patient", Text, nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("project", "epoch", "patient"),
+    PrimaryKeyConstraint("patient", "project", "epoch"),
 )
 
 originals = Table(
@@ -24,13 +24,13 @@ originals = Table(
     Column("project", Text, nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("pseudonym", Text, nullable=False, index=True),
+    Column("pseudonym", Text, nullable=False),
     Column("patient", Text, nullable=False),
     Column("mark", Text, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("project", "epoch", "kind", "pseudonym", "patient", "mark"),
+    PrimaryKeyConstraint("pseudonym", "patient", "kind", "project", "epoch", "mark"),
 )
-Index("originals_of_patient", originals.c.project, originals.c.patient)
+Index("originals_of_patient", originals.c.patient, originals.c.project)
 
 
 def upgrade() -> None:
