@@ -22,6 +22,7 @@ from governance.pipeline.vaulting import Keeping
 
 UNCHANGED = "unchanged since an earlier run"
 MORE_KNOWN = "made again: what is known from other studies of its patient has changed"
+MOVED = "made again: it is of another patient, by the policy's rules or by a decision"
 COLLISION = "another source with the same SOPInstanceUID and other content is curated already; keep the right one"
 OTHER_PLACE = (
     "another source with the same SOPInstanceUID, of another patient, study or series, is curated already; "
@@ -36,6 +37,7 @@ class Settled(Confidential):
     """A processed source and its final outcome; `commit` says whether its object goes in.
 
     lost: other places of its SOPInstanceUID, where no object is any more, or what is left of one.
+    moved: where the object of the same source lies, which is of another patient by now.
     """
 
     processed: Processed
@@ -44,6 +46,7 @@ class Settled(Confidential):
     output: str | None = None
     commit: bool = False
     lost: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
 
 
 class _Curated(NamedTuple):
@@ -125,6 +128,7 @@ class Committer(Confidential):
         with engine.connect() as connection:
             withdrawn = self._withdrawn(connection, settled) - staged.keys()  # which are replaced
         lost = {path for entry in settled for path in entry.lost} - withdrawn
+        moved = {path for entry in settled for path in entry.moved} - withdrawn - lost
         if staged:
             with writing(engine) as connection:
                 _declare(connection, staged, self._run_id)
@@ -138,9 +142,9 @@ class Committer(Confidential):
             placed = list(zip([position for position, _ in batch], settled, strict=True))
             kept = (entry.processed.receipt for entry in settled if entry.commit)
             undone = staged.keys() - {receipt.path for receipt in kept if receipt is not None}
-            self._record(connection, placed, withdrawn=withdrawn, lost=lost)
+            self._record(connection, placed, {"withdrawn": withdrawn, "lost": lost, "moved": moved})
         workspace.forget_replaced()
-        if gone := withdrawn | lost | undone:
+        if gone := withdrawn | lost | moved | undone:
             for path in gone:
                 (workspace.curated / path).unlink(missing_ok=True)
             with writing(engine) as connection:
@@ -188,7 +192,8 @@ class Committer(Confidential):
         )
         if there is not None and there.source_digest != mine.source_digest and there.path != mine.path:
             return Settled(processed, Outcome.QUARANTINED, OTHER_PLACE)
-        if there is not None and there.policy_digest == mine.policy_digest:
+        moved = () if there is None or there.path == mine.path else (there.path,)
+        if there is not None and there.policy_digest == mine.policy_digest and not moved:
             if (there.source_digest, there.ruling, there.known) == (mine.source_digest, mine.ruling, mine.known):
                 return self._same(processed, output)
             if (there.source_digest, there.ruling) == (mine.source_digest, mine.ruling):
@@ -200,7 +205,9 @@ class Committer(Confidential):
         if there is not None and there.source_digest != mine.source_digest:
             return Settled(processed, Outcome.QUARANTINED, COLLISION)
         curated[receipt.instance] = mine
-        return Settled(processed, Outcome.PUBLISHED, why, output, commit=True, lost=tuple(lost))
+        return Settled(
+            processed, Outcome.PUBLISHED, MOVED if moved else why, output, commit=True, lost=tuple(lost), moved=moved
+        )
 
     def _look_up(self, receipt: Receipt) -> tuple[_Curated | None, list[str]]:
         """What is curated of an instance, and in which other places it was whose receipts are all that is left."""
@@ -240,8 +247,9 @@ class Committer(Confidential):
         return rulings.obeyed(receipt) != ruling or knew(receipt) != known
 
     def _record(
-        self, connection: Connection, placed: Sequence[tuple[int, Settled]], *, withdrawn: Set[str], lost: Set[str]
+        self, connection: Connection, placed: Sequence[tuple[int, Settled]], left: Mapping[str, Set[str]]
     ) -> None:
+        """left: paths where no object will be any more, by what happened to it."""
         rows = [
             (position, SourceOutcome(entry.processed.source, entry.outcome, entry.reason, entry.output))
             for position, entry in placed
@@ -254,8 +262,8 @@ class Committer(Confidential):
             "policy": self._policy_digest,
             **dict(sorted(counts.items())),
         }
-        details |= {name: len(paths) for name, paths in (("withdrawn", withdrawn), ("lost", lost)) if paths}
-        if gone := withdrawn | lost:
+        details |= {name: len(paths) for name, paths in left.items() if paths}
+        if gone := set[str]().union(*left.values()):
             supersede(connection, gone)
             _declare(connection, gone, self._run_id)
         made = [entry.processed.receipt for _, entry in placed if entry.commit and entry.processed.receipt is not None]

@@ -63,10 +63,9 @@ def compare(sources: Sequence[Path], *, old: str, new: str, on_progress: Progres
         Misconfigured: a policy does not load, or a source does not exist.
     """
     comparison = Comparison(policy.load(old), policy.load(new))
-    pseudonymiser = Pseudonymiser(_KEYS)
 
     def look(name: str, instance: Instance) -> None:
-        worker = _Worker(instance, pseudonymiser)
+        worker = _Worker(instance)
         before, after = worker.side(comparison.old), worker.side(comparison.new)
         comparison.add(name, (before.state, after.state), list(_changes(instance, before, after)))
 
@@ -77,9 +76,8 @@ def compare(sources: Sequence[Path], *, old: str, new: str, on_progress: Progres
 class _Worker(Confidential):
     """One instance, de-identified under one policy after the other, up to the bytes that would be staged."""
 
-    def __init__(self, instance: Instance, pseudonymiser: Pseudonymiser) -> None:
+    def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._pseudonymiser = pseudonymiser
         self._found = identifiers.collect(instance)
         self._device = devices.known(instance)
         self._pixels: dict[tuple[bool, ...], Pixels] = {}
@@ -98,7 +96,8 @@ class _Worker(Confidential):
         plan = policy.plan(instance, rules, device=self._device)
         if plan.filtered:
             return Side((Outcome.FILTERED, f"filter {plan.filtered}"))
-        prepared = prepare(instance, plan, found=self._found, by=self._pseudonymiser, scrub=self._scrubbed_pixels)
+        by = Pseudonymiser(_KEYS, patients=rules.patients)
+        prepared = prepare(instance, plan, found=self._found, by=by, scrub=self._scrubbed_pixels)
         self._inspect(prepared)
         marks = frozenset(each.tag for each in prepared.made.added)
         return Side((Outcome.PUBLISHED, ""), prepared.made.edits, {each.where: each for each in plan.decisions}, marks)

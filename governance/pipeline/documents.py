@@ -166,9 +166,11 @@ def _subject(instance: Instance, plan: Plan, texts: Texts, *, subject: Subject, 
         return texts.instead(day)(Span(0, len(day), "DATE"))
 
     patient_id = instance.first(_PATIENT_ID)
+    written = frozenset() if patient_id is None else frozenset(filter(None, instance.decode(patient_id)))
+    is_number = by.is_number_of(subject)
     return cda.Subject(
         patient=subject.patient,
-        patient_ids=frozenset() if patient_id is None else frozenset(filter(None, instance.decode(patient_id))),
+        is_patients=lambda value: value in written or is_number(value),
         uid=by.uid,
         pseudonym=by.consistent,
         move=move,

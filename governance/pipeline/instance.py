@@ -125,7 +125,7 @@ class Worker(Confidential):
         self._gone = gone or Gone()
         self.keys = keys
         self._staging = staging
-        self._pseudonymiser = Pseudonymiser(keys)
+        self._pseudonymiser = Pseudonymiser(keys, patients=rules.patients)
         self._elsewhere = elsewhere
         self._memo = Memo(rules, self._pseudonymiser, elsewhere)
         self._telling = Telling(self._pseudonymiser)

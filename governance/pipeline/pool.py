@@ -33,6 +33,7 @@ from governance.pipeline.context import Context
 from governance.pipeline.instance import Processed, Worker, source_digest
 from governance.pipeline.rows import Joined, RowWorker
 from governance.pipeline.studies import SEALED_FOR, Others, knew
+from governance.pseudonymise import Pseudonymiser
 from governance.pseudonymise.vault import Held
 
 CHUNK_FILES = 16
@@ -204,6 +205,8 @@ class Workers(Confidential):
         seal = context.keyring.seal_of(SEALED_FOR)
         places = workspace.database, workspace.vault, workspace.staging, workspace.curated
         self._job = Job(*places, rules, keys, decided, seal, until, gone)
+        self.by = Pseudonymiser(keys, patients=rules.patients)
+        """Names those of whom tables tell, as the processes do."""
         self._processes = processes
         self._mine: _Process | None = None
         self._pool: _Pool | None = None

@@ -47,8 +47,9 @@ _NATIVE = frozenset({IMPLICIT, "1.2.840.10008.1.2.1"})
 
 
 _OF_SCENE = AROUND_PIXELS | dicom.tags(
-    *("StudyInstanceUID", "SeriesInstanceUID", "PatientID", "IssuerOfPatientID"),
-    *("PatientBirthDate", "PatientAge"),
+    *("StudyInstanceUID", "SeriesInstanceUID", "PatientID", "PatientBirthDate", "PatientAge"),
+    *("IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "OtherPatientIDsSequence"),
+    *("PatientName", "PatientSex"),
     *("Modality", "ImageType", "BurnedInAnnotation", "ConversionType", "SeriesDescription"),
 )
 """What decides about an instance as a whole; the attributes that device recipes and filters ask for come on top."""

@@ -22,7 +22,7 @@ from governance.keys import ProjectKeys
 from governance.pipeline.cleaning import Cleaning
 from governance.pipeline.instance import Processed, ended, reason
 from governance.pipeline.told import Saying, Told
-from governance.pseudonymise import Pseudonymiser, Subject
+from governance.pseudonymise import Pseudonymiser, Subject, number_of
 from governance.pseudonymise.vault import MATCHED, Original, of_study
 from governance.rows import Label, LabelKind, Role, Row, Study, TableKind
 
@@ -111,7 +111,8 @@ def join(
     days = {role: _day(role, roles[role]) for role in (Role.DATE, Role.BIRTH_DATE) if role in roles}
     own = identifiers.told(
         names=[roles[Role.PATIENT_NAME]] if Role.PATIENT_NAME in roles else [],
-        numbers=[roles[role] for role in (Role.ACCESSION, Role.PATIENT_ID) if role in roles] + [study.patient_id],
+        numbers=[roles[role] for role in (Role.ACCESSION, Role.PATIENT_ID) if role in roles]
+        + [number_of(study.patient_id)],
         uids=[roles[Role.STUDY_UID]] if Role.STUDY_UID in roles else [],
         dates=days.values(),
         ages=_old(days.get(Role.BIRTH_DATE), {*known.dates, *days.values()}),
@@ -157,7 +158,7 @@ class RowWorker(Confidential):
     """Everything that a process needs to de-identify rows for one project under one policy."""
 
     def __init__(self, *, rules: policy.Rules, keys: ProjectKeys) -> None:
-        self._rules, self._project, self._by = rules, keys.project, Pseudonymiser(keys)
+        self._rules, self._project, self._by = rules, keys.project, Pseudonymiser(keys, patients=rules.patients)
 
     def process(self, joined: Joined) -> Processed:
         """De-identify one row; what goes wrong becomes its outcome and reason."""

@@ -23,7 +23,7 @@ from governance.datatypes import Outcome, SourceOutcome
 from governance.detect import engines, installed
 from governance.errors import Misconfigured
 from governance.pipeline import erasing, shards
-from governance.pipeline.commit import MORE_KNOWN, UNCHANGED
+from governance.pipeline.commit import MORE_KNOWN, MOVED, UNCHANGED
 from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.recovery import recover
 from governance.pipeline.shards import FINISHED, REGISTERED, Progress, Request, find
@@ -42,6 +42,8 @@ class Summary:
     unchanged: int
     again: int
     """Published anew, because other studies of their patients told something else."""
+    moved: int
+    """Published anew, because they are of another patient than before."""
     outdated: int
     """What is curated in the project and should be made again for that."""
     reasons: dict[str, dict[str, int]]
@@ -71,6 +73,7 @@ class Summary:
         said = [
             *([f"{self.unchanged} unchanged since an earlier run"] if self.unchanged else []),
             *([f"{self.again} made again for what other studies told"] if self.again else []),
+            *([f"{self.moved} of another patient than before"] if self.moved else []),
         ]
         return f"  ({', '.join(said)})" if said else ""
 
@@ -226,8 +229,8 @@ def summarise(context: Context, run_id: str) -> Summary:
     published = reasons.pop(Outcome.PUBLISHED.value, {})
     unchanged, again = published.get(UNCHANGED, 0), published.get(MORE_KNOWN, 0)
     ordered = {kind: dict(sorted(why.items(), key=lambda entry: -entry[1])) for kind, why in sorted(reasons.items())}
-    counted = dict(sorted(counts.items()))
-    return Summary(run_id, run.project, run.policy, counts.total(), counted, unchanged, again, behind, ordered)
+    moved, counted = published.get(MOVED, 0), dict(sorted(counts.items()))
+    return Summary(run_id, run.project, run.policy, counts.total(), counted, unchanged, again, moved, behind, ordered)
 
 
 def outcomes(context: Context, *, run_id: str | None = None) -> Iterator[SourceOutcome]:

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, delete, exists, insert, or_, select, update
 
 from governance.database import Question, contents, doubts, outcomes, receipts, runs, said, upsert
 from governance.datatypes import Confidential, Outcome
@@ -147,9 +147,20 @@ def withdraw(connection: Connection, project: str, run_id: str) -> int:
     current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
     unknown = select(receipts.c.path).where(current, or_(*of_tables), receipts.c.path.not_in(select(said.c.path)))
     gone.update(connection.execute(unknown).scalars())
+    gone.update(connection.execute(_left_behind(current, or_(*of_tables))).scalars())
     connection.execute(delete(doubts).where(mine))
     paths = sorted(gone)
     return sum(_forget(connection, run_id, paths[at : at + AT_ONCE]) for at in range(0, len(paths), AT_ONCE))
+
+
+def _left_behind(current: ColumnElement[bool], of_tables: ColumnElement[bool]) -> Select[tuple[str]]:
+    """Rows under a patient of whom their study has no image any more, but another patient has, who took them over."""
+    image = receipts.alias()
+    of_study = (image.c.project == receipts.c.project) & image.c.superseded.is_(False) & (image.c.series != "")
+    of_study &= image.c.study == receipts.c.study
+    here = select(image.c.path).where(of_study, image.c.patient == receipts.c.patient).correlate(receipts)
+    elsewhere = select(image.c.path).where(of_study).correlate(receipts)
+    return select(receipts.c.path).where(current, of_tables, ~here.exists(), elsewhere.exists())
 
 
 def _forget(connection: Connection, run_id: str, paths: Sequence[str]) -> int:

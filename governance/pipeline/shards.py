@@ -171,7 +171,11 @@ def process(
         if isinstance(files, dict):
             of_tables = stack.enter_context(closing(tables.RowCommitter(context, run_id, *project)))
             joining = stack.enter_context(
-                closing(tables.Joining(context, run.project, policy_digest=run.policy_digest, run_id=run_id))
+                closing(
+                    tables.Joining(
+                        context, workers.by, project=run.project, policy_digest=run.policy_digest, run_id=run_id
+                    )
+                )
             )
             first = number * SHARD_SPAN
             last = _last(context, run_id, first)

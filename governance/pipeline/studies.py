@@ -3,10 +3,13 @@
 A row names its study by its UID, which has a pseudonym, or by an accession number, of which the database keeps the
 pseudonym, a keyed digest. What identifies in the images of a study lies sealed beside it: a report about the patient
 is searched for all of it, and further images of the patient for its names and numbers.
+
+A study is kept under the pseudonym of whom its headers name. Whose it is by the decisions of stewards (`matching`) is
+found when it is asked for, so that a decision, or taking it back, changes no row.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -19,6 +22,7 @@ from governance.datatypes import Confidential, Identifiers
 from governance.detect import identifiers
 from governance.errors import Refused
 from governance.keys import ProjectKeys, Seal
+from governance.patients import Matches
 from governance.pipeline.context import Context
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.rows import Role, Study
@@ -38,8 +42,8 @@ KNOWN = "known_of_patient"
 ABSENT = "no image of its study is curated in this project"
 AGAIN = "run the table again when there is one"
 
-_Found = dict[tuple[str, str], bytes]
-"""What is sealed of studies, by patient and study."""
+_Found = dict[tuple[str, str], list[tuple[str, bytes]]]
+"""What is sealed of studies, by patient and study, each with whom its headers name."""
 _Told = dict[int, Identifiers]
 """What images told of a study, by the index of the event in the log behind which it is known."""
 _PARTS = ("names", "numbers", "dates", "ages", "patient")
@@ -50,6 +54,7 @@ class Known(Confidential):
     """What one image tells of its study. UIDs are left out: every UID in a text is found by its form."""
 
     patient: str
+    """By its header, and `patient_id` is what keys that one: whatever stewards decided."""
     study: str
     patient_id: str
     accession: str
@@ -67,7 +72,7 @@ class Telling(Confidential):
     def news(self, subject: Subject, accession: str, found: Identifiers) -> Known | None:
         """What an image tells that none of its study did before it; None if nothing."""
         found = replace(found, uids=frozenset())
-        key, pseudonym = (subject.patient, subject.study), self._by.accession(accession)
+        key, pseudonym = (subject.own, subject.study), self._by.accession(accession)
         told, numbers = self._told.get(key, (Identifiers(), frozenset()))
         both = identifiers.joined(told, found)
         if key in self._told and both == told and pseudonym in numbers:
@@ -75,7 +80,7 @@ class Telling(Confidential):
         if len(self._told) >= MOST_TOLD:
             self._told.clear()
         self._told[key] = both, numbers | {pseudonym}
-        return Known(subject.patient, subject.study, subject.patient_id, pseudonym, both)
+        return Known(subject.own, subject.study, subject.own_id, pseudonym, both)
 
 
 def record(connection: Connection, seal: Seal, project: str, told: Iterable[Known], *, event: int) -> None:
@@ -141,8 +146,10 @@ class Others(Confidential):
     words here. So do not dates and ages: in texts they are found by their form, and moved ones are days of others.
     """
 
-    def __init__(self, engine: Engine, seal: Seal, *, keys: ProjectKeys, until: int) -> None:
-        self._seal, self._keys, self._until = seal, keys, until
+    def __init__(
+        self, engine: Engine, seal: Seal, *, keys: ProjectKeys, until: int, matches: Matches | None = None
+    ) -> None:
+        self._seal, self._keys, self._until, self.matches = seal, keys, until, matches or Matches()
         self._of_patient = Question(
             engine,
             select(studies.c.study, studies.c.sealed_known).where(
@@ -169,25 +176,34 @@ class Others(Confidential):
         """What each study of a patient told; nothing where that is too much for one."""
         told: dict[str, Identifiers] = {}
         all_of_them = Identifiers()
-        for study, sealed in self._of_patient.all(patient=patient):
+        for study, sealed in _of_patient(self._of_patient, self.matches, patient):
             at = _unseal(self._seal, sealed)[1]
             found = identifiers.joined(*(each for event, each in at.items() if event < self._until))
-            told[study] = identifiers.of_person(found)
+            told[study] = identifiers.joined(told.get(study, Identifiers()), identifiers.of_person(found))
             all_of_them = identifiers.joined(all_of_them, told[study])
             if len(all_of_them.names) > MOST_NAMES or len(all_of_them.numbers) > MOST_NUMBERS:
                 return {}
         return told
 
 
+def _of_patient(of_named: Question, matches: Matches, patient: str) -> Iterator[tuple[str, bytes]]:
+    """Studies of a patient and what is sealed of each. of_named: those of whom headers name."""
+    for named in matches.leading_to(patient):
+        for study, sealed in of_named.all(patient=named):
+            if matches.of(named, study).patient == patient:
+                yield study, sealed
+
+
 def outdated(connection: Connection, others: Others, project: str) -> int:
     """How many images of a project were made when other studies of their patients had not told all that they have."""
     of_project = studies.c.project == project
     several = select(studies.c.patient).where(of_project).group_by(studies.c.patient).having(func.count() > 1)
+    moved = studies.c.patient.in_(others.matches.patients | others.matches.targets)
     current = (receipts.c.project == project) & receipts.c.superseded.is_(False) & (receipts.c.series != "")
     count = 0
-    for patient, study in connection.execute(
-        select(studies.c.patient, studies.c.study).where(of_project, studies.c.patient.in_(several))
-    ).all():
+    named = select(studies.c.patient, studies.c.study).where(of_project, studies.c.patient.in_(several) | moved)
+    of_studies = {(others.matches.of(*each).patient, each.study) for each in connection.execute(named).all()}
+    for patient, study in sorted(of_studies):
         digest = others.of(patient, study).digest.encode()
         mine = current & (receipts.c.patient == patient) & (receipts.c.study == study)
         bodies = connection.execute(select(receipts.c.body).where(mine)).scalars()
@@ -208,12 +224,13 @@ class Studies(Confidential):
         self._seal = context.keyring.seal_of(SEALED_FOR)
         of_study = studies.c.project == project
         current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
-        images = current & (receipts.c.study == studies.c.study) & (receipts.c.patient == studies.c.patient)
-        there = select(receipts.c.path).where(images, receipts.c.series != "").exists()  # rows have no series
+        images = current & (receipts.c.study == bindparam("study")) & (receipts.c.patient == bindparam("patient"))
+        there = select(receipts.c.path).where(images, receipts.c.series != "").limit(1)  # rows have no series
+        self._there = Question(context.engine, there)
         self._by_study = Question(
             context.engine,
             select(studies.c.patient, studies.c.study, studies.c.sealed_known).where(
-                of_study, studies.c.study == bindparam("key"), there
+                of_study, studies.c.study == bindparam("key")
             ),
         )
         of_orders = accessions.c.project == project
@@ -225,13 +242,14 @@ class Studies(Confidential):
             context.engine, select(accessions.c.accession).where(of_orders, accessions.c.study == bindparam("study"))
         )
         self._of_patient = Question(
-            context.engine, select(studies.c.sealed_known).where(of_study, studies.c.patient == bindparam("patient"))
+            context.engine,
+            select(studies.c.study, studies.c.sealed_known).where(of_study, studies.c.patient == bindparam("patient")),
         )
         self.known = lru_cache(MOST_PATIENTS)(self._known)
 
     def close(self) -> None:
         """Give its connections back."""
-        for question in (self._by_study, self._of_accession, self._accessions, self._of_patient):
+        for question in (self._by_study, self._there, self._of_accession, self._accessions, self._of_patient):
             question.close()
 
     def of(self, roles: Mapping[Role, str]) -> Study:
@@ -245,14 +263,18 @@ class Studies(Confidential):
             raise Refused(ABSENT, hint=AGAIN)
         if Role.PATIENT_ID in roles:
             by.append(Role.PATIENT_ID)
-            patient = self._by.patient(roles[Role.PATIENT_ID])
-            found = {each: sealed for each, sealed in found.items() if each[0] == patient}
+            found = {each: told for each, told in found.items() if self._is_of(roles[Role.PATIENT_ID], each, told)}
             if not found:
                 raise Refused("its patient id is not that of the images of its study", hint="check the table")
         if len(found) > 1:
             raise Refused("its key is that of several studies", hint="name the study by its UID, and give patient ids")
-        ((patient, study), sealed), *_ = found.items()
-        return Study(patient, study, _unseal(self._seal, sealed)[0], tuple(by))
+        ((patient, study), ((named, sealed), *_)), *_ = found.items()
+        key = self._by.matches.of(named, study).key or _unseal(self._seal, sealed)[0]
+        return Study(patient, study, key, tuple(by))
+
+    def _is_of(self, number: str, of: tuple[str, str], told: list[tuple[str, bytes]]) -> bool:
+        own_ids = (_unseal(self._seal, sealed)[0] for _, sealed in told)
+        return any(self._by.is_of(number, patient=of[0], study=of[1], own_id=own_id) for own_id in own_ids)
 
     def _of_keys(self, roles: Mapping[Role, str]) -> tuple[_Found, list[Role]]:
         """Patient and study of all that the study UID and the accession number of a row lead to; and what led there.
@@ -269,7 +291,7 @@ class Studies(Confidential):
         by_number = self._found(*(study for (study,) in several))
         if not uid:
             return by_number, [Role.ACCESSION]
-        both = {each: sealed for each, sealed in by_number.items() if each in by_uid}
+        both = {each: told for each, told in by_number.items() if each in by_uid}
         if by_number and not both:
             raise Refused("its accession number and its study UID are of different studies")
         if not both and any(self._accessions.all(study=study) for _, study in by_uid):
@@ -277,11 +299,15 @@ class Studies(Confidential):
         return (both, [Role.STUDY_UID, Role.ACCESSION]) if both else (by_uid, [Role.STUDY_UID])
 
     def _found(self, *keys: str) -> _Found:
-        found = (row for key in keys for row in self._by_study.all(key=key))
-        return {(patient, study): sealed for patient, study, sealed in found}
+        found: _Found = {}
+        for named, study, sealed in (row for key in keys for row in self._by_study.all(key=key)):
+            patient = self._by.matches.of(named, study).patient
+            if self._there.first(patient=patient, study=study) is not None:
+                found.setdefault((patient, study), []).append((named, sealed))
+        return found
 
     def _known(self, patient: str) -> Identifiers:
         """What identifies in the images of all studies of a patient."""
-        rows = self._of_patient.all(patient=patient)
-        told = (_unseal(self._seal, sealed)[1] for (sealed,) in rows)
+        rows = _of_patient(self._of_patient, self._by.matches, patient)
+        told = (_unseal(self._seal, sealed)[1] for _, sealed in rows)
         return identifiers.joined(*(found for runs in told for found in runs.values()))

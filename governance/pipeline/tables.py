@@ -60,10 +60,10 @@ def fingerprint(keyring: Keyring, project: str, path: Path) -> str:
 class Joining(Confidential):
     """Rows of tables, as what workers take: joined to their studies, or with the outcome that they have already."""
 
-    def __init__(self, context: Context, project: str, *, policy_digest: str, run_id: str) -> None:
+    def __init__(self, context: Context, by: Pseudonymiser, *, project: str, policy_digest: str, run_id: str) -> None:
         self.keyring, self.project = context.keyring, project
         self._keys = keys = context.keyring.project(project)
-        self._policy_digest, self._run_id, self._by = policy_digest, run_id, Pseudonymiser(keys)
+        self._policy_digest, self._run_id, self._by = policy_digest, run_id, by
         self._studies = Studies(context, keys.project, self._by)
         self._sayings = Sayings(context.engine, context.keyring)
         with context.engine.connect() as connection:

@@ -19,11 +19,12 @@ from governance.policy.schema import (
     Filter,
     FreeText,
     Option,
+    Patients,
     Policy,
     UnseenPixels,
 )
 
-Said = TypeVar("Said", BurnedInText, EncapsulatedDocuments, FreeText)
+Said = TypeVar("Said", BurnedInText, EncapsulatedDocuments, FreeText, Patients)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ def _over(base: Policy, layer: Layer, names: list[str]) -> Policy:
             "burned_in_text": _said(base.burned_in_text, policy.burned_in_text),
             "encapsulated_documents": _said(base.encapsulated_documents, policy.encapsulated_documents),
             "free_text": _said(base.free_text, policy.free_text),
+            "patients": _said(base.patients, policy.patients),
         }
     )
 

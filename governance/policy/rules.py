@@ -9,6 +9,7 @@ import rfc8785
 
 from governance import dicom
 from governance.datatypes import Confidential, DocumentKind, Instance, TextEngine
+from governance.patients import PatientRules
 from governance.policy import conditions, deciding, layers, paths, standard
 from governance.policy.deciding import Decider, Entry, Key
 from governance.policy.layers import Layer
@@ -132,6 +133,11 @@ class Rules(Confidential):
     def free_text(self) -> FreeText:
         """What stands in cleaned texts; what no layer says has its default."""
         return self.policy.free_text or FreeText(because="the default")
+
+    @property
+    def patients(self) -> PatientRules:
+        """When two objects are of one patient: without a declaration, by their numbers as they are written."""
+        return PatientRules() if self.policy.patients is None else self.policy.patients.rules
 
     @property
     def text_engines(self) -> tuple[TextEngine, ...]:

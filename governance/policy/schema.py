@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
 
 from governance.datatypes import Framework, Instead, NameModel, TextEngine
+from governance.patients import NOBODYS, Case, Forms, Issuers, PatientRules, Spelling, WithoutId, Zeros
 from governance.rows import TableKind
 
 
@@ -268,6 +269,53 @@ class FreeText(Reasoned):
         return {name: value for name, value in whole(self).items() if name in self.model_fields_set}
 
 
+class PatientIds(Statement):
+    """How a site writes PatientID: what two of one patient may differ in. ignore: signs that do not count."""
+
+    leading_zeros: Zeros = Zeros.KEEP
+    case: Case = Case.KEEP
+    characters: Forms = Forms.KEEP
+    ignore: Annotated[str, StringConstraints(pattern=r"^[^\w\\]*$", max_length=20)] = ""
+
+
+class Patients(Reasoned):
+    """When two objects are of one patient.
+
+    nobodys: numbers that are nobody's, whatever their case and signs, and zeros; issuers: whether the same number of
+    two assigning authorities (0010,0021) is one patient, which of these are the same, and whose the numbers are with
+    which none is named; without_id: what keys patients without a number; names: what keys of them take for the same.
+    """
+
+    ids: PatientIds = PatientIds()
+    nobodys: tuple[Text, ...] = NOBODYS
+    issuers: Issuers = Issuers.IGNORED
+    same_issuers: tuple[Annotated[tuple[Text, ...], Field(min_length=2)], ...] = ()
+    issuer_unsaid: str = ""
+    without_id: WithoutId = WithoutId.STUDY
+    names: Spelling = Spelling.PLAIN
+
+    @property
+    def rules(self) -> PatientRules:
+        """As those who make keys take it."""
+        return PatientRules(
+            zeros=self.ids.leading_zeros,
+            case=self.ids.case,
+            ignore=self.ids.ignore,
+            forms=self.ids.characters,
+            nobodys=self.nobodys,
+            issuers=self.issuers,
+            same_issuers=self.same_issuers,
+            issuer_unsaid=self.issuer_unsaid,
+            without_id=self.without_id,
+            names=self.names,
+        )
+
+    @model_serializer(mode="wrap")
+    def _said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What it says alone, as in `BurnedInText`."""
+        return {name: value for name, value in whole(self).items() if name in self.model_fields_set}
+
+
 class KnownText(Reasoned):
     """Where images of one device, class and size have text burned in: these boxes are masked, all else is looked at.
 
@@ -310,6 +358,7 @@ class Policy(Reasoned):
     burned_in_text: BurnedInText | None = None
     encapsulated_documents: EncapsulatedDocuments | None = None
     free_text: FreeText | None = None
+    patients: Patients | None = None
     known_text: tuple[KnownText, ...] | None = Field(default=None, min_length=1)
     never_trust: tuple[NeverTrust, ...] | None = Field(default=None, min_length=1)
     tables: Tables | None = None

@@ -1,5 +1,6 @@
 """What is replaced: identifiers, UIDs and dates.
 
+    patients.py      what keys a patient: numbers in their normal form, or what stands for one
     identifiers.py   pseudonyms of patients, studies, accessions: keyed, short, with a check character
     uids.py          UIDs under 2.25, the same wherever the original is referenced
     dates.py         one secret shift per patient and project
@@ -15,6 +16,7 @@ no table to protect, reruns agree, and projects cannot be linked to each other.
 """
 
 from governance.pseudonymise.attributes import Pseudonymiser, Subject
+from governance.pseudonymise.patients import number_of
 from governance.pseudonymise.texts import Texts
 
-__all__ = ["Pseudonymiser", "Subject", "Texts"]
+__all__ = ["Pseudonymiser", "Subject", "Texts", "number_of"]

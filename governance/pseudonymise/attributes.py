@@ -14,9 +14,11 @@ from governance import dicom
 from governance.datatypes import Confidential, Decision, Edits, Element, Instance, Method
 from governance.errors import Refused, UnshiftableDate
 from governance.keys import ProjectKeys
+from governance.patients import Matches, PatientRules
 from governance.pseudonymise.dates import DateShift
 from governance.pseudonymise.identifiers import base32, patient_pseudonym, short_pseudonym
 from governance.pseudonymise.items import dummy_item
+from governance.pseudonymise.patients import Patients, number_of, originals
 from governance.pseudonymise.surrogates import Surrogates
 from governance.pseudonymise.texts import Texts
 from governance.pseudonymise.uids import new_uid
@@ -34,7 +36,6 @@ _FIRST_DAY, _LAST_DAY, _CLOCKS = "19000102", "20991230", frozenset({"19700101", 
 # Where a private element is text although its whole value is a UID or a day.
 _WHOLE_UID = re.compile(rb"(?:[0-2](?:\.\d{1,39}){4,30}|2\.25\.\d{6,39})[ \0]?")
 _WHOLE_DATE = re.compile(rb"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{6}(?:\.\d{1,6})?)? ?")
-_PATIENT_ID = 0x00100020
 _RETAINS_UIDS, _MODIFIES_DATES = "113110", "113107"
 """CID 7050."""
 _DRAWN = (Method.PATIENT, Method.ACCESSION, Method.CONSISTENT)
@@ -58,7 +59,7 @@ class Subject(Confidential):
     """Whose instance this is, in original and in pseudonyms.
 
     `patient_id` keys everything of the patient. Instances without a PatientID are keyed
-    by their study, so that two unknown patients never become one.
+    by their study, so that two unknown patients never become one, unless the policy has another key for them.
     """
 
     patient_id: str
@@ -66,6 +67,13 @@ class Subject(Confidential):
     study: str
     series: str
     instance: str
+    own_id: str = ""
+    """As `patient_id`, by the header alone, whatever stewards decided; and its pseudonym."""
+    own: str = ""
+    number: str = ""
+    """The PatientID in normal form; empty for none."""
+    matched: tuple[str, ...] = ()
+    """The decisions by which the patient is not the header's own."""
 
     @property
     def path(self) -> str:
@@ -87,8 +95,11 @@ class Replaced(Confidential):
 class Pseudonymiser(Confidential):
     """Replaces identifying values under one project's keys."""
 
-    def __init__(self, keys: ProjectKeys) -> None:
-        self._keys = keys
+    def __init__(
+        self, keys: ProjectKeys, *, patients: PatientRules | None = None, matches: Matches | None = None
+    ) -> None:
+        """patients: when two headers are of one patient. matches: what stewards decided on that."""
+        self._keys, self._patients, self.matches = keys, Patients(patients or PatientRules()), matches or Matches()
         self._act: dict[Method, Callable[[str, Element, Subject, DateShift], str]] = {
             Method.ACCESSION: lambda value, _element, _subject, _shift: self.accession(value),
             Method.UID: lambda value, _element, _subject, _shift: new_uid(self._keys.uid, value.strip("\0 ")),
@@ -109,15 +120,14 @@ class Pseudonymiser(Confidential):
         for keyword, uid in zip(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"), uids, strict=True):
             if not uid:
                 raise Refused(f"{keyword} is missing or empty")
-        element = instance.first(_PATIENT_ID)
-        patient_id = "" if element is None else originals(instance, element)[0]
-        patient_id = patient_id or f"no patient id, study {uids[0]}"
+        own_id, number = self._patients.of(instance, uids[0])
         study, series, sop = (
             short_pseudonym(self._keys.study, letter + uid, letter=letter)
             for letter, uid in zip("SRN", uids, strict=True)
         )
-        patient = self.patient(patient_id)
-        return Subject(patient_id, patient, study, series, sop)
+        own = self._pseudonym(own_id)
+        patient, key, matched = self.matches.of(own, study)
+        return Subject(key or own_id, patient, study, series, sop, own_id, own, number, matched)
 
     def accession(self, value: str) -> str:
         """The pseudonym of an accession number, empty for none."""
@@ -127,9 +137,22 @@ class Pseudonymiser(Confidential):
         """The pseudonym of a study by its UID, as `subject` has it."""
         return short_pseudonym(self._keys.study, "S" + uid, letter="S")
 
-    def patient(self, patient_id: str) -> str:
-        """The pseudonym of a patient, as `subject` has it."""
-        return patient_pseudonym(self._keys.patient, patient_id, project=self._keys.project)
+    def is_of(self, number: str, *, patient: str, study: str, own_id: str) -> bool:
+        """Whether a number that a table gives can be that of the patient of a study; one that is nobody's can.
+
+        own_id: what keys the patient by the headers of the study alone.
+        """
+        number = self._patients.number(number)
+        if not number or number == number_of(own_id):
+            return True
+        return self.matches.of(self._pseudonym(self._patients.key(number)), study).patient == patient
+
+    def is_number_of(self, subject: Subject) -> Callable[[str], bool]:
+        """Whether a number in an object is its own patient's, however it is written."""
+        return lambda value: bool(value) and subject.number in (value, self._patients.number(value))
+
+    def _pseudonym(self, key: str) -> str:
+        return patient_pseudonym(self._keys.patient, key, project=self._keys.project)
 
     def row(self, of_what: str, *, letter: str) -> str:
         """The pseudonym of a row of a table. letter: of its kind."""
@@ -227,9 +250,11 @@ class Pseudonymiser(Confidential):
 
     def _patient(self, value: str, element: Element, subject: Subject, _shift: DateShift) -> str:
         # A nested PatientID may be another number; its own pseudonym keeps it apart.
-        if element.vr == "PN" or not value or value == subject.patient_id:
+        number = "" if element.vr == "PN" else self._patients.number(value)
+        if not number or number == subject.number:
             return subject.patient
-        return patient_pseudonym(self._keys.patient, value, project=self._keys.project)
+        own = self._pseudonym(self._patients.nested(number, beside=subject.own_id))
+        return self.matches.of(own, subject.study).patient
 
     def consistent(self, value: str) -> str:
         """The dummy of `value`: 16 letters and digits, the same for the same value, empty for none."""
@@ -253,18 +278,6 @@ class Pseudonymiser(Confidential):
         if vr in dicom.FREE_TEXT_VRS or vr in ("AE", "CS"):
             return _TEXT_DUMMY
         return bytes(element.stop - element.start)
-
-
-def originals(instance: Instance, element: Element) -> list[str]:
-    """The values of a text element, each different from any other.
-
-    Bytes that the declared character set cannot hold all decode to U+FFFD, and two patients would become
-    one. Such values are read byte by byte instead: they are replaced, and nobody reads them.
-    """
-    values = instance.decode(element)
-    if "\ufffd" not in "".join(values):
-        return values
-    return [value.strip(" \0") for value in instance.value(element).decode("latin-1").split("\\")]
 
 
 def _shifted(value: str, _element: Element, _subject: Subject, shift: DateShift) -> str:

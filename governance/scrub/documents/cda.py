@@ -64,13 +64,13 @@ _EDITION = re.compile(r"POCD_HD\d{6}[A-Z0-9]*|\d{4}-\d\d-\d\d", re.ASCII)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Subject(Confidential):
-    """What stands instead of identifiers. uid: of one; pseudonym: of a number; patient: the patient's, `patient_ids`.
+    """What stands instead of identifiers. uid: of one; pseudonym: of a number; patient: of one that is the patient's.
 
     move: a day as YYYYMMDD, None where it cannot stay. keeps_sex: whether the policy does.
     """
 
     patient: str
-    patient_ids: frozenset[str]
+    is_patients: Callable[[str], bool]
     uid: Callable[[str], str]
     pseudonym: Callable[[str], str]
     move: Callable[[str], str | None]
@@ -227,7 +227,7 @@ class _Cda(Confidential):
         if is_template and _EDITION.fullmatch(value):
             return value
         self.said["ids"] += 1
-        if value.strip() in self.subject.patient_ids:
+        if self.subject.is_patients(value.strip()):
             return self.subject.patient
         return self.subject.pseudonym(value)
 

@@ -22,7 +22,7 @@ FINDING = "There is no pneumothorax and no pleural effusion on either side, and 
 def subject(*, keeps_sex: bool = True) -> cda.Subject:
     return cda.Subject(
         patient="P-1",
-        patient_ids=frozenset({f"MRN-{MRN}"}),
+        is_patients=frozenset({f"MRN-{MRN}"}).__contains__,
         uid=lambda value: f"2.25.{int.from_bytes(sha256(value.encode()).digest()[:8])}",
         pseudonym=lambda value: sha256(value.encode()).hexdigest()[:16].upper(),
         move=lambda day: {"20230517": "20220101", "20230518": "20220102"}.get(day),
