@@ -78,6 +78,18 @@ class PatientRules:
     names: Spelling = Spelling.PLAIN
 
 
+class MatchKind(StrEnum):
+    """What a steward decides on patients."""
+
+    MERGE = "merge"
+    SPLIT = "split"
+    UNDO = "undo"
+
+
+MATCH_EVENT = "patients-matched"
+"""Of what a steward decided on patients, by the digest of its row."""
+
+
 class Match(NamedTuple):
     """A decision in force: what is of `patient` is of `into`; only in these studies, if there are any."""
 
@@ -102,10 +114,21 @@ class Resolved(NamedTuple):
 class Matches(Confidential):
     """The decisions of a project, each applied to what those before it left."""
 
-    __slots__ = ("_first", "_from", "_to")
+    __slots__ = ("_first", "_from", "_keys", "_to", "ever_targets")
 
-    def __init__(self, found: Sequence[Match] = (), *, first: Mapping[str, str] | None = None) -> None:
+    ever_targets: frozenset[str]
+    """All to whom decisions lead, or led before they were undone."""
+
+    def __init__(
+        self,
+        found: Sequence[Match] = (),
+        *,
+        first: Mapping[str, str] | None = None,
+        ever_targets: frozenset[str] = frozenset(),
+    ) -> None:
         """found: those in force. first: the patient that a decision is about, by its id, also where it is undone."""
+        self.ever_targets = ever_targets
+        self._keys = {match.into: match.key for match in found}
         self._from: dict[str, list[Match]] = {}
         self._to: dict[str, list[str]] = {}
         for match in sorted(found):
@@ -154,6 +177,18 @@ class Matches(Confidential):
                     found[each] = None
                     left.append(each)
         return tuple(found)
+
+    def joined(self, patient: str) -> tuple[str, ...]:
+        """It, and all who are the same person by decisions on whole patients."""
+        whole = [{match.patient, match.into} for found in self._from.values() for match in found if not match.studies]
+        found = {patient}
+        while new := set[str]().union(*(pair for pair in whole if pair & found)) - found:
+            found |= new
+        return (patient, *sorted(found - {patient}))
+
+    def key_of(self, patient: str) -> str:
+        """What keys a patient to whom a decision in force leads; empty for others."""
+        return self._keys.get(patient, "")
 
     def first(self, patient: str, by: Sequence[str]) -> str:
         """Whom the header named of what became `patient`'s by these decisions."""

@@ -84,6 +84,8 @@ class Study(Confidential):
     patient_id: str
     by: tuple[Role, ...] = ()
     """What of the row led there."""
+    matched: tuple[str, ...] = ()
+    """Decisions by which the patient is another one than the headers' own."""
 
 
 def table_of(path: str) -> TableKind | None:

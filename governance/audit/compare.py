@@ -1,7 +1,7 @@
 """The log against the rest of its workspace.
 
 A log that was cut, wiped or replaced can be true in itself. But the row of each batch, of
-each release and of each ruling tells of an event, each such event tells of a row, and the
+each release, of each ruling and of each match of patients tells of an event, each such event tells of a row, and the
 folder of a release brings the checkpoint that the log had when it was made.
 """
 
@@ -15,9 +15,10 @@ from sqlalchemy import Connection, select
 
 from governance.audit import payloads
 from governance.audit.log import RESTORE
-from governance.database import batches, checkpoints, events, releases, rulings, tombstones
+from governance.database import batches, checkpoints, events, matches, releases, rulings, tombstones
 from governance.datatypes import BATCH_EVENT, REDACTION_EVENT, RELEASE_EVENT, RULING_EVENT, WITHDRAWAL_EVENT, Standing
 from governance.errors import Tampered
+from governance.patients import MATCH_EVENT
 
 CHUNK = 10_000
 
@@ -29,17 +30,19 @@ class Compared(NamedTuple):
     releases: int
     folders: int
     rulings: int
+    matches: int
     withdrawals: int
     payloads: int
     redacted: int
 
 
 class _Logged(NamedTuple):
-    """What the log says of each batch, release, ruling and withdrawal."""
+    """What the log says of each batch, release, ruling, match and withdrawal."""
 
     batches: dict[str, object]
     releases: dict[str, object]
     rulings: dict[str, object]
+    matches: dict[str, object]
     withdrawals: dict[str, object]
     payloads: dict[tuple[int, str], str]
     redacted: set[int]
@@ -51,7 +54,7 @@ def compare(connection: Connection, standing: Iterable[Standing], shown: Iterabl
     shown: all payloads, for who has the key; None: they are not compared.
 
     Raises:
-        Tampered: something does not agree; the message says which batch, release or ruling.
+        Tampered: something does not agree; the message says which batch, release, ruling or match.
     """
     logged = _logged(connection)
     batch_rows = {row.batch_id: (row.event_index, row.root, row.size) for row in connection.execute(select(batches))}
@@ -61,14 +64,17 @@ def compare(connection: Connection, standing: Iterable[Standing], shown: Iterabl
     _same("batch", batch_rows, logged.batches)
     _same("release", release_rows, logged.releases)
     _same("ruling", ruling_rows, logged.rulings)
+    match_rows = {row.match_id: digest_of_ruling(dict(row._mapping)) for row in connection.execute(select(matches))}
+    _same("match", match_rows, logged.matches)
     _same("withdrawal", withdrawal_rows, logged.withdrawals)
     of_persons = (0, 0) if shown is None else payloads.compare(shown, logged.payloads, logged.redacted)
     folders = _folders(connection, standing, release_rows)
-    return Compared(len(batch_rows), len(release_rows), folders, len(ruling_rows), len(withdrawal_rows), *of_persons)
+    rows = len(ruling_rows), len(match_rows), len(withdrawal_rows)
+    return Compared(len(batch_rows), len(release_rows), folders, *rows, *of_persons)
 
 
 def digest_of_ruling(row: Mapping[str, Any]) -> str:
-    """SHA-256 of all that a row of `rulings` says, its sealed reason as it is sealed; but not of its number."""
+    """SHA-256 of all that a row of `rulings` or `matches` says, sealed things as they are sealed; not its number."""
     said = {name: value.hex() if isinstance(value, bytes) else value for name, value in row.items()}
     return sha256(rfc8785.dumps({name: value for name, value in said.items() if name != "number"})).hexdigest()
 
@@ -103,7 +109,7 @@ def _tombstones(connection: Connection) -> dict[str, object]:
 
 
 def _logged(connection: Connection) -> _Logged:
-    logged = _Logged({}, {}, {}, {}, {}, set())
+    logged = _Logged({}, {}, {}, {}, {}, {}, set())
     query = select(events.c.idx, events.c.body).order_by(events.c.idx)
     for index, body in connection.execute(query.execution_options(yield_per=CHUNK)):
         event = json.loads(body)
@@ -116,6 +122,8 @@ def _logged(connection: Connection) -> _Logged:
             logged.releases[event["subject"]] = details["manifest"]
         elif event["kind"] == RULING_EVENT:
             logged.rulings[event["subject"]] = details["row"]
+        elif event["kind"] == MATCH_EVENT:
+            logged.matches[event["subject"]] = details["row"]
         elif event["kind"] == WITHDRAWAL_EVENT and details["tombstones"]:
             logged.withdrawals[str(index)] = (details["tombstones"], details["digest"])
         elif event["kind"] == REDACTION_EVENT:

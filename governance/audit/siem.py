@@ -27,6 +27,7 @@ from governance.datatypes import (
     WITHDRAWAL_EVENT,
 )
 from governance.errors import Refused, Tampered
+from governance.patients import MATCH_EVENT
 
 PROGRAM = "governance"
 """The actor of what no person decided."""
@@ -58,6 +59,7 @@ class _Meaning(NamedTuple):
 _MEANINGS = {
     BATCH_EVENT: _Meaning("C", "De-identified objects were committed", ("7", "De-identification")),
     RELEASE_EVENT: _Meaning("R", "A release was published", ("10", "Export")),
+    MATCH_EVENT: _Meaning("U", "A steward decided whose studies are", ("4", "Verification")),
     RULING_EVENT: _Meaning("U", "A person decided on pixels", ("4", "Verification")),
     WITHDRAWAL_EVENT: _Meaning("D", "A patient withdrew consent", ("14", "Logical deletion")),
     CARRIED_OUT_EVENT: _Meaning(

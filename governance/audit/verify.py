@@ -32,6 +32,8 @@ class AuditReport:
     """Releases in `published/` with a manifest that was logged and a checkpoint of this log."""
     rulings: int
     """What people decided on pixels, each with its row and its event."""
+    matches: int
+    """What stewards decided on patients, likewise."""
     withdrawals: int
     """Of consent, each with its tombstones and its event."""
     payloads: int

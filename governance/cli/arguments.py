@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from governance import __version__, audit, keys, pipeline, policy
-from governance.cli import commands, leaving, root_keys, vault_arguments
+from governance.cli import commands, leaving, patients, root_keys, vault_arguments
 from governance.cli.parsing import Parser, parse
 from governance.datatypes import Outcome, RulingKind
 
@@ -46,6 +46,7 @@ def _parser() -> Parser:
     for add in (_init, _run, _plan, _survey, _explain, _text, _outcomes, _review, _decide, _publish, _trace, _verify):
         add(make)
     _withdraw(make)
+    _patients(make)
     _audit(make)
     _keys(make)
     vault_arguments.add(make, _command, _in_workspace)
@@ -254,6 +255,38 @@ def _verify(make: Make) -> None:
     sub.add_argument("release", type=Path, metavar="RELEASE", help="its folder, NAME@vN")
     text = "the public key that you expect, from a channel that you trust"
     sub.add_argument("--key", metavar="HEX", help=text)
+
+
+def _patients(make: Make) -> None:
+    text = "Who may be one patient under two pseudonyms, or two under one, and what is decided on that."
+    some = make("patients", help=text, description=text).add_subparsers(required=True, metavar="COMMAND").add_parser
+    sub = _command(some, "list", patients.patients_list, "governance patients list -w /data/research -p lung")
+    sub.add_argument("--sources", action="store_true", help="name a source of each study too")
+    _of_project(sub)
+    one = "governance patients merge LUNG-GJR79RNTVT80BT87X --into LUNG-30S8ZKN6BXG7HDY4M -p lung -w W --reason twice"
+    sub = _command(some, "merge", patients.patients_merge, one)
+    sub.add_argument("patient", metavar="PATIENT", help="a pseudonym that nobody has any more")
+    sub.add_argument("--into", required=True, metavar="PATIENT", help="the one that stays")
+    _of_project(sub, decides=True)
+    one = 'governance patients split LUNG-GJR79RNTVT80BT87X --studies S0123456789ABCDE -w W -p lung --reason "a twin"'
+    sub = _command(some, "split", patients.patients_split, one)
+    sub.add_argument("patient", metavar="PATIENT", help="whose other studies stay")
+    text = "of somebody else, who gets a new pseudonym"
+    sub.add_argument("--studies", nargs="+", required=True, metavar="STUDY", help=text)
+    _of_project(sub, decides=True)
+    sub = _command(
+        some, "undo", patients.patients_undo, 'governance patients undo 3f9a0c12aa01be77 -w W -p lung --reason "a twin"'
+    )
+    sub.add_argument("match", metavar="ID", help="of a decision, as list shows it")
+    _of_project(sub, decides=True)
+
+
+def _of_project(sub: Parser, *, decides: bool = False) -> None:
+    _in_workspace(sub)
+    sub.add_argument("--project", "-p", required=True, metavar="P", help="whose pseudonyms they are")
+    if decides:
+        sub.add_argument("--reason", required=True, metavar="TEXT", help="why; kept sealed")
+        sub.add_argument("--as", dest="actor", metavar="NAME", help="who decides; default: the user of the system")
 
 
 def _audit(make: Make) -> None:

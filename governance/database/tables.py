@@ -319,5 +319,44 @@ reidentified = Table(
     _text("time"),
 )
 
-APPEND_ONLY = ("events", "checkpoints", "rulings", "tombstones", "approvers", "reidentifications", "reidentified")
+persons = Table(
+    "persons",
+    metadata,
+    _text("project"),
+    _text("kind"),  # of the digest: see `pseudonymise.persons`
+    _text("digest"),  # keyed
+    _text("patient"),  # whom the headers name, and the study: pseudonyms
+    _text("study"),
+    PrimaryKeyConstraint("project", "kind", "digest", "patient", "study"),
+)
+Index("persons_of_patient", persons.c.project, persons.c.kind, persons.c.patient, persons.c.digest)
+
+matches = Table(
+    "matches",
+    metadata,
+    Column("number", Integer, primary_key=True),  # decisions hold in this order
+    Column("match_id", Text, nullable=False, unique=True),
+    _text("project"),
+    _text("kind"),
+    _text("patient"),  # whose studies get another patient: a pseudonym
+    _text("into"),  # that one
+    _text("studies"),  # JSON: pseudonyms of those, none for all
+    _text("undoes"),  # the id of the decision that is taken back, or empty
+    Column("sealed_key", LargeBinary, nullable=False),  # what keys all that is of `into`
+    Column("sealed_reason", LargeBinary, nullable=False),
+    _text("actor"),
+    _text("account"),  # of the system, whoever the actor says to be
+    _text("time"),
+)
+
+APPEND_ONLY = (
+    "events",
+    "checkpoints",
+    "rulings",
+    "matches",
+    "tombstones",
+    "approvers",
+    "reidentifications",
+    "reidentified",
+)
 """Tables whose rows a trigger keeps as they are: against mistakes. The signatures are against malice."""

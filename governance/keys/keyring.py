@@ -36,6 +36,7 @@ class ProjectKeys(Confidential):
     shift: bytes
     consistent: bytes
     surrogate: bytes
+    person: bytes
     digest: bytes
 
 

@@ -20,6 +20,8 @@ approving.py   who may approve that one is opened
 reidentifying.py  a pseudonym opened: asked, approved, answered once
 commit.py      results made real, batch by batch
 rulings.py     what people decide on the pixels of single sources
+matching.py    what stewards decide on whose studies are
+persons.py     who may be one person under two pseudonyms, or two under one
 reviewing.py   which images a person should look at
 sheets.py      what they see of them
 device_rules.py  what they drew, for every image of the same device
@@ -50,6 +52,8 @@ from governance.pipeline.auditing import Persons, bundle_audit, export_audit, re
 from governance.pipeline.comparing import compare
 from governance.pipeline.context import Context, asks, create, open_context, where
 from governance.pipeline.device_rules import add_rule, device_rule
+from governance.pipeline.matching import Decided, decided, merge, split, undo
+from governance.pipeline.persons import Candidate, candidates
 from governance.pipeline.planning import plan
 from governance.pipeline.pool import check_processes
 from governance.pipeline.publishing import publish, verify, verify_audit, verify_counts
@@ -80,7 +84,9 @@ from governance.pipeline.withdrawing import Left, preview, withdraw, withdrawals
 __all__ = [
     "Answer",
     "Approvers",
+    "Candidate",
     "Context",
+    "Decided",
     "Entry",
     "Found",
     "Kind",
@@ -100,11 +106,13 @@ __all__ = [
     "asks",
     "back_up",
     "bundle_audit",
+    "candidates",
     "check_processes",
     "check_target",
     "compare",
     "create",
     "decide",
+    "decided",
     "deidentify",
     "described",
     "device_rule",
@@ -115,6 +123,7 @@ __all__ = [
     "list_sources",
     "listed",
     "look",
+    "merge",
     "open_context",
     "open_request",
     "open_shards",
@@ -137,11 +146,13 @@ __all__ = [
     "sheets",
     "shown",
     "siem_audit",
+    "split",
     "summarise",
     "survey",
     "touched_by",
     "trace",
     "try_text",
+    "undo",
     "verify",
     "verify_audit",
     "verify_counts",

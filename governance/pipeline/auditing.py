@@ -11,7 +11,7 @@ from governance.database import overwritten, writing
 from governance.datatypes import REDACTION_EVENT
 from governance.pipeline.context import Context, event, log_of_persons
 from governance.pipeline.publishing import expected_key
-from governance.pipeline.rulings import account_name, check_person, check_reason
+from governance.pipeline.rulings import signed
 
 
 def export_audit(context: Context, folder: Path) -> audit.Exported:
@@ -70,7 +70,8 @@ def redact(context: Context, index: int, *, reason: str, actor: str | None = Non
     Raises:
         Misconfigured: there is nothing to erase, or nothing says why or who.
     """
-    said = {"reason": check_reason(reason), "person": check_person(actor), "account": account_name()}
+    who = signed(reason, actor)
+    said = {"reason": who.reason, "person": who.actor, "account": who.account}
     with writing(context.engine) as connection:
         fields = audit.erase(connection, index)
         new = log_of_persons(connection, context, event(REDACTION_EVENT, f"event {index}", event=index), said)

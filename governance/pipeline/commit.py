@@ -12,7 +12,8 @@ from governance import audit, provenance
 from governance.database import Question, batches, outcomes, pending, receipts, upsert, writing
 from governance.datatypes import BATCH_EVENT, Confidential, Outcome, Receipt, SourceOutcome
 from governance.keys import Keyring
-from governance.pipeline import origins, rulings, studies
+from governance.patients import Matches
+from governance.pipeline import matching, origins, rulings, studies
 from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.instance import Processed
 from governance.pipeline.leaving import WITHDRAWN, Gone, Tombstones
@@ -73,11 +74,14 @@ class Committer(Confidential):
     is done again: to the same bytes, but for what other studies have told in between.
     """
 
-    def __init__(self, context: Context, run_id: str, project: str, policy_digest: str, *, until: int) -> None:
-        """until: what other studies have told is known as the workers know it."""
+    def __init__(
+        self, context: Context, run_id: str, project: str, policy_digest: str, *, until: int, matches: Matches
+    ) -> None:
+        """until, matches: what other studies have told, and what is decided on patients, as the workers know it."""
         self._context = context
         self._seal = context.keyring.seal_of(SEALED_FOR)
-        self._others = Others(context.engine, self._seal, keys=context.keyring.project(project), until=until)
+        keys = context.keyring.project(project)
+        self._others = Others(context.engine, self._seal, keys=keys, until=until, matches=matches)
         self._tombstones = Tombstones(context.keyring, project)
         self._keeping = Keeping(context, project)
         self._run_id = run_id
@@ -242,9 +246,10 @@ class Committer(Confidential):
         }
 
     def _is_outdated(self, receipt: Mapping[str, Any], ruling: str) -> bool:
-        """Whether an object was made under another ruling, or when other studies had told something else."""
+        """Whether an object was made under another ruling, as another patient's, or when less or more was told."""
         known = self._others.of(receipt["patient"], receipt["study"]).digest
-        return rulings.obeyed(receipt) != ruling or knew(receipt) != known
+        moved = not matching.is_current(self._others.matches, receipt)
+        return moved or rulings.obeyed(receipt) != ruling or knew(receipt) != known
 
     def _record(
         self, connection: Connection, placed: Sequence[tuple[int, Settled]], left: Mapping[str, Set[str]]

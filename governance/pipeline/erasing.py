@@ -8,7 +8,7 @@ vouch for others need them.
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
@@ -20,6 +20,7 @@ from governance.database import (
     departures,
     doubts,
     outcomes,
+    persons,
     receipts,
     runs,
     said,
@@ -29,7 +30,7 @@ from governance.database import (
 )
 from governance.datatypes import CARRIED_OUT_EVENT
 from governance.keys import Keyring
-from governance.pipeline import leaving
+from governance.pipeline import leaving, vaulting
 from governance.pipeline.commit import seal_source
 from governance.pipeline.context import Context, event, sign
 from governance.pipeline.shards import FILE_SPAN, SHARD_SPAN
@@ -40,14 +41,6 @@ ERASED = "(erased: its patient has withdrawn consent)"
 SHEETS = "review"
 """Where pictures of sources lie in the inner zone, each behind the first digits of its digest."""
 
-Shred = Callable[[str, str], int]
-"""Deletes the keys of all that a vault holds of a patient of a project; returns of how many rows. It may come again."""
-
-
-def no_vault(project: str, patient: str) -> int:
-    """A `Shred` of where there is no vault."""
-    return 0
-
 
 def forget(connection: Connection, project: str, patient: str, *, alone: Collection[str]) -> None:
     """Delete what is published of rows, and what was told. alone: studies that are of this patient and nobody else."""
@@ -55,6 +48,7 @@ def forget(connection: Connection, project: str, patient: str, *, alone: Collect
         mine = (table.c.path.startswith(f"{kind}/{patient}/", autoescape=True) for kind in TableKind)
         connection.execute(delete(table).where(or_(*mine)))
     connection.execute(delete(studies).where(studies.c.project == project, studies.c.patient == patient))
+    connection.execute(delete(persons).where(persons.c.project == project, persons.c.patient == patient))
     connection.execute(delete(accessions).where(accessions.c.project == project, accessions.c.study.in_(alone)))
 
 
@@ -151,13 +145,13 @@ def remove(context: Context, project: str, patient: str, paths: Collection[str] 
                 picture.unlink(missing_ok=True)
 
 
-def finish(context: Context, shred: Shred = no_vault) -> None:
+def finish(context: Context) -> None:
     """Carry out every withdrawal that is not at its end. Call under the workspace's lock, behind `pending`."""
     with context.engine.connect() as connection:
         left = connection.execute(select(departures).order_by(departures.c.event_index)).all()
     for row in left:
         remove(context, row.project, row.patient)
-        shredded = shred(row.project, row.patient)
+        shredded = vaulting.shred(context, row.project, row.patient)
         with writing(context.engine) as connection:
             key = context.keyring.tombstone_key(row.project)
             subject = leaving.tombstone(key, leaving.Of.PATIENT, row.patient)

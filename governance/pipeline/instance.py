@@ -32,12 +32,14 @@ from governance.datatypes import (
 from governance.detect import devices, identifiers
 from governance.errors import GovernanceError, Leak, Refused, Unreadable
 from governance.keys import ProjectKeys
+from governance.patients import Matches
 from governance.pipeline import content, rulings
 from governance.pipeline.acting import Acted, Draft, count_rules, draft, is_directory, rejected, said_of_header
 from governance.pipeline.context import where
 from governance.pipeline.documents import Document, scrub_document
 from governance.pipeline.leaving import WITHDRAWN, Gone
 from governance.pipeline.left import refuse_left
+from governance.pipeline.matching import said_of
 from governance.pipeline.memo import Memo
 from governance.pipeline.pixels import Pixels, refuse_text_left, scrub_pixels
 from governance.pipeline.scenes import Recalled
@@ -118,14 +120,18 @@ class Worker(Confidential):
         rulings: Mapping[str, Ruling] | None = None,
         elsewhere: Ask = nothing_told,
         gone: Gone | None = None,
+        matches: Matches | None = None,
     ) -> None:
-        """elsewhere: tells what other studies of a patient told. gone: whose consent was withdrawn."""
+        """elsewhere: tells what other studies of a patient told. gone: whose consent was withdrawn.
+
+        matches: what is decided on whose studies are.
+        """
         self._rules = rules
         self._rulings = rulings or {}
         self._gone = gone or Gone()
         self.keys = keys
         self._staging = staging
-        self._pseudonymiser = Pseudonymiser(keys, patients=rules.patients)
+        self._pseudonymiser = Pseudonymiser(keys, patients=rules.patients, matches=matches)
         self._elsewhere = elsewhere
         self._memo = Memo(rules, self._pseudonymiser, elsewhere)
         self._telling = Telling(self._pseudonymiser)
@@ -250,13 +256,14 @@ class Worker(Confidential):
         """Whether the patient's consent was withdrawn; where nobody knows whose it is, it goes on, and is refused."""
         if self._gone.digests:
             with suppress(Refused):
-                return self._gone.has(self._pseudonymiser.subject(instance))
+                written = instance.text("PatientID")
+                return self._gone.has_id(written) or self._gone.has(self._pseudonymiser.subject(instance))
         return False
 
     def _knew(self, subject: Subject) -> dict[str, str]:
-        """What a receipt says of what other studies told."""
+        """What a receipt says of what other studies told, and of decisions on whose it is."""
         digest = self._elsewhere(subject.patient, subject.study).digest
-        return {KNOWN: digest} if digest else {}
+        return ({KNOWN: digest} if digest else {}) | said_of(subject.matched)
 
     def _receipt(
         self,

@@ -53,11 +53,15 @@ class Gone(Confidential):
 
     def has(self, subject: Subject) -> bool:
         """Whether an instance is of somebody who left."""
-        return bool(self.digests) and (self.has_id(subject.patient_id) or self.named(subject.patient, subject.study))
+        ids = (subject.patient_id, subject.own_id, subject.number)
+        return bool(self.digests) and (
+            self.has_id(*ids) or self.named(subject.patient, subject.study) or self.named(subject.own)
+        )
 
-    def has_id(self, patient_id: str) -> bool:
-        """Whether an id, as it keys a patient, is of somebody who left."""
-        return any(tombstone(key, Of.PATIENT_ID, patient_id) in self.digests for key in (self.key, self.key_of_all))
+    def has_id(self, *patient_ids: str) -> bool:
+        """Whether one of these ids, as they key a patient or are written, is of somebody who left."""
+        keys = (self.key, self.key_of_all)
+        return any(tombstone(key, Of.PATIENT_ID, each) in self.digests for each in patient_ids if each for key in keys)
 
     def named(self, patient: str, study: str = "") -> bool:
         """The same of pseudonyms."""
@@ -68,12 +72,13 @@ class Gone(Confidential):
         if not self.digests:
             return False
         number, uid, order = (roles.get(role, "") for role in (Role.PATIENT_ID, Role.STUDY_UID, Role.ACCESSION))
+        key = by.key(number)
         found = {
-            Of.PATIENT: by.patient(number) if number else "",
+            Of.PATIENT: by.matches.of(by.pseudonym(key), "").patient if key else "",
             Of.STUDY: by.study(uid) if uid else "",
             Of.ACCESSION: by.accession(order),
         }
-        return self._any(found) or bool(number and self.has_id(number))
+        return self._any(found) or self.has_id(key, number) or bool(key and self.named(by.pseudonym(key)))
 
     def holds(self, place: str | None) -> bool:
         """Whether an object or a row at this place is of somebody who left. place: as outcomes have it, or None."""

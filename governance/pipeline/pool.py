@@ -28,7 +28,8 @@ from governance.database import Line, Place, Question, open_database, receipts
 from governance.datatypes import Confidential, Outcome, Ruling, Source, SourceOutcome
 from governance.errors import Misconfigured, Unavailable
 from governance.keys import ProjectKeys, Seal
-from governance.pipeline import leaving, rulings
+from governance.patients import Matches
+from governance.pipeline import leaving, matching, rulings
 from governance.pipeline.context import Context
 from governance.pipeline.instance import Processed, Worker, source_digest
 from governance.pipeline.rows import Joined, RowWorker
@@ -61,6 +62,8 @@ class Job(Confidential):
     keys: ProjectKeys
     rulings: Mapping[str, Ruling]
     """By digests of sources."""
+    matches: Matches
+    """What is decided on whose studies are."""
     seal: Seal
     """Of what is known of studies."""
     until: int
@@ -115,6 +118,7 @@ class _Process(Confidential):
         receipt = json.loads(row[1])
         return (
             is_there(self.curated / row[0], receipt)
+            and matching.is_current(self.others.matches, receipt)
             and rulings.obeyed(receipt) == self.worker.ruling_on(digest)
             and knew(receipt) == self.others.of(receipt["patient"], receipt["study"]).digest
             and self.held.study(receipt["patient"], receipt["study"])
@@ -156,7 +160,7 @@ def _end_with_parent() -> None:
 
 def _make(job: Job) -> _Process:
     engine = open_database(job.database)
-    others = Others(engine, job.seal, keys=job.keys, until=job.until)
+    others = Others(engine, job.seal, keys=job.keys, until=job.until, matches=job.matches)
     worker = Worker(
         rules=job.rules,
         keys=job.keys,
@@ -164,6 +168,7 @@ def _make(job: Job) -> _Process:
         rulings=job.rulings,
         elsewhere=others.of,
         gone=job.gone,
+        matches=job.matches,
     )
     known = select(receipts.c.path, receipts.c.body).where(
         receipts.c.source_digest == bindparam("digest"),
@@ -202,10 +207,21 @@ class Workers(Confidential):
             self.until = until = audit.size(connection)
             gone = leaving.in_force(connection, context.keyring, keys.project)
         decided = rulings.in_force(context)  # what is decided from now on is for the next run
-        seal = context.keyring.seal_of(SEALED_FOR)
-        places = workspace.database, workspace.vault, workspace.staging, workspace.curated
-        self._job = Job(*places, rules, keys, decided, seal, until, gone)
-        self.by = Pseudonymiser(keys, patients=rules.patients)
+        matches = matching.in_force(context, keys.project)
+        self._job = Job(
+            database=workspace.database,
+            vault=workspace.vault,
+            staging=workspace.staging,
+            curated=workspace.curated,
+            rules=rules,
+            keys=keys,
+            rulings=decided,
+            matches=matches,
+            seal=context.keyring.seal_of(SEALED_FOR),
+            until=until,
+            gone=gone,
+        )
+        self.by = Pseudonymiser(keys, patients=rules.patients, matches=matches)
         """Names those of whom tables tell, as the processes do."""
         self._processes = processes
         self._mine: _Process | None = None

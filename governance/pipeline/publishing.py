@@ -15,10 +15,9 @@ from sqlalchemy import Connection
 from governance import audit, provenance
 from governance.datatypes import Event
 from governance.errors import Misconfigured
-from governance.pipeline import origins
+from governance.pipeline import matching, origins, rulings
 from governance.pipeline.context import Context, now, sign
 from governance.pipeline.recovery import recover
-from governance.pipeline.rulings import refuse_waiting
 
 if TYPE_CHECKING:
     from governance import release
@@ -49,7 +48,7 @@ def publish(context: Context, *, project: str, dataset: str) -> release.Publishe
     """Write the next version of `dataset`, unless the latest one has the same contents.
 
     Raises:
-        Misconfigured: the name is not one, nothing is curated in the project, or a ruling has not taken effect yet.
+        Misconfigured: the name is not one, nothing is curated in the project, or a decision has not taken effect.
         Tampered: a curated object is not what its receipt says; nothing is published.
         Unavailable: another command works in this workspace.
     """
@@ -57,7 +56,8 @@ def publish(context: Context, *, project: str, dataset: str) -> release.Publishe
 
     with context.workspace.lock():
         recover(context)
-        refuse_waiting(context, project=project)
+        rulings.refuse_waiting(context, project=project)
+        matching.refuse_waiting(context, project=project)
         return release.publish(
             context.workspace,
             context.engine,

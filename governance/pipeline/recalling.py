@@ -32,7 +32,7 @@ from governance.pipeline.scenes import (
 from governance.pipeline.studies import Ask
 from governance.provenance import Recorded
 from governance.pseudonymise import Pseudonymiser
-from governance.pseudonymise.attributes import originals
+from governance.pseudonymise.patients import originals
 from governance.pseudonymise.vault import Whose
 from governance.read.elements import Walker
 from governance.read.units import PADDING, Unit, Units

@@ -21,6 +21,7 @@ from governance.errors import Leak, Refused
 from governance.keys import ProjectKeys
 from governance.pipeline.cleaning import Cleaning
 from governance.pipeline.instance import Processed, ended, reason
+from governance.pipeline.matching import said_of
 from governance.pipeline.told import Saying, Told
 from governance.pseudonymise import Pseudonymiser, Subject, number_of
 from governance.pseudonymise.vault import MATCHED, Original, of_study
@@ -308,7 +309,7 @@ def _receipt(joined: Joined, content: bytes, *, rules: policy.Rules, project: st
     subject, version = joined.subject, governance.__version__
     steps = [
         Step("read", "governance", version, {"form": joined.row.form, "declaration": joined.row.declared.digest}),
-        Step("join", "governance", version, {"by": ", ".join(joined.study.by)}),
+        Step("join", "governance", version, {"by": ", ".join(joined.study.by)} | said_of(joined.study.matched)),
         *([Step("clean", "governance", version, clean.said())] if clean.cleaned else []),
         Step("inspect", "governance", version, {}),
     ]

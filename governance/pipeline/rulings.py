@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select
 
@@ -59,6 +59,14 @@ class Recorded(Confidential):
         return f"{' '.join([self.ruling.kind.value, *boxes])}  {self.actor}  {self.time}  {self.ruling.reason}"
 
 
+class Signed(NamedTuple):
+    """Why something is decided, by whom, and under which account of the system."""
+
+    reason: str
+    actor: str
+    account: str
+
+
 def decide(
     context: Context, digest: str, kind: RulingKind, *, boxes: Sequence[Region] = (), reason: str, actor: str | None
 ) -> Recorded:
@@ -69,14 +77,14 @@ def decide(
     Raises:
         Misconfigured: no source or several go by that digest, or nothing says why or who.
     """
-    reason, actor, account = check_reason(reason), check_person(actor), account_name()
+    who = signed(reason, actor)
     row: dict[str, Any] = {
         "ruling_id": secrets.token_hex(8),
         "kind": kind.value,
         "boxes": json.dumps([[box.left, box.top, box.right, box.bottom, box.frame] for box in boxes]),
-        "sealed_reason": context.keyring.seal(reason, purpose=_PURPOSE),
-        "actor": actor,
-        "account": account,
+        "sealed_reason": context.keyring.seal(who.reason, purpose=_PURPOSE),
+        "actor": who.actor,
+        "account": who.account,
         "time": now(),
     }
     with writing(context.engine) as connection:
@@ -85,10 +93,25 @@ def decide(
             raise Misconfigured("there is no decision on this source to withdraw", hint="governance review lists them")
         connection.execute(insert(rulings).values(**row))
         said: dict[str, str | int] = {"decision": kind.value, "boxes": len(boxes), "source": row["source_digest"]}
-        said |= {"account": account, "row": audit.digest_of_ruling(row)}
+        said |= {"account": who.account, "row": audit.digest_of_ruling(row)}
         audit.append(connection, [replace(event(RULING_EVENT, row["ruling_id"], **said), actor=row["actor"])])
         sign(context, connection)
     return _recorded(context, row)
+
+
+def signed(reason: str, actor: str | None) -> Signed:
+    """Why and by whom something is decided. actor: None for the user of the system.
+
+    Raises:
+        Misconfigured: nothing says why or who.
+    """
+    reason = reason.strip()
+    if not 0 < len(reason) <= MOST_REASON or not reason.isprintable():
+        raise Misconfigured("a decision needs a reason", hint=f"one line of up to {MOST_REASON} characters")
+    account = account_name()
+    if _ACTOR.fullmatch(actor or account) is None:
+        raise Misconfigured("a person is named by up to 64 letters, digits, and . _ @ -", hint="see --as")
+    return Signed(reason, actor or account, account)
 
 
 def drawn(box: str) -> list[Region]:
@@ -206,30 +229,6 @@ def _source(connection: Connection, digits: str) -> str:
         what = "several sources have digests that begin so" if found else "no source of this workspace has this digest"
         raise Misconfigured(what, hint="governance review --json shows whole digests")
     return str(found[0])
-
-
-def check_reason(reason: str) -> str:
-    """Why somebody decided, on one line.
-
-    Raises:
-        Misconfigured: it says nothing, or more.
-    """
-    reason = reason.strip()
-    if not 0 < len(reason) <= MOST_REASON or not reason.isprintable():
-        raise Misconfigured("a decision needs a reason", hint=f"one line of up to {MOST_REASON} characters")
-    return reason
-
-
-def check_person(actor: str | None) -> str:
-    """What a person calls themselves; the user of the system, where they do not.
-
-    Raises:
-        Misconfigured: that is no name for the log.
-    """
-    named = actor or account_name()
-    if _ACTOR.fullmatch(named) is None:
-        raise Misconfigured("a person is named by up to 64 letters, digits, and . _ @ -", hint="see --as")
-    return named
 
 
 def account_name() -> str:

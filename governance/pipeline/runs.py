@@ -22,7 +22,7 @@ from governance.database import receipts, runs, writing
 from governance.datatypes import Outcome, SourceOutcome
 from governance.detect import engines, installed
 from governance.errors import Misconfigured
-from governance.pipeline import erasing, shards
+from governance.pipeline import erasing, matching, shards
 from governance.pipeline.commit import MORE_KNOWN, MOVED, UNCHANGED
 from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.recovery import recover
@@ -219,6 +219,7 @@ def summarise(context: Context, run_id: str) -> Summary:
             context.keyring.seal_of(SEALED_FOR),
             keys=context.keyring.project(run.project),
             until=audit.size(connection),
+            matches=matching.in_force(context, run.project),
         )
         with closing(others):
             behind = outdated(connection, others, run.project)

@@ -184,7 +184,9 @@ def process(
         else:
             placed = _left_of(context, run_id, number, files)
             commit, size = (
-                stack.enter_context(closing(Committer(context, run_id, *project, until=workers.until))).commit,
+                stack.enter_context(
+                    closing(Committer(context, run_id, *project, until=workers.until, matches=workers.by.matches))
+                ).commit,
                 BATCH,
             )
         results = _counted(workers.results(_noting(placed, positions)), on_progress)

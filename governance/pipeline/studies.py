@@ -17,7 +17,7 @@ from typing import Any
 from blake3 import blake3
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 
-from governance.database import Question, accessions, receipts, studies, upsert
+from governance.database import Question, accessions, persons, receipts, studies, upsert
 from governance.datatypes import Confidential, Identifiers
 from governance.detect import identifiers
 from governance.errors import Refused
@@ -60,6 +60,8 @@ class Known(Confidential):
     accession: str
     """Its pseudonym, or empty."""
     found: Identifiers
+    about: frozenset[tuple[str, str]] = frozenset()
+    """Digests of what it says of the patient."""
 
 
 class Telling(Confidential):
@@ -67,20 +69,20 @@ class Telling(Confidential):
 
     def __init__(self, by: Pseudonymiser) -> None:
         self._by = by
-        self._told: dict[tuple[str, str], tuple[Identifiers, frozenset[str]]] = {}
+        self._told: dict[tuple[str, str], tuple[Identifiers, frozenset[str], frozenset[tuple[str, str]]]] = {}
 
     def news(self, subject: Subject, accession: str, found: Identifiers) -> Known | None:
         """What an image tells that none of its study did before it; None if nothing."""
         found = replace(found, uids=frozenset())
         key, pseudonym = (subject.own, subject.study), self._by.accession(accession)
-        told, numbers = self._told.get(key, (Identifiers(), frozenset()))
+        told, numbers, about = self._told.get(key, (Identifiers(), frozenset(), frozenset()))
         both = identifiers.joined(told, found)
-        if key in self._told and both == told and pseudonym in numbers:
+        if key in self._told and both == told and pseudonym in numbers and subject.about <= about:
             return None
         if len(self._told) >= MOST_TOLD:
             self._told.clear()
-        self._told[key] = both, numbers | {pseudonym}
-        return Known(subject.own, subject.study, subject.own_id, pseudonym, both)
+        self._told[key] = both, numbers | {pseudonym}, about | subject.about
+        return Known(subject.own, subject.study, subject.own_id, pseudonym, both, subject.about)
 
 
 def record(connection: Connection, seal: Seal, project: str, told: Iterable[Known], *, event: int) -> None:
@@ -95,9 +97,19 @@ def record(connection: Connection, seal: Seal, project: str, told: Iterable[Know
             after = before | {event: identifiers.joined(before.get(event, Identifiers()), news)}
             change = insert(studies).values(key) if row is None else update(studies).where(mine)
             connection.execute(change.values(sealed_known=_seal(seal, known.patient_id, after)))
+        if known.about:
+            said = [key | {"kind": kind, "digest": digest} for kind, digest in sorted(known.about)]
+            connection.execute(upsert(connection, persons).on_conflict_do_nothing(), said)
         if known.accession:
             link = {"project": project, "accession": known.accession, "study": known.study}
             connection.execute(upsert(connection, accessions).values(link).on_conflict_do_nothing())
+
+
+def key_of(connection: Connection, seal: Seal, project: str, patient: str) -> str:
+    """What keys a patient whom headers name; empty for none."""
+    mine = (studies.c.project == project) & (studies.c.patient == patient)
+    sealed = connection.execute(select(studies.c.sealed_known).where(mine).limit(1)).scalar()
+    return "" if sealed is None else _unseal(seal, sealed)[0]
 
 
 def _seal(seal: Seal, patient_id: str, told: _Told) -> bytes:
@@ -269,8 +281,9 @@ class Studies(Confidential):
         if len(found) > 1:
             raise Refused("its key is that of several studies", hint="name the study by its UID, and give patient ids")
         ((patient, study), ((named, sealed), *_)), *_ = found.items()
-        key = self._by.matches.of(named, study).key or _unseal(self._seal, sealed)[0]
-        return Study(patient, study, key, tuple(by))
+        resolved = self._by.matches.of(named, study)
+        key = resolved.key or _unseal(self._seal, sealed)[0]
+        return Study(patient, study, key, tuple(by), resolved.by)
 
     def _is_of(self, number: str, of: tuple[str, str], told: list[tuple[str, bytes]]) -> bool:
         own_ids = (_unseal(self._seal, sealed)[0] for _, sealed in told)

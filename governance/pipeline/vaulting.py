@@ -13,6 +13,7 @@ from governance.datatypes import Confidential
 from governance.errors import Misconfigured
 from governance.pipeline.context import Context, event, sign
 from governance.pipeline.instance import Processed
+from governance.pseudonymise import vault as vaults
 from governance.pseudonymise.vault import Original, Vault
 from governance.storage import Workspace
 
@@ -46,6 +47,23 @@ def open_vault(context: Context) -> Vault:
     """
     _refuse_missing(context.workspace)
     return Vault(open_database(context.workspace.vault, Line.VAULT), context.keyring)
+
+
+def shred(context: Context, project: str, patient: str) -> int:
+    """Erase the key of all that the vault holds of a patient; returns of how many rows. It may be done again.
+
+    Raises:
+        Misconfigured: a vault that was there is missing.
+        Unavailable: another program reads it, or its server does not answer.
+    """
+    place = context.workspace.vault
+    if context.workspace.vault_said is None and isinstance(place, Path) and not place.exists():
+        return 0
+    vault = open_vault(context)
+    try:
+        return vaults.shred(vault, project=project, patient=patient)
+    finally:
+        vault.close()
 
 
 def _refuse_missing(workspace: Workspace) -> None:

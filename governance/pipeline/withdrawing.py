@@ -12,12 +12,13 @@ Nothing here takes a tombstone away again.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
-from governance import audit
+from governance import audit, policy
 from governance.database import (
     accessions,
     batches,
@@ -33,13 +34,15 @@ from governance.database import (
     writing,
 )
 from governance.datatypes import WITHDRAWAL_EVENT, Confidential
-from governance.errors import Misconfigured, Unavailable
-from governance.pipeline import erasing
+from governance.errors import GovernanceError, Misconfigured, Unavailable
+from governance.patients import PatientRules
+from governance.pipeline import erasing, matching
 from governance.pipeline.commit import supersede_where
 from governance.pipeline.context import Context, event, log_of_persons
 from governance.pipeline.leaving import EVERYWHERE, Of, tombstone
 from governance.pipeline.recovery import recover
-from governance.pipeline.rulings import account_name, check_person, check_reason
+from governance.pipeline.rulings import signed
+from governance.pipeline.shards import Request
 from governance.pipeline.studies import SEALED_FOR, patient_ids_of
 from governance.pseudonymise import Pseudonymiser
 
@@ -101,10 +104,12 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Person(Confidential):
-    """Somebody who leaves: under which pseudonym in which project, and by which id, where it was said."""
+    """Somebody who leaves: under which pseudonyms in which projects, and by which ids, where one was said."""
 
-    patients: Mapping[str, str]
-    patient_id: str = ""
+    patients: Sequence[tuple[str, str]]
+    """Projects and pseudonyms."""
+    ids: frozenset[str] = frozenset()
+    """As it was written, and as policies key it."""
     leaves_all: bool = False
 
 
@@ -139,7 +144,8 @@ def withdraw(
         Misconfigured: nobody goes by a pseudonym, there is no such project, or nothing says why or who.
         Unavailable: the database is held by another program.
     """
-    said = {"reason": check_reason(reason), "person": check_person(actor), "account": account_name()}
+    who = signed(reason, actor)
+    said = {"reason": who.reason, "person": who.actor, "account": who.account}
     with context.engine.connect() as connection:
         persons = _persons(connection, context, pseudonyms, patient_ids, project)
     done: list[Left] = []
@@ -166,8 +172,8 @@ def preview(
     found: list[Left] = []
     with context.engine.connect() as connection:
         for person in _persons(connection, context, pseudonyms, patient_ids, project):
-            for where, patient in person.patients.items():
-                there = _there(connection, context, where, patient, person.patient_id)
+            for where, patient in person.patients:
+                there = _there(connection, context, where, patient, person.ids)
                 again = not (there.objects or there.rows or _new(connection, where, there.digests))
                 found.append(Left(where, patient, len(there.objects), there.rows, None, there.releases, again=again))
             if person.leaves_all:
@@ -205,6 +211,7 @@ def _persons(
     if not 0 < len(pseudonyms) + len(patient_ids) <= MOST_IDS:
         raise Misconfigured("nobody is named, or too many at once", hint="pseudonyms, or a file with --patient-ids")
     projects = known if project is None else [project]
+    decided = {each: matching.in_force(context, each) for each in projects}
     found = []
     for number, pseudonym in enumerate(pseudonyms, 1):
         mine = (receipts.c.patient == pseudonym.upper()) & receipts.c.project.in_(projects)
@@ -212,15 +219,33 @@ def _persons(
         if not rows:
             hint = "an original id goes into a file, see --patient-ids"
             raise Misconfigured(f"nobody here goes by pseudonym number {number}", hint=hint)
-        found.append(_Person({row.project: row.patient for row in rows}))
-    by = {each: Pseudonymiser(context.keyring.project(each)) for each in projects}
+        joined = {row.project: decided[row.project].joined(row.patient) for row in rows}
+        found.append(_Person([(where, each) for where, same in joined.items() for each in same]))
+    by = {each: _pseudonymisers(connection, context, each) for each in projects}
     for patient_id in dict.fromkeys(patient_ids):
-        patients = {each: by[each].patient(patient_id) for each in projects}
-        found.append(_Person(patients, patient_id, leaves_all=project is None))
+        ids, patients = {patient_id}, dict[tuple[str, str], None]()
+        for each in projects:
+            keys = {pseudonymiser.key(patient_id): pseudonymiser for pseudonymiser in by[each]}
+            ids |= keys.keys() - {""}
+            for own in (pseudonymiser.pseudonym(key) for key, pseudonymiser in keys.items() if key):
+                patients |= {(each, other): None for other in decided[each].joined(own)}
+        found.append(_Person(list(patients), frozenset(ids), leaves_all=project is None))
     return found
 
 
-def _there(connection: Connection, context: Context, project: str, patient: str, patient_id: str) -> _There:
+def _pseudonymisers(connection: Connection, context: Context, project: str) -> list[Pseudonymiser]:
+    """As every policy has it under which the project was run, where it still loads; and as none has it."""
+    last = select(func.max(runs.c.number)).where(runs.c.project == project).group_by(runs.c.policy_digest)
+    requests = connection.execute(select(runs.c.sealed_request).where(runs.c.number.in_(last))).scalars()
+    rules = {PatientRules(): None}
+    for place in {Request.unseal(sealed, context.keyring).policy for sealed in requests}:
+        with suppress(GovernanceError):
+            rules[policy.load(place).patients] = None
+    keys = context.keyring.project(project)
+    return [Pseudonymiser(keys, patients=each) for each in rules]
+
+
+def _there(connection: Connection, context: Context, project: str, patient: str, ids: Collection[str]) -> _There:
     mine = (receipts.c.project == project) & (receipts.c.patient == patient)
     current = mine & receipts.c.superseded.is_(False)
     made_by = select(receipts.c.path, receipts.c.series, batches.c.run_id).join(
@@ -229,7 +254,7 @@ def _there(connection: Connection, context: Context, project: str, patient: str,
     there = connection.execute(made_by.where(current)).all()
     of_patient = (studies.c.project == project) & (studies.c.patient == patient)
     told = connection.execute(select(studies.c.sealed_known).where(of_patient)).scalars()
-    ids = {*patient_ids_of(context.keyring.seal_of(SEALED_FOR), told), *([patient_id] if patient_id else [])}
+    ids = {*patient_ids_of(context.keyring.seal_of(SEALED_FOR), told), *ids}
     alone = _alone(connection, project, patient)
     key = context.keyring.tombstone_key(project)
     known = {
@@ -277,26 +302,26 @@ def _new(connection: Connection, project: str, digests: Collection[str]) -> set[
 
 
 def _everywhere(context: Context, person: _Person) -> set[str]:
-    return {tombstone(context.keyring.tombstone_key(EVERYWHERE), Of.PATIENT_ID, person.patient_id)}
+    return {tombstone(context.keyring.tombstone_key(EVERYWHERE), Of.PATIENT_ID, each) for each in person.ids}
 
 
 def _leave(connection: Connection, context: Context, person: _Person, said: Mapping[str, str]) -> Iterator[Left]:
-    for project, patient in person.patients.items():
-        yield _leave_project(connection, context, project, patient, person.patient_id, said)
+    for project, patient in person.patients:
+        yield _leave_project(connection, context, project, patient, person.ids, said)
     if person.leaves_all:
         new = _new(connection, EVERYWHERE, _everywhere(context, person))
         if not new:
             yield Left(EVERYWHERE, "", again=True)
             return
-        (subject,) = new
+        subject = min(new)
         index, time = _log(connection, context, EVERYWHERE, subject, new, said, {"objects": 0, "rows": 0})
         yield Left(EVERYWHERE, "", event=index, time=time)
 
 
 def _leave_project(
-    connection: Connection, context: Context, project: str, patient: str, patient_id: str, said: Mapping[str, str]
+    connection: Connection, context: Context, project: str, patient: str, ids: Collection[str], said: Mapping[str, str]
 ) -> Left:
-    there = _there(connection, context, project, patient, patient_id)
+    there = _there(connection, context, project, patient, ids)
     new = _new(connection, project, there.digests)
     if not (new or there.objects or there.rows):
         return Left(project, patient, releases=there.releases, again=True)

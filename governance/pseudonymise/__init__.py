@@ -1,6 +1,7 @@
 """What is replaced: identifiers, UIDs and dates.
 
     patients.py      what keys a patient: numbers in their normal form, or what stands for one
+    persons.py       what headers say of patients, in keyed digests
     identifiers.py   pseudonyms of patients, studies, accessions: keyed, short, with a check character
     uids.py          UIDs under 2.25, the same wherever the original is referenced
     dates.py         one secret shift per patient and project
@@ -17,6 +18,7 @@ no table to protect, reruns agree, and projects cannot be linked to each other.
 
 from governance.pseudonymise.attributes import Pseudonymiser, Subject
 from governance.pseudonymise.patients import number_of
+from governance.pseudonymise.persons import Kind
 from governance.pseudonymise.texts import Texts
 
-__all__ = ["Pseudonymiser", "Subject", "Texts", "number_of"]
+__all__ = ["Kind", "Pseudonymiser", "Subject", "Texts", "number_of"]

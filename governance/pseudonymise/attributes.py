@@ -19,6 +19,7 @@ from governance.pseudonymise.dates import DateShift
 from governance.pseudonymise.identifiers import base32, patient_pseudonym, short_pseudonym
 from governance.pseudonymise.items import dummy_item
 from governance.pseudonymise.patients import Patients, number_of, originals
+from governance.pseudonymise.persons import digests
 from governance.pseudonymise.surrogates import Surrogates
 from governance.pseudonymise.texts import Texts
 from governance.pseudonymise.uids import new_uid
@@ -72,6 +73,8 @@ class Subject(Confidential):
     own: str = ""
     number: str = ""
     """The PatientID in normal form; empty for none."""
+    about: frozenset[tuple[str, str]] = frozenset()
+    """Digests of what the header says of its patient: see `persons`."""
     matched: tuple[str, ...] = ()
     """The decisions by which the patient is not the header's own."""
 
@@ -125,9 +128,11 @@ class Pseudonymiser(Confidential):
             short_pseudonym(self._keys.study, letter + uid, letter=letter)
             for letter, uid in zip("SRN", uids, strict=True)
         )
-        own = self._pseudonym(own_id)
+        own = self.pseudonym(own_id)
+        others = {("other", other) for other in map(self.pseudonym, self._patients.others(instance)) if other != own}
+        about = digests(instance, self._keys.person, patient=own) | others
         patient, key, matched = self.matches.of(own, study)
-        return Subject(key or own_id, patient, study, series, sop, own_id, own, number, matched)
+        return Subject(key or own_id, patient, study, series, sop, own_id, own, number, about, matched)
 
     def accession(self, value: str) -> str:
         """The pseudonym of an accession number, empty for none."""
@@ -145,13 +150,19 @@ class Pseudonymiser(Confidential):
         number = self._patients.number(number)
         if not number or number == number_of(own_id):
             return True
-        return self.matches.of(self._pseudonym(self._patients.key(number)), study).patient == patient
+        return self.matches.of(self.pseudonym(self._patients.key(number)), study).patient == patient
 
     def is_number_of(self, subject: Subject) -> Callable[[str], bool]:
         """Whether a number in an object is its own patient's, however it is written."""
         return lambda value: bool(value) and subject.number in (value, self._patients.number(value))
 
-    def _pseudonym(self, key: str) -> str:
+    def key(self, number: str) -> str:
+        """What keys the patient of a number that a person or a table gives, without an issuer; empty for nobody's."""
+        number = self._patients.number(number)
+        return self._patients.key(number) if number else ""
+
+    def pseudonym(self, key: str) -> str:
+        """Of the patient of a key."""
         return patient_pseudonym(self._keys.patient, key, project=self._keys.project)
 
     def row(self, of_what: str, *, letter: str) -> str:
@@ -253,7 +264,7 @@ class Pseudonymiser(Confidential):
         number = "" if element.vr == "PN" else self._patients.number(value)
         if not number or number == subject.number:
             return subject.patient
-        own = self._pseudonym(self._patients.nested(number, beside=subject.own_id))
+        own = self.pseudonym(self._patients.nested(number, beside=subject.own_id))
         return self.matches.of(own, subject.study).patient
 
     def consistent(self, value: str) -> str:

@@ -23,7 +23,8 @@ from governance.database import originals as table
 from governance.datatypes import Confidential, Instance
 from governance.errors import Tampered
 from governance.keys import EPOCH, Keyring, Seal
-from governance.pseudonymise.attributes import Subject, originals
+from governance.pseudonymise.attributes import Subject
+from governance.pseudonymise.patients import originals
 
 KEY_BYTES = 64
 """Of AES-256-SIV (RFC 5297)."""

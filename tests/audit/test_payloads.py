@@ -17,8 +17,6 @@ from governance.database import events, payloads
 from governance.errors import Misconfigured, Tampered
 from tests.databases import rows
 
-pytestmark = pytest.mark.databases
-
 WHO, WHY = "r.okonkwo", "her daughter asked for it on the phone"
 
 

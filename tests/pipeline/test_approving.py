@@ -14,8 +14,6 @@ from tests.databases import PostgreSQL, alter
 from tests.pipeline.approved import PASSPHRASE, REASON, World, make
 from tests.pipeline.beside import image, run
 
-pytestmark = pytest.mark.databases
-
 
 @pytest.fixture
 def world(tmp_path: Path, database: PostgreSQL | None) -> Iterator[World]:

@@ -16,8 +16,6 @@ from governance.pipeline.leaving import WITHDRAWN
 from tests.databases import alter, rows
 from tests.pipeline.beside import ACCESSION, NAME, PATIENT, ended, image, released, reports, run
 
-pytestmark = pytest.mark.databases
-
 OTHER, REASON = "ZQ77880001", "letter of the third of May"
 
 
@@ -47,7 +45,7 @@ def used(context: pipeline.Context, raw: Path) -> pipeline.Context:
 def pseudonym(context: pipeline.Context, patient_id: str = PATIENT) -> str:
     from governance.pseudonymise import Pseudonymiser
 
-    return Pseudonymiser(context.keyring.project("lung")).patient(patient_id)
+    return Pseudonymiser(context.keyring.project("lung")).pseudonym(patient_id)
 
 
 def leave(context: pipeline.Context, patient_id: str = PATIENT) -> pipeline.Left:

@@ -19,8 +19,6 @@ from tests.databases import rows
 from tests.pipeline.beside import PATIENT, released, run
 from tests.pipeline.test_leaving import OTHER, REASON, counted, files, leave, of_kind, pseudonym, raw, used
 
-pytestmark = pytest.mark.databases
-
 __all__ = ["raw", "used"]
 
 MOMENTS: dict[str, tuple[object, str]] = {

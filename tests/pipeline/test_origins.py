@@ -38,8 +38,6 @@ from governance.provenance.origins import models_of
 from tests.databases import PostgreSQL, unguarded
 from tests.pipeline.test_tracing import prepare
 
-pytestmark = pytest.mark.databases
-
 KEYRING = Keyring(bytes(32))
 NEW_TABLES = (released, made_in, touched, mixes, uids, origins)
 

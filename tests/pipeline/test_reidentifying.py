@@ -20,8 +20,6 @@ from tests.databases import PostgreSQL, address_of
 from tests.pipeline.approved import PASSPHRASE, REASON, SOON, World, make, register, until
 from tests.pipeline.beside import ACCESSION, PATIENT, PLANTED, run
 
-pytestmark = pytest.mark.databases
-
 
 @pytest.fixture
 def world(tmp_path: Path, database: PostgreSQL | None) -> Iterator[World]:

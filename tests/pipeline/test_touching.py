@@ -24,8 +24,6 @@ from tests.pipeline import test_rulings
 from tests.pipeline.test_origins import receipt
 from tests.pipeline.test_tracing import forged_body, prepare
 
-pytestmark = pytest.mark.databases
-
 
 def replaced(root: Path, database: PostgreSQL | None) -> pipeline.Context:
     """Two objects, released as `first@v1`, and both made again with another policy."""

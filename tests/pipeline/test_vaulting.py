@@ -50,7 +50,6 @@ def unrecorded(context: pipeline.Context) -> set[str]:
         return {pseudonym for pseudonym in published if not vault.places(pseudonym)}
 
 
-@pytest.mark.databases
 def test_a_run_keeps_patient_study_and_accession_and_the_next_one_writes_nothing(
     context: pipeline.Context, tmp_path: Path
 ) -> None:
@@ -91,7 +90,6 @@ def test_an_image_without_patient_id_is_kept_as_one(context: pipeline.Context, t
     assert (Kind.PATIENT, {"PatientID": ""}) in kept(context)
 
 
-@pytest.mark.databases
 def test_worker_processes_and_objects_of_many_kinds_leave_nothing_out(
     context: pipeline.Context, tmp_path: Path
 ) -> None:
@@ -104,7 +102,6 @@ def test_worker_processes_and_objects_of_many_kinds_leave_nothing_out(
     assert unrecorded(context) == set()
 
 
-@pytest.mark.databases
 def test_a_vault_that_was_lost_is_filled_again_by_a_run_over_the_sources(
     tmp_path: Path, database: PostgreSQL | None
 ) -> None:

@@ -14,8 +14,6 @@ from governance.keys import Keyring
 from governance.pseudonymise import vault as vaults
 from governance.pseudonymise.vault import MATCHED, Held, Kind, Original, Vault, of_study, shred
 
-pytestmark = pytest.mark.databases
-
 RING = Keyring(bytes(range(32)))
 PLANTED = "ZQ77881245"
 
