@@ -205,7 +205,19 @@ def trace(args: argparse.Namespace) -> int:
         traces = list(found.traces)
         write(provenance.to_prov(traces) + "\n" if args.form == "prov" else provenance.to_svg(traces))
         return _state(traces)
-    return _shown(args, found.traces, found.outputs)
+    seen: dict[tuple[str, str], None] = {}
+    exit_code = _shown(args, _noted(found.traces, seen), found.outputs)
+    for series in pipeline.acquisitions(context, seen):
+        show(args, {"acquisition": asdict(series)}, series.text())
+    return exit_code
+
+
+def _noted(traces: Iterable[provenance.Trace], seen: dict[tuple[str, str], None]) -> Iterator[provenance.Trace]:
+    """The same; projects and series are noted as they pass."""
+    for each in traces:
+        if each.receipt.series:
+            seen[each.receipt.project, each.receipt.series] = None
+        yield each
 
 
 def _touched(args: argparse.Namespace, answer: pipeline.Answer) -> int:

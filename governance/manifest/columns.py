@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 
 TEXT, WHOLE, NUMBER, YES_NO = pa.string(), pa.int64(), pa.float64(), pa.bool_()
-TEXTS, NUMBERS = pa.list_(pa.string()), pa.list_(pa.float64())
+TEXTS, NUMBERS, WHOLES = pa.list_(pa.string()), pa.list_(pa.float64()), pa.list_(pa.int64())
 
 
 class Column(NamedTuple):
@@ -51,7 +51,41 @@ OURS = (
     Column("portable_from", TEXT, "The attribute that `portable` was concluded from."),
     Column("equipment_history", TEXTS, "Devices and programs that worked on the image, one each, in order."),
     Column("earlier_deidentification", TEXTS, "What steps before this program claim to have done; not verified."),
+    Column(
+        "recorded_in",
+        TEXTS,
+        "FACT=ATTRIBUTE where that is not the top-level attribute of the same name; null: an older version made it.",
+    ),
+    Column("contradictions", TEXTS, "ATTRIBUTE: FACT=VALUE for each private attribute that says something else."),
 )
+
+MAKERS = (
+    Column("maker_activity_factor", NUMBER, "Philips PET: from rescaled values to MBq/ml."),
+    Column("maker_asset_factors", NUMBERS, "GE MR: ASSET R factors."),
+    Column("maker_bandwidth_per_pixel_phase_encode", NUMBER, "Siemens MR: bandwidth for each pixel, phase encoding."),
+    Column("maker_coil", TEXT, "Siemens and GE MR: coil, cleaned of identifying words."),
+    Column("maker_dynamic_scans", WHOLE, "Philips MR: dynamic scans of the series."),
+    Column("maker_effective_echo_spacing", WHOLE, "GE MR: effective echo spacing."),
+    Column("maker_filter_mode", TEXT, "GE: filter mode."),
+    Column("maker_gradient_mode", TEXT, "Siemens MR: gradient mode."),
+    Column("maker_image_filter", TEXTS, "GE: image filter."),
+    Column("maker_internal_sequence", TEXT, "GE MR: internal name of the pulse sequence."),
+    Column("maker_matrix", TEXT, "Siemens MR: acquisition matrix."),
+    Column("maker_mosaic_images", WHOLE, "Siemens MR: images in the mosaic."),
+    Column("maker_noise_reduction", TEXT, "GE CT: filter that reduces noise."),
+    Column("maker_parallel_mode", TEXT, "Siemens MR: mode of parallel acquisition."),
+    Column("maker_pitch", TEXT, "GE CT: pitch ratio."),
+    Column("maker_scale_intercept", NUMBER, "Philips MR: scale intercept."),
+    Column("maker_scale_slope", NUMBER, "Philips MR: scale slope."),
+    Column("maker_sequence", TEXT, "GE and Philips MR: pulse sequence."),
+    Column("maker_slice_duration", NUMBER, "Siemens MR: how long the measurement of a slice took."),
+    Column("maker_slices", WHOLE, "Philips MR: slices of the series."),
+    Column("maker_suv_factor", NUMBER, "Philips PET: from rescaled values to SUV by body weight."),
+    Column("maker_technique", TEXT, "Philips MR: scanning technique."),
+    Column("maker_transmit_coil", TEXT, "Philips MR: transmitting coil."),
+    Column("maker_water_fat_shift", NUMBER, "Philips MR: water-fat shift."),
+)
+"""What private attributes of makers state; units are the maker's, and nothing is converted."""
 
 DICOM = (
     # What the object is, and where it belongs
@@ -95,6 +129,12 @@ DICOM = (
     Column("PositionerSecondaryAngle", NUMBER, "Angiography: degrees, feet to head."),
     Column("ContrastBolusAgent", TEXT, "Contrast agent, cleaned of identifying words."),
     Column("ContrastBolusRoute", TEXT, "How the contrast agent was given, cleaned of identifying words."),
+    Column("ContrastBolusAgentPhase", TEXT, "Phase of the contrast agent: PRE_CONTRAST, POST_CONTRAST, ..."),
+    Column("ContrastBolusVolume", NUMBER, "Millilitres of contrast agent, diluted."),
+    Column("ContrastBolusTotalDose", NUMBER, "Millilitres of contrast agent, undiluted."),
+    Column("ContrastBolusIngredient", TEXT, "IODINE, GADOLINIUM, CARBON DIOXIDE or BARIUM."),
+    Column("ContrastBolusIngredientConcentration", NUMBER, "Milligrams of the ingredient in a millilitre."),
+    Column("ContrastFlowRate", NUMBERS, "Millilitres a second of each injection."),
     Column("ContrastBolusAgentSequence", TEXTS, "Contrast agents as codes."),
     Column("ContrastBolusAdministrationRouteSequence", TEXTS, "How the contrast agent was given, as codes."),
     Column("Radiopharmaceutical", TEXT, "Nuclear medicine: the agent, cleaned of identifying words."),
@@ -108,6 +148,7 @@ DICOM = (
     Column("SoftwareVersions", TEXTS, "Software of the device."),
     Column("MagneticFieldStrength", NUMBER, "Tesla."),
     Column("ReceiveCoilName", TEXT, "MR: receiving coil."),
+    Column("ReceiveCoilType", TEXT, "MR: BODY, VOLUME, SURFACE, EXTREMITY or MULTICOIL."),
     Column("TransmitCoilName", TEXT, "MR: transmitting coil."),
     Column("DetectorType", TEXT, "X-ray: DIRECT, SCINTILLATOR, STORAGE or FILM."),
     Column("DetectorConfiguration", TEXT, "X-ray: AREA or SLOT."),
@@ -127,10 +168,18 @@ DICOM = (
     Column("FilterType", TEXT, "Shape of the X-ray filter."),
     Column("FilterMaterial", TEXTS, "Material of the X-ray filter."),
     Column("FocalSpots", NUMBERS, "Millimetres: focal spots of the X-ray tube."),
+    Column("AnodeTargetMaterial", TEXT, "Material of the X-ray tube's anode."),
     Column("Grid", TEXTS, "Anti-scatter grid."),
     Column("CTDIvol", NUMBER, "CT: volume dose index in milligray."),
+    Column("CTDIPhantomTypeCodeSequence", TEXTS, "CT: the phantom that the dose index is of, as codes."),
+    Column("ExposureModulationType", TEXTS, "CT: how the tube current was modulated."),
+    Column("ImageAndFluoroscopyAreaDoseProduct", NUMBER, "Dose area product in dGy·cm²."),
     Column("EntranceDoseInmGy", NUMBER, "Entrance dose in milligray."),
     Column("OrganDose", NUMBER, "Mean organ dose in decigray."),
+    Column("RelativeXRayExposure", WHOLE, "Exposure of the plate in the maker's units."),
+    Column("ExposureIndex", NUMBER, "IEC 62494-1: exposure index."),
+    Column("TargetExposureIndex", NUMBER, "IEC 62494-1: what the exposure index should be."),
+    Column("DeviationIndex", NUMBER, "IEC 62494-1: how far the exposure index is from that."),
     Column("CompressionForce", NUMBER, "Mammography: newton."),
     Column("BodyPartThickness", NUMBER, "Mammography: millimetres under compression."),
     Column("DistanceSourceToDetector", NUMBER, "Millimetres."),
@@ -139,6 +188,12 @@ DICOM = (
     Column("ReconstructionAlgorithm", TEXT, "FILTER_BACK_PROJ or ITERATIVE."),
     Column("GantryDetectorTilt", NUMBER, "Degrees."),
     Column("SpiralPitchFactor", NUMBER, "CT: table feed for one rotation over the beam's width."),
+    Column("AcquisitionType", TEXT, "CT: SEQUENCED, SPIRAL, CONSTANT_ANGLE, STATIONARY or FREE."),
+    Column("RevolutionTime", NUMBER, "CT: seconds for one rotation."),
+    Column("SingleCollimationWidth", NUMBER, "CT: millimetres of one detector row."),
+    Column("TotalCollimationWidth", NUMBER, "CT: millimetres of all active detector rows."),
+    Column("TableFeedPerRotation", NUMBER, "CT: millimetres."),
+    Column("DataCollectionDiameter", NUMBER, "Millimetres: the field of view that was measured."),
     Column("ScanOptions", TEXTS, "Options of the scan, in the maker's words."),
     Column("ConvolutionKernel", TEXTS, "Reconstruction kernel, in the maker's words."),
     Column("SliceThickness", NUMBER, "Millimetres."),
@@ -157,7 +212,13 @@ DICOM = (
     Column("NumberOfAverages", NUMBER, "MR: how often the same signal was taken."),
     Column("PixelBandwidth", NUMBER, "MR: hertz for each pixel."),
     Column("ParallelReductionFactorInPlane", NUMBER, "MR: acceleration in the plane."),
+    Column("AcquisitionMatrix", WHOLES, "MR: frequency rows, columns, phase rows, columns."),
+    Column("InPlanePhaseEncodingDirection", TEXT, "MR: ROW or COL."),
+    Column("PercentSampling", NUMBER, "MR: part of the matrix that was acquired."),
+    Column("PercentPhaseFieldOfView", NUMBER, "MR: phase field of view over the other."),
+    Column("AcquisitionContrast", TEXT, "MR: T1, T2, DIFFUSION, ..."),
     Column("DiffusionBValue", NUMBER, "MR: seconds for each square millimetre."),
+    Column("DiffusionDirectionality", TEXT, "MR: DIRECTIONAL, BMATRIX, ISOTROPIC or NONE."),
     Column("ImagingFrequency", NUMBER, "MR: megahertz."),
     Column("ImagedNucleus", TEXT, "MR: 1H, 31P, ..."),
     Column("MechanicalIndex", NUMBER, "Ultrasound: output, no unit."),
@@ -195,7 +256,7 @@ DICOM = (
     Column("BurnedInAnnotation", TEXT, "NO where pixels were searched for identifying text, or as recorded."),
 )
 
-COLUMNS = OURS + DICOM
+COLUMNS = OURS + MAKERS + DICOM
 
 SCHEMA = pa.schema(
     [pa.field(c.name, c.type, nullable=not c.required, metadata={"description": c.description}) for c in COLUMNS],

@@ -23,11 +23,11 @@ def bucket_of(patient: str) -> int:
     return sha256(patient.encode()).digest()[0] % BUCKETS
 
 
-def write(table: pa.Table, folder: Path) -> tuple[Path, ...]:
+def write(table: pa.Table, folder: Path, *, within: str = FOLDER) -> tuple[Path, ...]:
     """Write each part of `split` into `folder`; returns the files in order. Existing ones are replaced."""
-    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    (folder / within).mkdir(parents=True, exist_ok=True)
     written = []
-    for name, part in split(table):
+    for name, part in split(table, within=within):
         path = folder / name
         pq.write_table(
             part,
@@ -42,14 +42,14 @@ def write(table: pa.Table, folder: Path) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def split(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+def split(table: pa.Table, *, within: str = FOLDER) -> Iterator[tuple[str, pa.Table]]:
     """`instances/bucket-NN.parquet`, and the rows that belong there, for every bucket that has rows.
 
-    The table is sorted by `rows` already.
+    The table is sorted by `rows` already. within: the folder, of another table.
     """
     patients = table["patient_id"].combine_chunks().dictionary_encode()
     buckets = pa.array([bucket_of(patient) for patient in patients.dictionary.to_pylist()], pa.int8())
     of_row = buckets.take(patients.indices)
     for bucket in sorted(set(buckets.to_pylist())):
         # One chunk a column: page borders must not remember the chunks that rows came in.
-        yield f"{FOLDER}/bucket-{bucket:02}.parquet", table.filter(pc.equal(of_row, bucket)).combine_chunks()
+        yield f"{within}/bucket-{bucket:02}.parquet", table.filter(pc.equal(of_row, bucket)).combine_chunks()

@@ -12,7 +12,19 @@ from itertools import islice
 import pyarrow as pa
 
 from governance.datatypes import Facts, Receipt
-from governance.manifest.columns import DICOM, NUMBER, NUMBERS, OURS, SCHEMA, TEXT, TEXTS, WHOLE, YES_NO
+from governance.manifest.columns import (
+    DICOM,
+    MAKERS,
+    NUMBER,
+    NUMBERS,
+    OURS,
+    SCHEMA,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    WHOLES,
+    YES_NO,
+)
 
 CHUNK = 20_000
 """Rows that are Python objects at one time."""
@@ -37,7 +49,7 @@ def _batches(stream: Iterator[Numbered]) -> Iterator[pa.RecordBatch]:
     while chunk := list(islice(stream, CHUNK)):
         columns = [[value(numbered) for numbered in chunk] for value in (_OURS[column.name] for column in OURS)]
         facts = [receipt.facts for _, receipt in chunk]
-        columns += [_column(facts, column.name, FITS[column.type]) for column in DICOM]
+        columns += [_column(facts, column.name, FITS[column.type]) for column in MAKERS + DICOM]
         arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
         yield pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
@@ -114,8 +126,14 @@ FITS: dict[pa.DataType, Callable[[object], object]] = {
     YES_NO: _one(_yes_no),
     TEXTS: _many(_text),
     NUMBERS: _many(_number),
+    WHOLES: _many(_whole),
 }
 """For each type of column: a fact as the column holds it, or None where it does not belong there."""
+
+
+def _known(lines: object) -> object:
+    """Lines, of which none is something else than nothing known."""
+    return [] if lines == [] else FITS[TEXTS](lines)
 
 
 def _fact(kind: pa.DataType, name: str) -> Callable[[Numbered], object]:
@@ -146,4 +164,6 @@ _OURS: dict[str, Callable[[Numbered], object]] = {
     "portable_from": _fact(TEXT, "portable_from"),
     "equipment_history": _fact(TEXTS, "equipment_history"),
     "earlier_deidentification": _fact(TEXTS, "earlier_deidentification"),
+    "recorded_in": lambda numbered: _known(numbered[1].facts.get("recorded_in")),
+    "contradictions": _fact(TEXTS, "contradictions"),
 }

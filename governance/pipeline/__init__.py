@@ -76,7 +76,7 @@ from governance.pipeline.runs import (
 from governance.pipeline.sheets import Sheets, sheets
 from governance.pipeline.surveying import check_target, save, survey
 from governance.pipeline.touching import Answer, Kind, asked_about, listed, release_asked, touched_by
-from governance.pipeline.tracing import Found, find, trace
+from governance.pipeline.tracing import Found, acquisitions, find, trace
 from governance.pipeline.trying import try_text
 from governance.pipeline.values import Entry, shown
 from governance.pipeline.withdrawing import Left, preview, withdraw, withdrawals
@@ -97,6 +97,7 @@ __all__ = [
     "RootKey",
     "Sheets",
     "Summary",
+    "acquisitions",
     "add_approver",
     "add_rule",
     "approve",

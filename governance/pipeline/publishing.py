@@ -6,25 +6,54 @@ which a process that de-identifies does not need.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
 from governance import audit, provenance
-from governance.datatypes import Event
+from governance.datatypes import Event, Receipt
 from governance.errors import Misconfigured
 from governance.pipeline import matching, origins, rulings
 from governance.pipeline.context import Context, now, sign
 from governance.pipeline.recovery import recover
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from governance import release
 
 
 def _verify_batch(batch: Mapping[str, str | int], public_key: bytes) -> None:
     provenance.verify_batch(provenance.Batch.of(dict(batch)), public_key)
+
+
+class _Series:
+    """Records of series, as a table."""
+
+    def __init__(self) -> None:
+        self._collected = provenance.Acquisitions()
+
+    def count(self, numbered: Iterable[tuple[str, Receipt]]) -> Iterator[tuple[str, Receipt]]:
+        return self._collected.count(numbered)
+
+    def write(self, folder: Path) -> Sequence[Path]:
+        from governance import manifest
+        from governance.manifest import series
+
+        return manifest.write(self._table(), folder, within=series.FOLDER)
+
+    def make(self) -> Iterable[tuple[str, pa.Table]]:
+        from governance import manifest
+        from governance.manifest import series
+
+        return manifest.split(self._table(), within=series.FOLDER)
+
+    def _table(self) -> pa.Table:
+        from governance.manifest import series
+
+        return series.table(self._collected.records(), provenance.SECTIONS.values())
 
 
 def ports() -> release.Ports:
@@ -37,6 +66,7 @@ def ports() -> release.Ports:
         verify_batch=_verify_batch,
         write_tables=lambda receipts, folder: manifest.write(manifest.rows(receipts), folder),
         make_tables=lambda receipts: manifest.split(manifest.rows(receipts)),
+        series=_Series,
         write_rows=reports.write,
         read_rows=reports.read,
         place_of_rows=reports.name_of,

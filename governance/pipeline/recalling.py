@@ -1,7 +1,7 @@
 """One file on its way through the memo: its units, the scene that they belong to, and what they become in it."""
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -349,11 +349,20 @@ class File(Confidential):
     def _recorded(self, written: Mapping[Unit, bytes]) -> dict[Unit, tuple[Recorded, ...]]:
         """The facts in what units became, each by itself."""
         telling = {unit: data for unit, data in written.items() if data and provenance.may_record(unit.tag)}
+        if not telling:
+            return {}
         instance = self._written_instance(telling.values())
-        elements = instance.elements[-len(telling) :] if telling else ()
-        return {
-            unit: tuple(provenance.recorded(instance, element)) for unit, element in zip(telling, elements, strict=True)
-        }
+        stop = len(self._declared())
+        elements = deque(element for element in instance.elements if element.header >= stop)
+        found: dict[Unit, tuple[Recorded, ...]] = {}
+        for unit, data in telling.items():  # a private group has several elements
+            stop += len(data)
+            own: list[Element] = []
+            while elements and elements[0].header < stop:
+                own.append(elements.popleft())
+            # From the last to the first, as the plain way reads them.
+            found[unit] = tuple(each for element in reversed(own) for each in provenance.recorded(instance, element))
+        return found
 
     def _written_instance(self, parts: Iterable[bytes]) -> Instance:
         """Some parts of what is written as an instance, behind the character set that they are in."""
@@ -408,7 +417,8 @@ class File(Confidential):
         if not (burned_in := marks[BURNED_IN_ANNOTATION]):
             return facts
         instance = self._written_instance([burned_in])
-        return provenance.combined(provenance.recorded(instance, instance.elements[-1]), facts)
+        said = provenance.recorded(instance, instance.elements[-1])
+        return {each.keyword: each.fact for each in said if each.fact is not None} | dict(facts)
 
     def _written_head(self, parts: Sequence[Part]) -> bytes:
         opening = {unit.tag: part.written for unit, part in zip(self._units[:OPENING], parts, strict=False)}

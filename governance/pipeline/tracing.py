@@ -7,7 +7,7 @@ was signed over. Whether the object is still what the receipt says is part of th
 import json
 import os
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path, PurePath
@@ -21,7 +21,7 @@ from governance.datatypes import Receipt
 from governance.errors import Misconfigured, Tampered
 from governance.pipeline.context import Context
 from governance.pipeline.leaving import Of, tombstone
-from governance.provenance import Left, Person, State, Trace
+from governance.provenance import Acquisition, Left, Person, State, Trace
 from governance.rows import table_of
 
 _NAMED = ("patient", "study", "series", "instance", "path", "sha256", "source_digest", "receipt_id", "batch_id")
@@ -118,6 +118,24 @@ class Looking:
         return self._batches[batch_id]
 
 
+def acquisitions(context: Context, wanted: Iterable[tuple[str, str]]) -> list[Acquisition]:
+    """How series were taken, each by all that is curated of it now. wanted: projects and series.
+
+    Raises:
+        Tampered: what the database says of it is not what was signed.
+    """
+    found = provenance.Acquisitions()
+    with context.engine.connect() as connection:
+        looking = Looking(connection, context)
+        for project, series in sorted(wanted):
+            of_series = (receipts.c.project == project) & (receipts.c.series == series)
+            query = select(receipts).where(of_series, receipts.c.superseded.is_(False)).order_by(receipts.c.path)
+            for row in connection.execute(query).all():
+                looking.batch(row.batch_id)
+                found.add(_receipt(row))
+    return list(found.records())
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What a person typed, in every way in which it may be meant."""
@@ -185,11 +203,7 @@ def releases_named(connection: Connection, names: Collection[str]) -> list[tuple
 
 
 def _trace(connection: Connection, context: Context, row: Any, batch: provenance.Batch, given: State | None) -> Trace:
-    receipt = provenance.from_json(row.body)
-    if sha256(row.body).hexdigest() != row.receipt_id or any(
-        getattr(receipt, name) != getattr(row, name) for name in _COPIED
-    ):
-        raise Tampered("a receipt in the database is not the one that its row names")
+    receipt = _receipt(row)
     digest, left = _digest_of(connection, context, receipt.path), _left(connection, context, receipt)
     return Trace(
         receipt_id=row.receipt_id,
@@ -211,6 +225,15 @@ def _left(connection: Connection, context: Context, receipt: Receipt) -> Left | 
     query = select(tombstones.c.event_index, tombstones.c.time).where(tombstones.c.digest == digest)
     row = connection.execute(query.order_by(tombstones.c.number)).first()
     return None if row is None else Left(*row)
+
+
+def _receipt(row: Any) -> Receipt:
+    receipt = provenance.from_json(row.body)
+    if sha256(row.body).hexdigest() != row.receipt_id or any(
+        getattr(receipt, name) != getattr(row, name) for name in _COPIED
+    ):
+        raise Tampered("a receipt in the database is not the one that its row names")
+    return receipt
 
 
 def _decided(connection: Connection, receipt: Receipt) -> Person | None:

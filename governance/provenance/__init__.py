@@ -1,9 +1,11 @@
 """What an object is, and how it came to be: facts, Receipts, signed batches.
 
 facts.py      what the written object says of its acquisition, under DICOM keywords
+attributes.py which attributes these are; makers.py  private ones of three makers
 portable.py   whether a mobile unit took it, where that is recorded
 receipts.py   a Receipt as canonical JSON and back; its id is the digest of that
 batches.py    one signature for many receipts, and the proof that one is among them
+acquisition.py one record a series, from receipts
 origins.py    what many outputs have in common: project, device, policy, programs, models
 touched.py    Touched: what is known of outputs that have something in common, as text
 traces.py     a Trace: what is known of one object, as text
@@ -12,6 +14,8 @@ picture.py    traces as SVG
 overview.py   what something touched, as both
 """
 
+from governance.provenance.acquisition import SECTIONS, Acquisition, Acquisitions
+from governance.provenance.attributes import UNITS
 from governance.provenance.batches import (
     Batch,
     batch_from_json,
@@ -24,7 +28,6 @@ from governance.provenance.batches import (
 )
 from governance.provenance.facts import (
     TAKEN_TOGETHER,
-    UNITS,
     Recorded,
     combined,
     facts,
@@ -42,9 +45,12 @@ from governance.provenance.traces import Left, Person, State, Trace
 
 __all__ = [
     "PARTS",
+    "SECTIONS",
     "TAKEN_TOGETHER",
     "UIDS",
     "UNITS",
+    "Acquisition",
+    "Acquisitions",
     "Batch",
     "Left",
     "Model",

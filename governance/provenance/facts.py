@@ -7,7 +7,8 @@ dates and cleaned descriptions are what a fact can hold at most.
 Multi-frame objects keep much of this in functional groups (PS3.3, C.7.6.16): a value
 there counts if all frames share it. Some facts live in other sequences, which a table
 names: a value there counts if no item says another one. A code is one text in the
-notation of PS3.16: `(399162004, SCT, "cranio-caudal")`.
+notation of PS3.16: `(399162004, SCT, "cranio-caudal")`. Makers state some facts in private
+attributes (`makers`), which count where no standard attribute says anything.
 """
 
 import math
@@ -15,6 +16,7 @@ import re
 import struct
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import takewhile
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -22,116 +24,9 @@ from pydicom import datadict
 
 from governance import dicom
 from governance.datatypes import EARLIER, Element, Facts, Instance, Item
+from governance.provenance import makers
+from governance.provenance.attributes import KEYWORDS, NESTED
 from governance.provenance.portable import MODALITY, PLACES, portable
-
-# What the object is
-_OBJECT = """
-SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID FrameOfReferenceUID Modality ImageType
-SeriesNumber AcquisitionNumber InstanceNumber StudyDate StudyDescription SeriesDescription ProtocolName
-PerformedProcedureStepDescription
-"""
-# Whom it shows, and from where
-_PATIENT = """
-PatientSex PatientAge PatientSize PatientWeight BodyPartExamined Laterality ImageLaterality FrameLaterality
-ViewPosition ViewName PatientOrientation PatientPosition PositionerPrimaryAngle PositionerSecondaryAngle
-ContrastBolusAgent ContrastBolusRoute
-AnatomicRegionSequence AnatomicRegionModifierSequence ViewCodeSequence ViewModifierCodeSequence
-ProjectionEponymousNameCodeSequence ContrastBolusAgentSequence ContrastBolusAdministrationRouteSequence
-"""
-# What took it, and how
-_DEVICE = """
-Manufacturer ManufacturerModelName SoftwareVersions MagneticFieldStrength ReceiveCoilName TransmitCoilName
-DetectorType DetectorConfiguration KVP ExposureTime ExposureTimeInms XRayTubeCurrent XRayTubeCurrentInmA Exposure
-ExposureInmAs FilterType FilterMaterial FocalSpots Grid CTDIvol EntranceDoseInmGy OrganDose CompressionForce
-BodyPartThickness DistanceSourceToDetector DistanceSourceToPatient ConvolutionKernel ReconstructionDiameter
-ReconstructionAlgorithm GantryDetectorTilt SpiralPitchFactor SliceThickness SpacingBetweenSlices ScanOptions
-ScanningSequence SequenceVariant SequenceName PulseSequenceName MRAcquisitionType EchoTime EffectiveEchoTime
-RepetitionTime InversionTime FlipAngle EchoTrainLength NumberOfAverages PixelBandwidth ParallelReductionFactorInPlane
-DiffusionBValue ImagingFrequency ImagedNucleus TransducerType TransducerFrequency TransducerData
-TransducerGeometryCodeSequence TransducerApplicationCodeSequence MechanicalIndex ActualFrameDuration
-Radiopharmaceutical RadiopharmaceuticalCodeSequence RadionuclideCodeSequence RadionuclideTotalDose
-RadionuclideHalfLife Units
-"""
-# What its pixels are
-_PIXELS = """
-Rows Columns NumberOfFrames SamplesPerPixel BitsAllocated BitsStored PixelRepresentation PhotometricInterpretation
-PixelSpacing ImagerPixelSpacing NominalScannedPixelSpacing ImageOrientationPatient ImagePositionPatient RescaleSlope
-RescaleIntercept RescaleType WindowCenter WindowWidth VOILUTFunction PresentationLUTShape
-"""
-# What was done to it before it came here
-_HISTORY = """
-DerivationDescription LossyImageCompression LossyImageCompressionRatio LossyImageCompressionMethod BurnedInAnnotation
-PixelPresentation VolumetricProperties QualityControlImage
-"""
-
-KEYWORDS = tuple(" ".join((_OBJECT, _PATIENT, _DEVICE, _PIXELS, _HISTORY)).split())
-
-UNITS = {
-    "ActualFrameDuration": "ms",
-    "BodyPartThickness": "mm",
-    "CTDIvol": "mGy",
-    "CompressionForce": "N",
-    "DiffusionBValue": "s/mm²",
-    "DistanceSourceToDetector": "mm",
-    "DistanceSourceToPatient": "mm",
-    "EchoTime": "ms",
-    "EffectiveEchoTime": "ms",
-    "EntranceDoseInmGy": "mGy",
-    "Exposure": "mAs",
-    "ExposureInmAs": "mAs",
-    "ExposureTime": "ms",
-    "ExposureTimeInms": "ms",
-    "FlipAngle": "°",
-    "FocalSpots": "mm",
-    "GantryDetectorTilt": "°",
-    "ImagePositionPatient": "mm",
-    "ImagerPixelSpacing": "mm",
-    "ImagingFrequency": "MHz",
-    "InversionTime": "ms",
-    "KVP": "kV",
-    "MagneticFieldStrength": "T",
-    "NominalScannedPixelSpacing": "mm",
-    "OrganDose": "dGy",
-    "PatientSize": "m",
-    "PatientWeight": "kg",
-    "PixelBandwidth": "Hz",
-    "PixelSpacing": "mm",
-    "PositionerPrimaryAngle": "°",
-    "PositionerSecondaryAngle": "°",
-    "RadionuclideHalfLife": "s",
-    "ReconstructionDiameter": "mm",
-    "RepetitionTime": "ms",
-    "SliceThickness": "mm",
-    "SpacingBetweenSlices": "mm",
-    "TransducerFrequency": "kHz",
-    "XRayTubeCurrent": "mA",
-    "XRayTubeCurrentInmA": "mA",
-}
-"""Units of PS3.3 for the facts that are quantities. RadionuclideTotalDose has another one in PET than in NM."""
-
-NESTED = {
-    "AnatomicRegionSequence": ("AnatomicRegionModifierSequence",),
-    "ContrastBolusAgentSequence": ("ContrastBolusAdministrationRouteSequence",),
-    "DetectorInformationSequence": ("ViewCodeSequence",),
-    "RadiopharmaceuticalInformationSequence": (
-        "Radiopharmaceutical",
-        "RadiopharmaceuticalCodeSequence",
-        "RadionuclideCodeSequence",
-        "RadionuclideTotalDose",
-        "RadionuclideHalfLife",
-    ),
-    "SequenceOfUltrasoundRegions": ("TransducerFrequency",),
-    "ViewCodeSequence": ("ViewModifierCodeSequence",),
-    "XRay3DAcquisitionSequence": (
-        "KVP",
-        "XRayTubeCurrentInmA",
-        "ExposureTimeInms",
-        "ExposureInmAs",
-        "BodyPartThickness",
-        "CompressionForce",
-    ),
-}
-"""Sequences at the top level, and the facts that live in their items."""
 
 SHARED, PER_FRAME = 0x52009229, 0x52009230
 DEIDENTIFICATION_METHOD, CONTRIBUTING_EQUIPMENT, PURPOSE = 0x00120063, 0x0018A001, 0x0040A170
@@ -158,18 +53,32 @@ class Recorded(NamedTuple):
     rank: int
     keyword: str
     fact: Fact
+    place: str = ""
+    """The attribute that says so; empty for the top-level one with this keyword."""
+
+
+class _Said(NamedTuple):
+    """Values of one attribute, and where they stand first: the tag of the sequence, and the number of its item."""
+
+    values: list[Value]
+    sequence: int
+    number: int
 
 
 _OF_FRAMES, _OF_ALL_FRAMES, _AT_THE_TOP = 0, 1, 100
+_WITHIN = {SHARED: "SharedFunctionalGroupsSequence[0].", PER_FRAME: "PerFrameFunctionalGroupsSequence[*]."}
 
 
 def facts(instance: Instance) -> Facts:
     """Every fact that `instance` records, in order of keyword.
 
     Attributes that allow several values are lists. Besides DICOM keywords:
-    `TransferSyntaxUID`; `portable` and `portable_from`; `equipment_history`, a line for each
-    device or program of ContributingEquipmentSequence, in file order; `earlier_deidentification`,
-    what steps before this program's claim to have done, which nobody here verified.
+    `TransferSyntaxUID`; `maker_` facts; `portable` and `portable_from`; `equipment_history`, a
+    line for each device or program of ContributingEquipmentSequence, in file order;
+    `earlier_deidentification`, what steps before this program's claim to have done, which nobody
+    here verified; `recorded_in`, a line `FACT=ATTRIBUTE` for each that is not the top-level
+    attribute of its name; `contradictions`, a line `ATTRIBUTE: FACT=VALUE` for each private
+    attribute that says something else than the standard one.
     """
     # From the last to the first, so that of two elements with one tag the first counts.
     found = [each for element in reversed(instance.elements) for each in recorded(instance, element)]
@@ -179,29 +88,42 @@ def facts(instance: Instance) -> Facts:
 def recorded(instance: Instance, element: Element) -> list[Recorded]:
     """What one top-level element says by itself."""
     tag, found = element.tag, list[Recorded]()
+    if element.creator is not None:
+        return _of_maker(instance, element)
     if tag in (SHARED, PER_FRAME) and element.items:
         rank = _OF_ALL_FRAMES if tag == SHARED else _OF_FRAMES
-        values = _common(instance, element.items[:1] if tag == SHARED else element.items)
-        found += _facts(rank, values)
+        groups = element.items[:1] if tag == SHARED else element.items
+        found += _facts(rank, _WITHIN[tag], _common(instance, groups))
     place = _nested_places().get(tag)
     if place is not None:
         rank, wanted = place
-        found += _facts(rank, _agreed(instance, element.items or (), wanted))
+        found += _facts(rank, "", _agreed(instance, _numbered(element), wanted))
     if tag in _keywords() and element.start < element.stop:
-        found += _facts(_AT_THE_TOP, {tag: _values(instance, element)})
+        found.append(Recorded(_AT_THE_TOP, _keywords()[tag], _fact(tag, _values(instance, element))))
     return found
 
 
 def combined(recorded: Iterable[Recorded], others: Facts) -> Facts:
     """The facts of all elements, and `others`, in order of keyword."""
-    found: dict[str, Fact] = {keyword: fact for _, keyword, fact in sorted(recorded, key=_BY_RANK)}
-    found = {keyword: fact for keyword, fact in found.items() if fact is not None}
-    return dict(sorted({**found, **others}.items()))
+    ordered = sorted(recorded, key=_BY_RANK)
+    counting = {each[1]: each for each in ordered}
+    facts: dict[str, Fact] = {keyword: fact for keyword, (_, _, fact, _) in counting.items() if fact is not None}
+    elsewhere = [f"{each[1]}={each[3]}" for each in counting.values() if each[3] and each[2] is not None]
+    facts["recorded_in"] = sorted(elsewhere)
+    if ordered and ordered[0][0] < _OF_FRAMES:
+        contradictions = [
+            f"{each.place}: {each.keyword}={each.fact}"
+            for each in takewhile(lambda each: each.rank < _OF_FRAMES, ordered)
+            if _contradicts(each.fact, facts.get(each.keyword))
+        ]
+        if contradictions:
+            facts["contradictions"] = sorted(contradictions)
+    return dict(sorted({**facts, **others}.items()))
 
 
 def may_record(tag: int) -> bool:
-    """Whether `recorded` finds anything in top-level elements with `tag`."""
-    return tag in _keywords() or tag in _nested_places() or tag in (SHARED, PER_FRAME)
+    """Whether `recorded` finds anything in top-level elements with `tag`, or in others of its private group."""
+    return tag in _keywords() or tag in _nested_places() or tag in (SHARED, PER_FRAME) or tag >> 16 in makers.GROUPS
 
 
 TAKEN_TOGETHER = PLACES | {MODALITY, DEIDENTIFICATION_METHOD, CONTRIBUTING_EQUIPMENT}
@@ -225,9 +147,33 @@ def taken_together(instance: Instance) -> Facts:
     return found
 
 
-def _facts(rank: int, values: Mapping[int, list[Value]]) -> Iterator[Recorded]:
+def _of_maker(instance: Instance, element: Element) -> list[Recorded]:
+    """What a private element states, or nothing."""
+    found = makers.stated(element)
+    if found is None:
+        return []
+    how, element, rank, name = found
+    values = _values(instance, element)[: 1 if how.leading else None]
+    if not values or (how.single and len(values) > 1):
+        return []
+    numbers = [value for value in values if not isinstance(value, str)]
+    if any(abs(number) >= makers.MOST or (how.positive and number <= 0) for number in numbers):
+        return []
+    return [Recorded(rank, how.fact, values[0] if how.single else values, name)]  # type: ignore[arg-type]
+
+
+def _contradicts(private: Fact, standard: Fact) -> bool:
+    """Whether a private attribute says something else than what counts."""
+    if isinstance(private, int | float) and isinstance(standard, int | float):
+        return not math.isclose(private, standard, rel_tol=makers.CLOSE)
+    return private != standard
+
+
+def _facts(rank: int, within: str, said: Mapping[int, _Said]) -> Iterator[Recorded]:
     keywords = _keywords()
-    return (Recorded(rank, keywords[tag], _fact(tag, several)) for tag, several in values.items())
+    for tag, (values, sequence, number) in said.items():
+        place = f"{within}{dicom.keyword_of(sequence)}[{number}].{keywords[tag]}"
+        yield Recorded(rank, keywords[tag], _fact(tag, values), place)
 
 
 @lru_cache(maxsize=1)
@@ -319,26 +265,35 @@ def _integer(text: str) -> int | None:
 _READ: dict[str, Callable[[str], Value | None]] = {"DS": _decimal, "IS": _integer}
 
 
-def _common(instance: Instance, groups: Iterable[Item]) -> dict[int, list[Value]]:
+def _common(instance: Instance, groups: Iterable[Item]) -> dict[int, _Said]:
     """Values that hold for every frame: what the macros of all `groups` agree on."""
     wanted = _keywords()
-    common: dict[int, list[Value]] | None = None
+    common: dict[int, _Said] | None = None
     for group in groups:
-        macros = (item for macro in group.elements for item in macro.items or ())
+        macros = (numbered for macro in group.elements for numbered in _numbered(macro))
         here = _agreed(instance, macros, wanted)
-        common = here if common is None else {tag: v for tag, v in common.items() if here.get(tag) == v}
+        if common is None:
+            common = here
+        else:
+            common = {tag: said for tag, said in common.items() if tag in here and here[tag].values == said.values}
         if not common:
             break
-    return {tag: values for tag, values in (common or {}).items() if values}
+    return {tag: said for tag, said in (common or {}).items() if said.values}
 
 
-def _agreed(instance: Instance, items: Iterable[Item], wanted: Container[int]) -> dict[int, list[Value]]:
-    """What `items` say, each value by its tag; empty where two of them contradict."""
-    found: dict[int, list[Value]] = {}
-    for element in (element for item in items for element in item.elements if element.tag in wanted):
-        values = _values(instance, element)
-        if values and found.setdefault(element.tag, values) != values:
-            found[element.tag] = []
+def _numbered(sequence: Element) -> Iterator[tuple[int, int, Item]]:
+    return ((sequence.tag, number, item) for number, item in enumerate(sequence.items or ()))
+
+
+def _agreed(instance: Instance, items: Iterable[tuple[int, int, Item]], wanted: Container[int]) -> dict[int, _Said]:
+    """What `items` say, each value by its tag, where it stands first; none of them where two contradict."""
+    found: dict[int, _Said] = {}
+    for sequence, number, item in items:
+        for element in item.elements:
+            if element.tag in wanted and (values := _values(instance, element)):
+                said = found.setdefault(element.tag, _Said(values, sequence, number))
+                if said.values != values:
+                    found[element.tag] = _Said([], sequence, number)
     return found
 
 

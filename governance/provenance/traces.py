@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from governance.datatypes import Receipt
-from governance.provenance.facts import UNITS
+from governance.provenance.attributes import UNITS
 from governance.rows import table_of
 
 WIDTH, INDENT = 120, 15
@@ -100,7 +100,7 @@ class Trace:
 
 def block(title: str, entries: Iterable[tuple[str, Iterable[str]]]) -> str:
     """A title, and below it what is said, each under its name; a name without anything is left out."""
-    return "\n".join([title, *(line for name, parts in entries for line in _lines(name, parts))])
+    return "\n".join([title, *(line for name, parts in entries for line in lines(name, parts))])
 
 
 def shown(name: str, value: object) -> str:
@@ -121,7 +121,7 @@ def _pairs(values: Mapping[str, object]) -> list[str]:
     return [f"{name}={shown(name, value)}" for name, value in sorted(values.items())]
 
 
-def _lines(name: str, parts: Iterable[str]) -> Iterator[str]:
+def lines(name: str, parts: Iterable[str]) -> Iterator[str]:
     """The parts behind the name, as many on a line as fit; a part is never broken."""
     line = f"  {name}".ljust(INDENT - 2)
     empty = True

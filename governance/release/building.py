@@ -88,8 +88,9 @@ def build(
     _write_events(folder, connection, used, size=int(size))
     _write_receipts(folder, connection, project)
     (folder / layout.PUBLIC_KEY).write_bytes(_pem(keyring.public_key))
-    census = Census()
-    tables = {layout.TABLES: ports.write_tables(census.count(_numbered(connection, project, ports)), folder)}
+    census, series = Census(), ports.series()
+    passing = series.count(census.count(_numbered(connection, project, ports)))
+    tables = {layout.TABLES: ports.write_tables(passing, folder), layout.SERIES: series.write(folder)}
     for kind in TableKind:
         if written := ports.write_rows(kind, _contents(connection, project, kind, ports, census), folder):
             tables[kind.value] = written

@@ -31,6 +31,7 @@ LISTED = (README, PUBLIC_KEY, CHECKPOINT, RECEIPTS, BATCHES, EVENTS)
 
 OBJECTS = "objects"
 TABLES = "instances"
+SERIES = "series"
 
 _DATASET = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
 _MAX_DATASET = 100

@@ -23,6 +23,19 @@ class VerifyBatch(Protocol):
         """
 
 
+class SeriesTable(Protocol):
+    """Collects receipts while they pass, and makes a table of their series."""
+
+    def count(self, numbered: Iterable[tuple[str, Receipt]]) -> Iterator[tuple[str, Receipt]]:
+        """The same (receipt id, receipt) again."""
+
+    def write(self, folder: Path) -> Sequence[Path]:
+        """Write the Parquet files of all that passed into a folder."""
+
+    def make(self) -> Iterable[tuple[str, pa.Table]]:
+        """The same tables in memory, by their place in that folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Functions of other stages, which need no workspace."""
@@ -35,6 +48,8 @@ class Ports:
     """Write the Parquet files of these (receipt id, receipt) into a folder (manifest)."""
     make_tables: Callable[[Iterable[tuple[str, Receipt]]], Iterable[tuple[str, pa.Table]]]
     """The same tables in memory, by their place in that folder (manifest)."""
+    series: Callable[[], SeriesTable]
+    """A new collector of series (provenance, manifest)."""
     write_rows: Callable[[TableKind, Iterable[tuple[str, str, bytes]], Path], Sequence[Path]]
     """Write (patient, receipt id, content) of rows, sorted by patient, as Parquet into a folder (manifest)."""
     read_rows: Callable[[TableKind, Path], Iterator[tuple[str, str, str]]]

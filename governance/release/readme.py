@@ -32,6 +32,7 @@ _TEXT = """\
 |---|---|
 | `objects/` | the DICOM files: `PATIENT/STUDY/SERIES/INSTANCE.dcm`, all pseudonyms |
 | `instances/` | a table as Parquet, one row for each DICOM file; its schema says what each column means |
+| `series/` | a table as Parquet, one row for each series: how it was taken, and the attributes that say so |
 @rows@
 | `receipts.jsonl` | how each file was made: policy, decisions, tools, facts; with the proof that its batch holds it |
 | `batches.jsonl`, `events.jsonl`, `CHECKPOINT` | the signed batches, and the proof that the audit log holds them |
@@ -45,6 +46,8 @@ In pandas `pandas.read_parquet("instances")`, in DuckDB `SELECT * FROM 'instance
 relative to `objects/`: the file of a row is `"objects/" + path`. Split training and test data by `patient_id`.
 `deidentification_codes` are codes of DICOM CID 7050 (PS3.16): what was done to the file, and verified.
 What a column means: `table.schema.field("KVP").metadata`. Empty means that the file does not have it.
+`series/` is read in the same way and joins by `series_id`: a column holds what all instances of the series agree on,
+`varying` what differs, `sources` the attributes that each fact came from.
 @join@
 
 ## Check it

@@ -86,10 +86,12 @@ def verify(folder: Path, *, ports: Ports, public_key: bytes | None = None) -> Ve
     with _reading(layout.EVENTS):
         log_size = _events(folder, manifest, key, batches)
     with _reading(layout.RECEIPTS):
-        census = Census()
+        census, series = Census(), ports.series()
         rows: Rows = {kind: {} for kind in TableKind}
         receipts = _receipts(folder, manifest, entries, batches, ports.read_receipt, rows, census)
-        tables = {layout.TABLES: _tables(folder, entries, ports.make_tables(census.count(receipts)))}
+        made = ports.make_tables(series.count(census.count(receipts)))
+        tables = {layout.TABLES: _tables(folder, entries, layout.TABLES, made)}
+        tables[layout.SERIES] = _tables(folder, entries, layout.SERIES, series.make())
         tables |= {
             kind.value: found for kind in TableKind if (found := _rows(folder, entries, kind, rows[kind], ports))
         }
@@ -338,9 +340,11 @@ def _rows(
         return of_tables(folder / name for name in listed) if listed else None
 
 
-def _tables(folder: Path, entries: dict[str, FileEntry], expected: Iterable[tuple[str, pa.Table]]) -> dict[str, Any]:
-    """Check every row against the receipts; returns what the manifest has to say of the tables."""
-    listed = sorted(name for name in entries if name.startswith(f"{layout.TABLES}/"))
+def _tables(
+    folder: Path, entries: dict[str, FileEntry], within: str, expected: Iterable[tuple[str, pa.Table]]
+) -> dict[str, Any]:
+    """Check every row against the receipts; returns what the manifest has to say of the tables in a folder."""
+    listed = sorted(name for name in entries if name.startswith(f"{within}/"))
     waiting = set(listed)
     for name, table in expected:
         if name not in waiting:
@@ -358,5 +362,5 @@ def _tables(folder: Path, entries: dict[str, FileEntry], expected: Iterable[tupl
                 _fail(name, "a row is not what its receipt says")
     for name in sorted(waiting):
         _fail(name, "there is no receipt for its rows")
-    with _reading(f"{layout.TABLES}/"):
+    with _reading(f"{within}/"):
         return of_tables(folder / name for name in listed)

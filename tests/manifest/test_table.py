@@ -12,9 +12,10 @@ from pydicom import datadict
 
 from governance.datatypes import Receipt
 from governance.manifest import COLUMNS, SCHEMA, rows
-from governance.manifest.columns import NUMBER, TEXT, WHOLE
+from governance.manifest.columns import MAKERS, NUMBER, TEXT, WHOLE
 from governance.manifest.table import age_band
-from governance.provenance.facts import KEYWORDS
+from governance.provenance.attributes import KEYWORDS
+from governance.provenance.makers import PRIVATE
 
 FACTS = {
     "Modality": "CT",
@@ -170,3 +171,15 @@ def test_every_fact_that_a_receipt_can_hold_has_a_column_of_its_type() -> None:
         # A sequence of codes has as many texts as items, whatever its multiplicity of 1 says.
         single = datadict.dictionary_VM(tag) == "1" and datadict.dictionary_VR(tag) != "SQ"
         assert columns[keyword] == (one if single else pa.list_(one)), keyword
+
+
+def test_every_fact_of_a_maker_has_a_column_of_its_type() -> None:
+    kinds = {"DS": NUMBER, "FD": NUMBER, "FL": NUMBER} | dict.fromkeys(("IS", "SL", "SS", "UL", "US"), WHOLE)
+    columns = {column.name: column.type for column in MAKERS}
+
+    found = {}
+    for how in PRIVATE.values():
+        one = kinds.get(how.vr, TEXT)
+        if how.fact.startswith("maker_"):
+            found[how.fact] = one if how.single else pa.list_(one)
+    assert columns == found

@@ -50,6 +50,8 @@ cases = st.fixed_dictionaries(
         "InstanceNumber": st.integers(1, 3),
         "creator": st.sampled_from(["SIEMENS MED NM", "ACME 1.0", "GEMS_ACQU_01"]),
         "request": st.sampled_from([None, *TEXTS[:3]]),
+        "coil": st.sampled_from([None, *TEXTS[:3]]),
+        "b_value": st.sampled_from(["0", "1000", ""]),
         "implicit": st.booleans(),
         "hidden": st.booleans(),
     }
@@ -68,6 +70,9 @@ def dicom_file(case: dict[str, Any]) -> bytes:
     block = made.private_block(0x0099, case["creator"], create=True)
     block.add_new(1, "LO", case["StudyDescription"])
     block.add_new(2, "DA", case["ContentDate"])
+    if case.get("coil") is not None:  # what a maker states of the acquisition
+        made.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(0x0C, "IS", case["b_value"])
+        made.private_block(0x0051, "SIEMENS MR HEADER", create=True).add_new(0x0F, "LO", case["coil"])
     if case["request"] is not None:
         item = Dataset()
         item.ScheduledProcedureStepID = case["AdmissionID"]
