@@ -9,6 +9,7 @@
     offline.py   the verifier that the folder brings; it knows nothing of this program
     payloads.py  what events say of persons, beside them
     siem.py      events for a hospital's SIEM
+    proving.py   one event against the checkpoints around it
     witness.py   somebody elsewhere, who signs what continues what they saw
 
 An event is appended in the transaction of the act that it records: there is no act
@@ -26,6 +27,7 @@ from governance.audit.bundle import Bundled, bundle
 from governance.audit.compare import details_of, digest_of_ruling, digest_of_tombstones
 from governance.audit.log import append, checkpoint, encode, latest, size
 from governance.audit.payloads import Payload, Shown, erase, shown
+from governance.audit.proving import event_of
 from governance.audit.siem import Format
 from governance.audit.siem import lines as siem_lines
 from governance.audit.tiles import Exported, export
@@ -48,6 +50,7 @@ __all__ = [
     "digest_of_tombstones",
     "encode",
     "erase",
+    "event_of",
     "export",
     "latest",
     "shown",

@@ -6,7 +6,7 @@ The first line of each is what `--help` says of it.
 import argparse
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
 

@@ -25,6 +25,7 @@ persons.py     who may be one person under two pseudonyms, or two under one
 reviewing.py   which images a person should look at
 sheets.py      what they see of them
 device_rules.py  what they drew, for every image of the same device
+environment.py  which code ran, and in which environment
 recovery.py    what a killed command left half done, undone
 shards.py      one shard of a run: list, process, go on where it stopped
 runs.py        runs: register, list, de-identify, finish, summarise

@@ -13,7 +13,7 @@ from governance.database import Question, batches, outcomes, pending, receipts, 
 from governance.datatypes import BATCH_EVENT, Confidential, Outcome, Receipt, SourceOutcome
 from governance.keys import Keyring
 from governance.patients import Matches
-from governance.pipeline import matching, origins, rulings, studies
+from governance.pipeline import environment, matching, origins, rulings, studies
 from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.instance import Processed
 from governance.pipeline.leaving import WITHDRAWN, Gone, Tombstones
@@ -78,6 +78,7 @@ class Committer(Confidential):
         self, context: Context, run_id: str, project: str, policy_digest: str, *, until: int, matches: Matches
     ) -> None:
         """until, matches: what other studies have told, and what is decided on patients, as the workers know it."""
+        environment.made_by()  # what is wrong with it stops a run before it begins
         self._context = context
         self._seal = context.keyring.seal_of(SEALED_FOR)
         keys = context.keyring.project(project)
@@ -306,7 +307,7 @@ def record_batch(
     """
     bodies = [provenance.to_json(receipt) for receipt in made]
     batch = provenance.sign_batch(bodies, keyring, now(timespec="microseconds"))
-    details |= {"root": batch.root, "receipts": batch.size}
+    details |= {**environment.made_by(), "root": batch.root, "receipts": batch.size}
     index = audit.append(connection, [event(BATCH_EVENT, batch.batch_id, **details)])
     paths = [receipt.path for receipt in made]
     supersede(connection, paths)

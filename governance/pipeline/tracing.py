@@ -11,14 +11,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Text, cast, or_, select
 
-from governance import provenance
+from governance import audit, provenance
 from governance.database import batches, contents, receipts, release_receipts, releases, rulings, tombstones, uids
-from governance.datatypes import Receipt
+from governance.datatypes import BATCH_EVENT, Receipt
 from governance.errors import Misconfigured, Tampered
+from governance.pipeline import environment
 from governance.pipeline.context import Context
 from governance.pipeline.leaving import Of, tombstone
 from governance.provenance import Acquisition, Left, Person, State, Trace
@@ -77,12 +78,20 @@ def _traces(context: Context, asked: "_Asked", rows: Sequence[Any]) -> Iterator[
             yield looking.at(row.batch_id, row.batch_index, given=_given(asked, row, rows))
 
 
+class _Checked(NamedTuple):
+    """A batch whose signature, receipts and event were checked."""
+
+    batch: provenance.Batch
+    rows: Sequence[Any]
+    made_by: Mapping[str, str]
+
+
 class Looking:
     """Looks at outputs one after the other, and checks each batch once as long as they come batch by batch."""
 
     def __init__(self, connection: Connection, context: Context) -> None:
         self._connection, self._context = connection, context
-        self._batches: OrderedDict[str, tuple[provenance.Batch, Sequence[Any]]] = OrderedDict()
+        self._batches: OrderedDict[str, _Checked] = OrderedDict()
 
     def batch(self, batch_id: str) -> Sequence[Any]:
         """The rows of a batch, its signature and all its receipts checked: a receipt is in it, or none is proved.
@@ -90,7 +99,7 @@ class Looking:
         Raises:
             Tampered: they are not what was signed.
         """
-        return self._checked(batch_id)[1]
+        return self._checked(batch_id).rows
 
     def at(self, batch_id: str, index: int, *, given: State | None = None) -> Trace:
         """One output.
@@ -98,10 +107,10 @@ class Looking:
         Raises:
             Tampered: what the database says of it is not what was signed.
         """
-        batch, rows = self._checked(batch_id)
-        return _trace(self._connection, self._context, rows[index], batch, given)
+        checked = self._checked(batch_id)
+        return _trace(self._connection, self._context, checked, index, given)
 
-    def _checked(self, batch_id: str) -> tuple[provenance.Batch, Sequence[Any]]:
+    def _checked(self, batch_id: str) -> _Checked:
         if batch_id not in self._batches:
             query = select(batches).where(batches.c.batch_id == batch_id)
             row = self._connection.execute(query).one_or_none()
@@ -112,7 +121,7 @@ class Looking:
             provenance.verify_receipts([bytes(each.body) for each in rows], batch)
             if [each.batch_index for each in rows] != list(range(len(rows))):
                 raise Tampered("the receipts of a batch are not numbered as they were signed")
-            self._batches[batch_id] = batch, rows
+            self._batches[batch_id] = _Checked(batch, rows, _made_by(self._connection, self._context, batch))
             if len(self._batches) > _REMEMBERED:
                 self._batches.popitem(last=False)
         return self._batches[batch_id]
@@ -202,7 +211,20 @@ def releases_named(connection: Connection, names: Collection[str]) -> list[tuple
     return [(found, version) for found, version in connection.execute(query)]
 
 
-def _trace(connection: Connection, context: Context, row: Any, batch: provenance.Batch, given: State | None) -> Trace:
+def _made_by(connection: Connection, context: Context, batch: provenance.Batch) -> dict[str, str]:
+    """Code and environment that made a batch, from the event that logged it, which is checked."""
+    query = select(batches.c.event_index).where(batches.c.batch_id == batch.batch_id)
+    index = connection.execute(query).scalar_one()
+    event = audit.event_of(connection, context.keyring.public_key, index, origin=context.log_origin)
+    details = event["details"]
+    logged = (event["kind"], event["subject"], details.get("root"), details.get("receipts"))
+    if logged != (BATCH_EVENT, batch.batch_id, batch.root, batch.size):
+        raise Tampered("the event of a batch is not the one that logged it")
+    return {name: details[name] for name in environment.NAMES if isinstance(details.get(name), str)}
+
+
+def _trace(connection: Connection, context: Context, checked: _Checked, index: int, given: State | None) -> Trace:
+    batch, row = checked.batch, checked.rows[index]
     receipt = _receipt(row)
     digest, left = _digest_of(connection, context, receipt.path), _left(connection, context, receipt)
     return Trace(
@@ -216,6 +238,7 @@ def _trace(connection: Connection, context: Context, row: Any, batch: provenance
         given=given,
         decided=_decided(connection, receipt),
         left=left,
+        made_by=checked.made_by,
     )
 
 

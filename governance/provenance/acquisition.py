@@ -32,7 +32,7 @@ _TEXTS = {
         ContrastBolusAdministrationRouteSequence Radiopharmaceutical RadiopharmaceuticalCodeSequence
         RadionuclideCodeSequence RadionuclideTotalDose RadionuclideHalfLife
     """,
-    "coil and sequence": """
+    "sequence": """
         ReceiveCoilName ReceiveCoilType TransmitCoilName ScanningSequence SequenceVariant ScanOptions SequenceName
         PulseSequenceName MRAcquisitionType EchoTime EffectiveEchoTime RepetitionTime InversionTime FlipAngle
         EchoTrainLength NumberOfAverages PixelBandwidth ParallelReductionFactorInPlane AcquisitionMatrix

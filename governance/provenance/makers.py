@@ -85,6 +85,8 @@ MAKER_FACTS = tuple(sorted({each.fact for each in PRIVATE.values() if each.fact.
 MOST = 1e9
 """Values from here on mean that there is none: Philips writes half of the largest float."""
 
+_SHORT_TEXTS = {"LO", "SH"}
+
 CLOSE = 1e-3
 """Numbers that differ by less than this part of them say the same: makers round."""
 
@@ -92,17 +94,19 @@ CLOSE = 1e-3
 def stated(element: Element) -> tuple[Private, Element, int, str] | None:
     """What a private element states: how to read it, itself under its VR, its rank below 0, and its name; or nothing.
 
-    An element of another VR than the lists say is none of theirs.
+    An element of another VR than the lists say is none of theirs, but for short and long texts, which makers mix up.
     """
     creator, tag = element.creator, element.tag
     if not creator or element.items is not None:
         return None
     key = (tag >> 16, tag & 0xFF, creator)
     found = PRIVATE.get(key)
-    if found is None or tag & 0xFFFF < 0x1000 or element.vr not in (found.vr, "UN"):
+    if found is None or tag & 0xFFFF < 0x1000:
         return None
     rank, name = _places()[key]
-    return found, element if element.vr == found.vr else replace(element, vr=found.vr), rank, name
+    if element.vr == found.vr or {element.vr, found.vr} <= _SHORT_TEXTS:
+        return found, element, rank, name
+    return (found, replace(element, vr=found.vr), rank, name) if element.vr == "UN" else None
 
 
 @lru_cache(maxsize=1)

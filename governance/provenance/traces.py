@@ -1,7 +1,7 @@
 """What is known of one curated object, and how a person reads it: a Trace, which a pipeline collects and checks."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from governance.datatypes import Receipt
@@ -63,13 +63,16 @@ class Trace:
     """The same of the file that was asked for, where one was: the curated one, a release's, a copy."""
     decided: Person | None = None
     left: Left | None = None
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    """Code and environment that made the batch, as the log has them; empty where an older version made it."""
 
     def text(self) -> str:
         """For a person: one block an object, `WIDTH` columns wide where values allow."""
         r = self.receipt
         facts = dict(r.facts)
         scanner = [shown(key, facts.pop(key)) for key in EQUIPMENT if key in facts]
-        history, earlier = (_several(facts.pop(key, [])) for key in ("equipment_history", "earlier_deidentification"))
+        named = ("equipment_history", "earlier_deidentification", "recorded_in", "contradictions")
+        history, earlier, places, contradictions = (_several(facts.pop(key, [])) for key in named)
         what = "instance" if (kind := table_of(r.path)) is None else "row"
         entries: list[tuple[str, Iterable[str]]] = [
             (
@@ -78,6 +81,8 @@ class Trace:
             ),
             ("scanner", [] if kind else [", ".join(scanner) or "not recorded in the source"]),
             ("acquisition", _pairs(facts)),
+            ("recorded in", places),
+            ("contradicts", contradictions),
             ("equipment", history),
             ("earlier", ["not verified:", *earlier] if earlier else []),
             ("source", [f"keyed digest {r.source_digest}"]),
@@ -90,6 +95,7 @@ class Trace:
             ("decided by", [self.decided.actor, self.decided.time] if self.decided else []),
             ("receipt", [self.receipt_id]),
             ("batch", [self.batch, f"signed {self.batch_time}"]),
+            ("made by", _pairs(self.made_by)),
             ("releases", self.releases or ["none"]),
             ("withdrawn", [self.left.time, f"event {self.left.event}"] if self.left else []),
         ]

@@ -77,6 +77,10 @@ def test_a_fact_names_the_private_attribute_that_it_came_from() -> None:
     }
 
 
+def test_a_short_text_may_be_written_as_a_long_one() -> None:
+    assert of((0x0051, 0x0B, SIEMENS, "LO", "64p*64"))["maker_matrix"] == "64p*64"
+
+
 def test_the_standard_attribute_counts_and_a_contradiction_is_told() -> None:
     found = of((0x0019, 0x0C, SIEMENS, "IS", "1000"), DiffusionBValue=800.0)
 
