@@ -37,7 +37,7 @@ _NO_VALUE = frozenset({"AT", "OB", "OD", "OF", "OL", "OV", "OW", "SQ", "UN"})
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[Ee][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,12}", re.ASCII)
 
-_BY_RANK = itemgetter(0)
+_BY_RANK, _PLACE = itemgetter(0), itemgetter(3)
 
 Value = str | int | float
 EXACT = 1 << 53
@@ -106,10 +106,14 @@ def recorded(instance: Instance, element: Element) -> list[Recorded]:
 def combined(recorded: Iterable[Recorded], others: Facts) -> Facts:
     """The facts of all elements, and `others`, in order of keyword."""
     ordered = sorted(recorded, key=_BY_RANK)
-    counting = {each[1]: each for each in ordered}
-    facts: dict[str, Fact] = {keyword: fact for keyword, (_, _, fact, _) in counting.items() if fact is not None}
-    elsewhere = [f"{each[1]}={each[3]}" for each in counting.values() if each[3] and each[2] is not None]
-    facts["recorded_in"] = sorted(elsewhere)
+    facts: dict[str, Fact] = {keyword: fact for _, keyword, fact, _ in ordered}
+    facts = {keyword: fact for keyword, fact in facts.items() if fact is not None}
+    facts["recorded_in"] = []
+    if any(map(_PLACE, ordered)):
+        counting = {each.keyword: each for each in ordered}.values()
+        facts["recorded_in"] = sorted(
+            f"{each.keyword}={each.place}" for each in counting if each.place and each.fact is not None
+        )
     if ordered and ordered[0][0] < _OF_FRAMES:
         contradictions = [
             f"{each.place}: {each.keyword}={each.fact}"
