@@ -18,16 +18,23 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import NamedTuple
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
-from governance.errors import Tampered
+from governance.errors import Misconfigured, Tampered
 
 ED25519 = b"\x01"
 """The signature type identifier that goes into a key id."""
 
 COSIGNATURE = b"\x04"
 """That of a witness, whose signature has a time (C2SP tlog-cosignature)."""
+
+ML_DSA_44 = b"\x06"
+"""That of a post-quantum key (FIPS 204), whose signature has a time too, which may be zero (C2SP tlog-cosignature)."""
+
+ML_DSA_44_BYTES = 2420
+"""Of a signature."""
 
 MAX_CHARACTERS = 1 << 20
 """No note of ours comes near; keeps a verifier from reading for ever."""
@@ -163,3 +170,64 @@ def parse_checkpoint(note: str, public_key: bytes, origin: str) -> Checkpoint:
     if not _SIZE.fullmatch(lines[1]) or root is None or len(root) != 32:
         raise Tampered("not a checkpoint of this log")
     return Checkpoint(int(lines[1]), root)
+
+
+def post_quantum_line(
+    checkpoint: Checkpoint, *, origin: str, public_key: bytes, signer: Callable[[bytes], bytes]
+) -> str:
+    """The line of a log's own ML-DSA-44 key, to be put behind the note of a checkpoint (C2SP tlog-cosignature).
+
+    Its time is zero: a log, other than a witness, says nothing of what else it may have shown.
+    """
+    signature = signer(_subtree(origin, bytes(8), checkpoint))
+    line = key_id(origin, public_key, kind=ML_DSA_44) + bytes(8) + signature
+    return f"— {origin} {b64encode(line).decode()}\n"
+
+
+def looks_signed_twice(note: str, origin: str) -> bool:
+    """Whether the log has a second line in its note, of the length of an ML-DSA-44 signature, which is not checked."""
+    found = _signatures(note[len(text_of(note)) + 1 :])
+    return any(name == origin and len(line) == 4 + 8 + ML_DSA_44_BYTES for name, line in found)
+
+
+def verify_post_quantum(note: str, checkpoint: Checkpoint, *, origin: str, public_key: bytes) -> None:
+    """Check that the log's ML-DSA-44 key signed what a note says, too.
+
+    Raises:
+        Misconfigured: the library of this machine cannot check it.
+        Tampered: it did not.
+    """
+    mine = _of_post_quantum(note, origin, public_key)
+    if not mine:
+        raise Tampered("the note lacks the post-quantum signature")
+    able, fits = True, False
+    try:
+        key = MLDSA44PublicKey.from_public_bytes(public_key)
+        for line in mine:
+            key.verify(line[8:], _subtree(origin, line[:8], checkpoint))
+        fits = True
+    except UnsupportedAlgorithm:
+        able = False
+    except (InvalidSignature, ValueError):
+        fits = False
+    if not able:
+        raise Misconfigured(NO_ML_DSA, hint=NEWER_LIBRARY)
+    if not fits:
+        raise Tampered("the post-quantum signature of the note does not fit its text")
+
+
+NO_ML_DSA = "the library of this machine knows no ML-DSA, which signs the log of this workspace"
+NEWER_LIBRARY = "install cryptography from its wheel, or with OpenSSL 3.5 or later"
+
+
+def _of_post_quantum(note: str, origin: str, public_key: bytes) -> list[bytes]:
+    """Times and signatures by this key, without its id."""
+    wanted = key_id(origin, public_key, kind=ML_DSA_44)
+    found = _signatures(note[len(text_of(note)) + 1 :])
+    return [line[4:] for name, line in found if name == origin and line[:4] == wanted]
+
+
+def _subtree(origin: str, time: bytes, checkpoint: Checkpoint) -> bytes:
+    """`cosigned_message` of C2SP tlog-cosignature, for a whole tree that its log signs under its own name."""
+    name = len(origin.encode()).to_bytes(1) + origin.encode()
+    return b"subtree/v1\n\0" + name + time + name + bytes(8) + checkpoint.size.to_bytes(8) + checkpoint.root

@@ -3,6 +3,7 @@
     log.py       append, checkpoint
     verify.py    the whole log against itself and its signatures
     compare.py   the log against the rows and the releases of its workspace
+    post_quantum.py  the second signature of checkpoints, where a log has one
     tree.py      a growing tree in a few hashes
     tiles.py     the log as files for witnesses and monitors
     bundle.py    the log as a folder for an auditor, and readme.py what it says of itself
@@ -25,8 +26,12 @@ show that.
 
 from governance.audit.bundle import Bundled, bundle
 from governance.audit.compare import details_of, digest_of_ruling, digest_of_tombstones
-from governance.audit.log import append, checkpoint, encode, latest, size
+from governance.audit.log import RESTORE, append, checkpoint, encode, latest, size
 from governance.audit.payloads import Payload, Shown, erase, shown
+from governance.audit.post_quantum import EVENT as POST_QUANTUM_EVENT
+from governance.audit.post_quantum import details as post_quantum_details
+from governance.audit.post_quantum import digest as post_quantum_digest
+from governance.audit.post_quantum import has_begun as post_quantum_has_begun
 from governance.audit.proving import event_of
 from governance.audit.siem import Format
 from governance.audit.siem import lines as siem_lines
@@ -35,6 +40,8 @@ from governance.audit.verify import AuditReport, verify
 from governance.audit.witness import Witnessed, witness
 
 __all__ = [
+    "POST_QUANTUM_EVENT",
+    "RESTORE",
     "AuditReport",
     "Bundled",
     "Exported",
@@ -53,6 +60,9 @@ __all__ = [
     "event_of",
     "export",
     "latest",
+    "post_quantum_details",
+    "post_quantum_digest",
+    "post_quantum_has_begun",
     "shown",
     "siem_lines",
     "size",

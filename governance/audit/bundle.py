@@ -45,6 +45,8 @@ class Bundled:
     """RFC 6962 root of all events, hexadecimal."""
     key: str
     """What the verifier's --key takes."""
+    post_quantum_key: str
+    """What its --post-quantum takes; empty if the log is signed once."""
 
 
 def bundle(
@@ -90,7 +92,8 @@ def bundle(
     finally:
         shutil.rmtree(new, ignore_errors=True)
     texts = len(list((folder / "policies").iterdir()))
-    return Bundled(**counts, policies=texts, root=report.root.hex(), key=report.key.hex())
+    root, key = report.root.hex(), report.key.hex()
+    return Bundled(**counts, policies=texts, root=root, key=key, post_quantum_key=report.second)
 
 
 def _write(connection: Connection, folder: Path, size: int) -> dict[str, int]:

@@ -8,6 +8,7 @@ import rfc8785
 from sqlalchemy import Connection, delete, false, func, insert, select
 
 from governance import merkle, signed_note
+from governance.audit import post_quantum
 from governance.audit.tree import Frontier
 from governance.database import checkpoints, events
 from governance.datatypes import Event
@@ -80,10 +81,11 @@ def _check_end(size: int, signed: int) -> None:
 
 
 class Stored(NamedTuple):
-    """The last checkpoint: how large the log was, the signed note, and the tree at that size."""
+    """The last checkpoint: how large the log was, the signed note, its signatures, and the tree at that size."""
 
     size: int
     note: str
+    twice: bool
     tree: Frontier
 
 
@@ -104,27 +106,29 @@ def checkpoint(connection: Connection, keyring: Keyring, *, origin: str) -> str:
     """Sign the log as it stands, in the caller's transaction: a C2SP tlog-checkpoint.
 
     Reads only the events since the last checkpoint, which every new one continues; the
-    same log gives the same checkpoint.
+    same log gives the same checkpoint. It is signed twice if the last one was, or if an event since then says so.
 
     Raises:
+        Misconfigured: the log is signed twice, and the library of this machine cannot do that.
         Tampered: the last checkpoint is not true, or events are missing; nothing was signed.
     """
     connection.execute(delete(checkpoints).where(false()))  # the write lock, as in `append`
     last = _last(connection, keyring, origin)
     tree = Frontier() if last is None else last.tree
-    rows = connection.execute(
-        select(events.c.idx, events.c.leaf_hash).where(events.c.idx >= tree.size).order_by(events.c.idx)
-    )
-    for index, leaf in rows:
+    twice = last is not None and last.twice
+    for index, leaf, body in connection.execute(select(events).where(events.c.idx >= tree.size).order_by(events.c.idx)):
         if index != tree.size:
             raise Tampered(f"event {tree.size} is missing")
         tree.push(leaf)
+        twice = twice or post_quantum.begins(body)
     if last is not None and last.size == tree.size:
         if size(connection) != tree.size:
             raise Tampered(f"events before the checkpoint at {tree.size} are missing")
         return last.note
     signed = signed_note.Checkpoint(tree.size, tree.root())
     note = signed_note.sign_checkpoint(signed, origin=origin, public_key=keyring.public_key, signer=keyring.sign)
+    if twice:
+        note += post_quantum.line(signed, keyring, origin)
     connection.execute(insert(checkpoints).values(size=tree.size, note=note, frontier=tree.encode()))
     return note
 
@@ -138,4 +142,7 @@ def _last(connection: Connection, keyring: Keyring, origin: str) -> Stored | Non
     tree = Frontier.decode(row.size, row.frontier)
     if tree is None or signed != (tree.size, tree.root()):
         raise Tampered(f"the checkpoint at {row.size} is not what was signed")
-    return Stored(row.size, row.note, tree)
+    twice = signed_note.looks_signed_twice(row.note, origin)
+    if twice:
+        signed_note.verify_post_quantum(row.note, signed, origin=origin, public_key=keyring.post_quantum_key)
+    return Stored(row.size, row.note, twice, tree)

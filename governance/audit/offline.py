@@ -1,6 +1,6 @@
 """Check a bundle of an audit log with Python and its package `cryptography`; nothing else is needed, and no network.
 
-    python verify.py [BUNDLE] [--key HEX] [--witness NAME+ID+KEY] [--earlier FILE]
+    python verify.py [BUNDLE] [--key HEX] [--post-quantum SHA256] [--witness NAME+ID+KEY] [--earlier FILE]
 
 BUNDLE is the folder of this file unless another one is named. Exit codes: 0 everything agrees,
 3 something does not, 2 misuse. README.md beside it says what this shows, and what it cannot show.
@@ -8,6 +8,7 @@ BUNDLE is the folder of this file unless another one is named. Exit codes: 0 eve
     BUNDLE              signed: the name of the log, its key, counts, and the digest of each file
     events.jsonl        the leaves of an RFC 6962 tree in order; events.hashes has their hashes
     checkpoints.jsonl   how the log stood and was signed, again and again (C2SP tlog-checkpoint)
+                        since an event that names a second key, if there is one, with it too (C2SP tlog-cosignature)
     batches.jsonl       signed batches of receipts, each with the number of the event that logged it
     receipts.jsonl      the receipts of the first batch, of the second, ...; receipts.hashes has their hashes
     policies/           the policies that receipts name, as far as they are known
@@ -35,10 +36,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 try:
-    from cryptography.exceptions import InvalidSignature
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 except ImportError:
     sys.exit("verify: error: the Python package cryptography is not installed")  # pragma: no cover
+try:
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+except ImportError:  # an older one; what it cannot check is told
+    MLDSA44PublicKey = None  # type: ignore[assignment,misc]
 
 FORMAT = "governance/audit-bundle/1"
 LISTING = "BUNDLE"
@@ -57,6 +62,9 @@ _MARK = b'"kind":"batch-committed"'
 REDACTION_EVENT = "payload-redacted"
 SALTED = "hmac-sha256:"
 _SALTED = b':"hmac-sha256:'
+NEWER = "this needs cryptography 50 or later, with an OpenSSL that knows ML-DSA"
+SECOND_EVENT = "post-quantum-began"
+_SECOND_MARK = b'"kind":"post-quantum-began"'
 
 CHUNK = 1 << 20
 MAX_LINE = 1 << 25
@@ -87,6 +95,8 @@ class Earlier(NamedTuple):
     size: int
     root: bytes
     label: str
+    note: str = ""
+    """Where it is one of the bundle's."""
 
 
 @dataclass
@@ -101,6 +111,12 @@ class Report:
     root: bytes = b""
     last: str = ""
     """The last checkpoint, as a signed note."""
+    second: str = ""
+    """SHA-256 of the post-quantum key that the log names, hexadecimal."""
+    twice: int = 0
+    """Checkpoints that this key signed too."""
+    unchecked: int = 0
+    """Those of which this cryptography cannot tell."""
 
     def wrong(self, problem: str) -> None:
         """Note a problem; of very many, the first ones are enough."""
@@ -188,6 +204,55 @@ def cosigned(note: str, witness: Witness) -> int:
     if not times:
         raise Wrong(f"is not cosigned by {witness.name}")
     return max(times)
+
+
+class Second:
+    """A post-quantum key (ML-DSA-44, FIPS 204) that an event names: each checkpoint behind it needs it too."""
+
+    def __init__(self, report: Report) -> None:
+        self._report, self._key = report, b""
+
+    def named(self, index: int, body: bytes) -> None:
+        """Take the key from an event, if that is what it says."""
+        try:
+            event = json.loads(body)
+            if event["kind"] == SECOND_EVENT:
+                key = (unbase64(event["details"]["key"].split("+", 2)[2]) or b"")[1:]
+                if self._key or sha256(key).hexdigest() != event["subject"]:
+                    raise ValueError
+                self._key, self._report.second = key, event["subject"]
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            self._report.wrong(f"event {index} names no post-quantum key, or another one than before")
+
+    def check(self, stop: Earlier) -> None:
+        """That a checkpoint of the bundle is signed by the key, if one was named before."""
+        if not self._key or not stop.note:
+            return
+        name = self._report.origin.encode("utf-8", "replace")
+        mine = signatures_of(self._report.origin, self._key, b"\x06", split_note(stop.note)[1])
+        name, tree = bytes([len(name) & 255]) + name, bytes(8) + stop.size.to_bytes(8) + stop.root
+        try:
+            for each in mine:
+                MLDSA44PublicKey.from_public_bytes(self._key).verify(
+                    each[8:], b"subtree/v1\n\0" + name + each[:8] + name + tree
+                )
+            self._report.twice += 1
+        except (AttributeError, UnsupportedAlgorithm):  # no such class, or nothing behind it
+            self._report.unchecked += 1
+        except (InvalidSignature, ValueError):
+            mine = []
+        if not mine:
+            self._report.wrong(f"{stop.label} is not signed by the post-quantum key of the log")
+
+    def end(self, expected: str | None) -> None:
+        """Compare the key with the one that is expected, and say what was not checked."""
+        if expected not in (None, self._report.second):
+            self._report.wrong("the log names no post-quantum key, or another one than the one that is expected")
+        if self._report.unchecked:
+            text = f"NOT CHECKED: the post-quantum signatures of {self._report.unchecked} checkpoints; {NEWER}"
+            self._report.notes.append(text) if expected is None else self._report.wrong(text)
+        elif self._key:
+            self._report.notes.append(f"checkpoints signed by the post-quantum key too: {self._report.twice}")
 
 
 # ------------------------------------------------------------------ trees and lines
@@ -400,7 +465,7 @@ def stops(lines: Lines, origin: str, key: bytes, report: Report) -> Iterator[Ear
             raise Wrong(f"{label} speaks for {size} events, and the one before it for {before}")
         report.counts["checkpoints"] += 1
         report.last, before = note, size
-        yield Earlier(size, root, f"{label}, at {size},")
+        yield Earlier(size, root, f"{label}, at {size},", note)
 
 
 class Payloads:
@@ -448,7 +513,7 @@ class Payloads:
         self._report.notes.extend(f"said of persons, {how}: {count}" for how, count in sorted(self._counts.items()))
 
 
-def check_log(folder: Path, key: bytes, earlier: Sequence[Earlier], report: Report) -> Counter[str]:
+def check_log(folder: Path, key: bytes, earlier: Sequence[Earlier], second: Second, report: Report) -> Counter[str]:
     """Every event, checkpoint, batch and receipt, in one pass. Returns how many receipts name which policy."""
     with ExitStack() as stack:
         files = {name: stack.enter_context(opened(folder / name)) for name in REQUIRED}
@@ -459,7 +524,8 @@ def check_log(folder: Path, key: bytes, earlier: Sequence[Earlier], report: Repo
         payloads = Payloads(shown, report)
         tree, signed, differs = Tree(), 0, False
         checkpoints = stops(Lines(files[CHECKPOINTS], CHECKPOINTS), report.origin, key, report)
-        for size, root, label in heapq.merge(checkpoints, sorted(earlier), key=lambda stop: stop.size):
+        for stop in heapq.merge(checkpoints, sorted(earlier), key=lambda stop: stop.size):
+            size, root, label, _ = stop
             while tree.size < size:
                 block, leaves = events.take(size - tree.size)
                 if not block:
@@ -468,11 +534,14 @@ def check_log(folder: Path, key: bytes, earlier: Sequence[Earlier], report: Repo
                     batches.logged(tree.size + place, block[place])
                 for place in [place for place, body in enumerate(block) if _SALTED in body]:
                     payloads.logged(tree.size + place, block[place])
+                for place in [place for place, body in enumerate(block) if _SECOND_MARK in body]:
+                    second.named(tree.size + place, block[place])
                 tree.extend(leaves)
             if tree.root() != root and not differs:
                 these = f"events {signed} to {size - 1}" if size > signed else f"the first {size} events"
                 report.wrong(f"{these} are not those that {label} speaks for")
                 differs = True  # and so are all roots behind it
+            second.check(stop)
             signed = size
         events.end()
         batches.end()
@@ -553,9 +622,17 @@ def check_witnesses(folder: Path, key: bytes, witnesses: Sequence[Witness], repo
 
 
 def verify(
-    folder: Path, *, key: bytes | None = None, witnesses: Sequence[Witness] = (), earlier: Sequence[str] = ()
+    folder: Path,
+    *,
+    key: bytes | None = None,
+    post_quantum: str | None = None,
+    witnesses: Sequence[Witness] = (),
+    earlier: Sequence[str] = (),
 ) -> Report:
-    """Check everything. earlier: signed checkpoints from elsewhere, which the log must continue."""
+    """Check everything. earlier: signed checkpoints from elsewhere, which the log must continue.
+
+    post_quantum: SHA-256 of the second key that the log must have, hexadecimal.
+    """
     report, label = Report(), LISTING
     try:
         note, counts, files = read_listing(folder, report)
@@ -565,8 +642,9 @@ def verify(
         check_files(folder, files, report)
         label = EARLIER
         marks = [Earlier(*open_checkpoint(each, report.origin, report.key), label) for each in earlier]
-        label = ""
-        check_policies(folder, files, check_log(folder, report.key, marks, report), report)
+        label, second = "", Second(report)
+        check_policies(folder, files, check_log(folder, report.key, marks, second, report), report)
+        second.end(post_quantum)
         if json.dumps(report.counts, sort_keys=True) != counts and not report.problems:
             report.wrong("the numbers of what is there are not those of the listing")
         label = COSIGNATURES
@@ -594,8 +672,12 @@ def _witness(text: str) -> Witness:
 def _key(text: str) -> bytes:
     key = unhex(text.lower(), HASH)
     if key is None:
-        raise argparse.ArgumentTypeError("is not a public key of 64 hexadecimal digits")
+        raise argparse.ArgumentTypeError("is not 64 hexadecimal digits")
     return key
+
+
+def _digest(text: str) -> str:
+    return _key(text).hex()
 
 
 def say(text: str) -> None:
@@ -608,6 +690,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", nargs="?", type=Path, default=Path(__file__).parent, metavar="BUNDLE")
     parser.add_argument("--key", type=_key, metavar="HEX", help="the key of the log, from a channel that you trust")
+    text = "digest of its post-quantum key, from such a channel: then the log must be signed by that one too"
+    parser.add_argument("--post-quantum", type=_digest, metavar="SHA256", help=text)
     parser.add_argument("--witness", type=_witness, action="append", default=[], metavar="NAME+ID+KEY")
     parser.add_argument(
         "--earlier", type=Path, action="append", default=[], metavar="FILE", help="a checkpoint you kept"
@@ -618,12 +702,13 @@ def main() -> int:
     if not all(path.is_file() for path in args.earlier):
         parser.error("there is no such file as --earlier names")
     earlier = [path.read_bytes()[:CHUNK].decode("utf-8", "replace") for path in args.earlier]
-    report = verify(args.bundle, key=args.key, witnesses=args.witness, earlier=earlier)
+    expected = {"key": args.key, "post_quantum": args.post_quantum}
+    report = verify(args.bundle, **expected, witnesses=args.witness, earlier=earlier)
     for problem in report.problems:
         say(f"wrong: {problem}")
     if report.problems:
         return 3
-    say("everything agrees")
+    say("everything that was checked agrees" if report.unchecked else "everything agrees")
     for name, value in (*sorted(report.counts.items()), ("root", report.root.hex()), ("log", report.origin)):
         say(f"{name:<12} {value}")
     for note in report.notes:
@@ -631,6 +716,8 @@ def main() -> int:
     if args.key is None:
         say(f"the key {report.key.hex()} came with the bundle: this shows only that the bundle agrees with itself;")
         say("compare the key with one from a channel that you trust, or pass that one as --key")
+    if report.second and args.post_quantum is None:
+        say(f"so did the post-quantum key {report.second}: pass one that you trust as --post-quantum")
     return 0
 
 

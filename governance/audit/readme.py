@@ -35,6 +35,13 @@ Some events say of persons nothing but salted digests (`hmac-sha256:`). `verify.
 where `payloads.jsonl` has salt and text; as redacted, where these were erased, of which the log has an event; as not
 here, where that file was left out. Without its salt, nobody can tell what a digest is of.
 
+A log can be signed by a second, post-quantum key too, ML-DSA-44 of FIPS 204, as C2SP tlog-cosignature has it. Then an
+event `post-quantum-began` names that key, and every checkpoint behind it must have its signature. It matters once
+Ed25519 can be forged; against that it helps only whoever knows the digest of this key from elsewhere, and passes it as
+`--post-quantum SHA256`. Batches and `BUNDLE` have no second signature and need none: the events, which checkpoints
+speak for, have the root of each batch. A `cryptography` that knows no ML-DSA still checks all else, and the verifier
+says what it did not check.
+
 ## What this shows
 
 With the right key: nobody without the secret key changed, removed, inserted or reordered an event, a receipt, a batch

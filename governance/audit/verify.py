@@ -10,6 +10,7 @@ from governance import signed_note
 from governance.audit.compare import CHUNK, compare
 from governance.audit.log import RESTORE
 from governance.audit.payloads import Shown
+from governance.audit.post_quantum import Second
 from governance.audit.tree import Frontier
 from governance.database import checkpoints, events
 from governance.datatypes import Standing
@@ -24,6 +25,10 @@ class AuditReport:
     root: str
     """RFC 6962 root of all of them, hexadecimal."""
     checkpoints: int
+    signed_twice: int
+    """Checkpoints with a post-quantum signature: none, or all since the event that named the key."""
+    post_quantum_key: str
+    """SHA-256 of that key, hexadecimal; empty if there is none."""
     batches: int
     """Batches whose row and whose event say the same."""
     releases: int
@@ -55,12 +60,14 @@ def verify(
     shown: the payloads of events, as far as who asks can open them.
 
     Raises:
+        Misconfigured: the log is signed twice, and the library of this machine cannot check that.
         Tampered: something does not agree; the message says which event or checkpoint.
     """
     tree = Frontier()
+    second = Second(origin)
     signed = 0
     found = 0
-    leaves = _leaves(connection)
+    leaves = _leaves(connection, second)
     for row in connection.execute(select(checkpoints).order_by(checkpoints.c.size)).all():
         expected = _checkpoint(row.note, public_key, origin, size=row.size)
         while tree.size < row.size:
@@ -72,11 +79,23 @@ def verify(
             raise Tampered(f"events {signed} to {row.size - 1} are not those that the checkpoint at {row.size} signed")
         if tree.encode() != row.frontier:
             raise Tampered(f"the stored tree of the checkpoint at {row.size} is not that of its events")
+        _twice(second, row.note, expected)
         signed = row.size
         found += 1
     if next(leaves, None) is not None:
         raise Tampered(f"event {signed} has no signature: each act signs what it appends", hint=RESTORE)
-    return AuditReport(tree.size, tree.root().hex(), found, **compare(connection, standing, shown)._asdict())
+    twice = (second.signatures, second.digest)
+    return AuditReport(tree.size, tree.root().hex(), found, *twice, **compare(connection, standing, shown)._asdict())
+
+
+def _twice(second: Second, note: str, signed: signed_note.Checkpoint) -> None:
+    problem = ""
+    try:
+        second.check(note, signed)
+    except Tampered as error:
+        problem = f"the checkpoint at {signed.size}: {error}"
+    if problem:
+        raise Tampered(problem, hint=RESTORE)
 
 
 def _checkpoint(note: object, public_key: bytes, origin: str, *, size: int) -> signed_note.Checkpoint:
@@ -93,8 +112,8 @@ def _checkpoint(note: object, public_key: bytes, origin: str, *, size: int) -> s
     return signed
 
 
-def _leaves(connection: Connection) -> Iterator[bytes]:
-    """The leaf hash of every event in order, recomputed from its body."""
+def _leaves(connection: Connection, second: Second) -> Iterator[bytes]:
+    """The leaf hash of every event in order, recomputed from its body, which may name a second key."""
     query = select(events.c.idx, events.c.leaf_hash, events.c.body).order_by(events.c.idx)
     rows = connection.execute(query.execution_options(yield_per=CHUNK))
     for expected, (index, stored, body) in enumerate(rows):
@@ -103,4 +122,5 @@ def _leaves(connection: Connection) -> Iterator[bytes]:
         leaf = sha256(b"\x00" + body).digest() if isinstance(body, bytes) else b""
         if leaf != stored:
             raise Tampered(f"event {index} is not what was appended")
+        second.read(index, body)
         yield leaf

@@ -98,6 +98,8 @@ def _init(make: Make) -> None:
     sub.add_argument("--database", metavar="URL", help=text)
     text = "keep what opens pseudonyms there, in another database; by default in inner/vault"
     sub.add_argument("--vault-database", metavar="URL", help=text)
+    text = "sign the log with ML-DSA-44 besides Ed25519, as audit post-quantum does later; for good"
+    sub.add_argument("--post-quantum", action="store_true", help=text)
 
 
 def _run(make: Make) -> None:
@@ -301,6 +303,8 @@ def _audit(make: Make) -> None:
     )
     sub.add_argument("folder", type=Path, metavar="FOLDER", help="new, or of an earlier export")
     _in_workspace(sub)
+    example = "governance audit post-quantum -w /data/research"
+    _in_workspace(_command(checks.add_parser, "post-quantum", commands.audit_post_quantum, example))
     example = "governance audit bundle /media/usb/audit-2026 -w /data/research"
     sub = _command(checks.add_parser, "bundle", commands.audit_bundle, example)
     sub.add_argument("folder", type=Path, metavar="FOLDER", help="one that does not exist yet")

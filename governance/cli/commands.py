@@ -35,7 +35,11 @@ def init(args: argparse.Namespace) -> int:
     protected = "file mode 0600" if place.kind is keys.Kind.NONE else place.kind.value
     public_key = context.keyring.public_key.hex()
     value = {"workspace": str(args.workspace), "public_key": public_key, "root_key_protected_by": protected}
-    show(args, value, f"workspace ready\npublic key {public_key}\nroot key protected by {protected}")
+    text = f"workspace ready\npublic key {public_key}\nroot key protected by {protected}"
+    if args.post_quantum:
+        value["post_quantum_key"] = pipeline.sign_twice(context)
+        text += f"\npost-quantum key {value['post_quantum_key']}"
+    show(args, value, text)
     if not args.json:
         say(f"next: governance run SOURCE -w {args.workspace} --project NAME")
     return 0
@@ -269,6 +273,15 @@ def audit_verify(args: argparse.Namespace) -> int:
     return 0
 
 
+def audit_post_quantum(args: argparse.Namespace) -> int:
+    """Sign the log with ML-DSA-44 too from now on. It cannot be switched off."""
+    key = pipeline.sign_twice(opened(args))
+    show(args, {"post_quantum_key": key}, f"post-quantum key {key}")
+    if not args.json:
+        say("next: give this digest to whoever checks the log: verify.py --post-quantum")
+    return 0
+
+
 def audit_export(args: argparse.Namespace) -> int:
     """Write the log as C2SP tlog-tiles, or what is new of it, for witnesses and monitors."""
     exported = pipeline.export_audit(opened(args), args.folder)
@@ -284,7 +297,8 @@ def audit_bundle(args: argparse.Namespace) -> int:
     text = [f"{name} {value}" for name, value in asdict(bundled).items()]
     show(args, bundled, f"bundled in {args.folder}\n" + "\n".join(text))
     if not args.json:
-        say(f"next: python {args.folder}/verify.py --key {bundled.key}")
+        second = f" --post-quantum {bundled.post_quantum_key}" if bundled.post_quantum_key else ""
+        say(f"next: python {args.folder}/verify.py --key {bundled.key}{second}")
     return 0
 
 

@@ -2,18 +2,21 @@
 
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import NoReturn, Self, SupportsIndex
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from governance.datatypes import Confidential
-from governance.errors import Tampered
+from governance.errors import Misconfigured, Tampered
+from governance.signed_note import NEWER_LIBRARY, NO_ML_DSA
 
 EPOCH = 1
 """Part of every derivation, so that a later epoch can re-key without a new root."""
@@ -83,7 +86,7 @@ def _components(bound: Sequence[str]) -> list[bytes] | None:
 class Keyring(Confidential):
     """The root secret, as the few things that may be done with it. It cannot be pickled or copied."""
 
-    __slots__ = ("_root", "_seals", "_signing", "public_key")
+    __slots__ = ("_post_quantum", "_root", "_seals", "_signing", "public_key")
 
     public_key: bytes
     """Raw Ed25519 key, 32 bytes."""
@@ -94,6 +97,7 @@ class Keyring(Confidential):
             raise ValueError("not a root secret")
         self._signing = Ed25519PrivateKey.from_private_bytes(derive(root, "signing"))
         self._seals: dict[str, Seal] = {}
+        self._post_quantum: MLDSA44PrivateKey | None = None
         self.public_key = self._signing.public_key().public_bytes_raw()
 
     def __del__(self) -> None:
@@ -131,6 +135,31 @@ class Keyring(Confidential):
     def sign(self, data: bytes) -> bytes:
         """Ed25519, 64 bytes."""
         return self._signing.sign(data)
+
+    @property
+    def post_quantum_key(self) -> bytes:
+        """Raw ML-DSA-44 key (FIPS 204), 1312 bytes.
+
+        Raises:
+            Misconfigured: the library of this machine has none.
+        """
+        return self._ml_dsa().public_key().public_bytes_raw()
+
+    def sign_post_quantum(self, data: bytes) -> bytes:
+        """ML-DSA-44, pure and hedged, with an empty context: 2420 bytes, others each time.
+
+        Raises:
+            Misconfigured: the library of this machine has none.
+        """
+        return self._ml_dsa().sign(data)
+
+    def _ml_dsa(self) -> MLDSA44PrivateKey:
+        if self._post_quantum is None:  # derived where it is needed: few logs have it
+            with suppress(UnsupportedAlgorithm):
+                self._post_quantum = MLDSA44PrivateKey.from_seed_bytes(derive(self._root, "signing ml-dsa"))
+        if self._post_quantum is None:
+            raise Misconfigured(NO_ML_DSA, hint=NEWER_LIBRARY)
+        return self._post_quantum
 
     def seal(self, text: str, *, purpose: str) -> bytes:
         """As `Seal.close`, for one purpose."""

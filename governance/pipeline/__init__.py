@@ -30,7 +30,7 @@ recovery.py    what a killed command left half done, undone
 shards.py      one shard of a run: list, process, go on where it stopped
 runs.py        runs: register, list, de-identify, finish, summarise
 publishing.py  releases: publish, verify
-auditing.py    the log in the hands of others
+auditing.py    how the log is signed, and the log in the hands of others
 tracing.py     from an output back to its source, and forward to its releases
 touching.py    from a device, a policy, a model, ... to every output that it touched
 origins.py     what is counted of receipts for that, as they are written
@@ -49,7 +49,15 @@ values.py      values of elements: counted in bounded memory, shown on one line
 """
 
 from governance.pipeline.approving import Approvers, add_approver, approvers, remove_approver, set_threshold
-from governance.pipeline.auditing import Persons, bundle_audit, export_audit, redact, siem_audit, witness_audit
+from governance.pipeline.auditing import (
+    Persons,
+    bundle_audit,
+    export_audit,
+    redact,
+    siem_audit,
+    sign_twice,
+    witness_audit,
+)
 from governance.pipeline.comparing import compare
 from governance.pipeline.context import Context, asks, create, open_context, where
 from governance.pipeline.device_rules import add_rule, device_rule
@@ -148,6 +156,7 @@ __all__ = [
     "sheets",
     "shown",
     "siem_audit",
+    "sign_twice",
     "split",
     "summarise",
     "survey",

@@ -1,4 +1,4 @@
-"""The log in the hands of others: as a bundle for an auditor, as tiles for witnesses and monitors."""
+"""How the log is signed, and the log in the hands of others: as a bundle for an auditor, as tiles for witnesses."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -9,9 +9,26 @@ from pathlib import Path
 from governance import audit, policy
 from governance.database import overwritten, writing
 from governance.datatypes import REDACTION_EVENT
-from governance.pipeline.context import Context, event, log_of_persons
+from governance.pipeline.context import Context, event, log_of_persons, sign
 from governance.pipeline.publishing import expected_key
-from governance.pipeline.rulings import signed
+from governance.pipeline.rulings import account_name, signed
+
+
+def sign_twice(context: Context) -> str:
+    """Let each checkpoint from now on be signed by a post-quantum key too; returns the digest of that key.
+
+    It cannot be taken back; where it has begun already, nothing is done.
+
+    Raises:
+        Misconfigured: the library of this machine knows no ML-DSA.
+    """
+    key = audit.post_quantum_digest(context.keyring)
+    with writing(context.engine) as connection:
+        if not audit.post_quantum_has_begun(connection, context.log_origin):
+            said = audit.post_quantum_details(context.keyring, context.log_origin)
+            audit.append(connection, [event(audit.POST_QUANTUM_EVENT, key, **said, account=account_name())])
+            sign(context, connection)
+    return key
 
 
 def export_audit(context: Context, folder: Path) -> audit.Exported:

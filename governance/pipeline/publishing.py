@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from governance import audit, provenance
 from governance.datatypes import Event, Receipt
-from governance.errors import Misconfigured
+from governance.errors import Misconfigured, Tampered
 from governance.pipeline import matching, origins, rulings
 from governance.pipeline.context import Context, now, sign
 from governance.pipeline.recovery import recover
@@ -140,9 +140,12 @@ def verify_audit(context: Context) -> audit.AuditReport:
     standing = release.standing(context.workspace.published)
     with context.engine.connect() as connection:
         shown = audit.shown(connection, context.keyring)
-        return audit.verify(
+        report = audit.verify(
             connection, context.keyring.public_key, origin=context.log_origin, standing=standing, shown=shown
         )
+    if report.post_quantum_key and report.post_quantum_key != audit.post_quantum_digest(context.keyring):
+        raise Tampered("the log names another post-quantum key than this workspace's", hint=audit.RESTORE)
+    return report
 
 
 def verify_counts(context: Context) -> int:

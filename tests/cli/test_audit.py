@@ -88,3 +88,19 @@ def test_a_siem_gets_a_line_an_event(workspace: Path) -> None:
     assert governance(*of, "dicom").stdout == f"{wrapped['message']}\n"
     assert governance(*of, "fhir", "--since", "1").stdout == ""
     assert governance(*of, "syslog").returncode == 2
+
+
+def test_a_log_is_signed_twice_from_the_beginning_or_from_now_on(workspace: Path, tmp_path: Path) -> None:
+    begun = governance("init", tmp_path / "w", "--post-quantum", "--json")
+    (later,) = lines(governance("audit", "post-quantum", "-w", workspace, "--json"))
+    (first,) = lines(begun)
+    assert first["post_quantum_key"] != later["post_quantum_key"]
+    (report,) = lines(governance("audit", "verify", "-w", tmp_path / "w", "--json"))
+    assert (report["signed_twice"], report["post_quantum_key"]) == (1, first["post_quantum_key"])
+
+    made = governance("audit", "bundle", tmp_path / "bundle", "-w", workspace)
+    command = made.stderr.split("next: python ")[1].split()
+    done = subprocess.run([sys.executable, "-I", *command], capture_output=True, text=True, check=False)
+
+    assert command[-2:] == ["--post-quantum", later["post_quantum_key"]]
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "everything agrees")

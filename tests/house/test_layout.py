@@ -9,7 +9,7 @@ from tests.house.programs import ROOT
 FOLDERS = ("flows", "governance", "infra", "policies", "tests")
 FILES = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Makefile"}
 MOST_LINES = 450
-IN_ONE_FILE = {"governance/audit/offline.py": 650}  # an auditor gets it as one file, which reads from top to bottom
+IN_ONE_FILE = {"governance/audit/offline.py": 750}  # an auditor gets it as one file, which reads from top to bottom
 
 
 def ours() -> list[str]:
