@@ -419,6 +419,7 @@ class Receipt:
 BATCH_EVENT = "batch-committed"
 """The kind of event that puts a batch of receipts into the log, by its root and its number of receipts."""
 
+DISCLOSURE_EVENT = "log-disclosed"  # of a log that leaves its workspace, by its root
 RULING_EVENT = "ruling-recorded"  # of what a person decided on pixels, by the digest of its row
 
 WITHDRAWAL_EVENT = "patient-withdrawn"  # of a patient who takes consent back, by the digest of the tombstones

@@ -26,7 +26,7 @@ show that.
 
 from governance.audit.bundle import Bundled, bundle
 from governance.audit.compare import details_of, digest_of_ruling, digest_of_tombstones
-from governance.audit.log import RESTORE, append, checkpoint, encode, latest, size
+from governance.audit.log import RESTORE, append, checkpoint, encode, holds_more_than, latest, size
 from governance.audit.payloads import Payload, Shown, erase, shown
 from governance.audit.post_quantum import EVENT as POST_QUANTUM_EVENT
 from governance.audit.post_quantum import details as post_quantum_details
@@ -35,7 +35,7 @@ from governance.audit.post_quantum import has_begun as post_quantum_has_begun
 from governance.audit.proving import event_of
 from governance.audit.siem import Format
 from governance.audit.siem import lines as siem_lines
-from governance.audit.tiles import Exported, export
+from governance.audit.tiles import Exported, Tell, export
 from governance.audit.verify import AuditReport, verify
 from governance.audit.witness import Witnessed, witness
 
@@ -48,6 +48,7 @@ __all__ = [
     "Format",
     "Payload",
     "Shown",
+    "Tell",
     "Witnessed",
     "append",
     "bundle",
@@ -59,6 +60,7 @@ __all__ = [
     "erase",
     "event_of",
     "export",
+    "holds_more_than",
     "latest",
     "post_quantum_details",
     "post_quantum_digest",

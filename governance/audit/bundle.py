@@ -8,10 +8,10 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -47,6 +47,8 @@ class Bundled:
     """What the verifier's --key takes."""
     post_quantum_key: str
     """What its --post-quantum takes; empty if the log is signed once."""
+    listing: str
+    """SHA-256 of the listing, which holds the digest of each file, hexadecimal."""
 
 
 def bundle(
@@ -57,11 +59,12 @@ def bundle(
     origin: str,
     policies: Mapping[str, bytes],
     payloads: Iterable[Shown] | None = None,
+    tell: Callable[[Bundled], None] = lambda _: None,
 ) -> Bundled:
     """Write the whole log and what it vouches for to a new folder.
 
     policies: texts by digest; those that receipts name go in. payloads: all of them, if what events say of persons
-    goes in too.
+    goes in too. tell: called before the folder gets its name, with what it will hold.
 
     Raises:
         Misconfigured: the folder is there already.
@@ -87,13 +90,16 @@ def bundle(
         report = offline.verify(new, key=keyring.public_key)
         if report.problems:
             raise Tampered(f"the log does not verify: {report.problems[0]}", hint=RESTORE)
+        root, key = report.root.hex(), report.key.hex()
+        texts = len(list((new / "policies").iterdir()))
+        listing = sha256(note.encode()).hexdigest()
+        made = Bundled(**counts, policies=texts, root=root, key=key, post_quantum_key=report.second, listing=listing)
         _sync(new)
+        tell(made)
         os.rename(new, folder)
     finally:
         shutil.rmtree(new, ignore_errors=True)
-    texts = len(list((folder / "policies").iterdir()))
-    root, key = report.root.hex(), report.key.hex()
-    return Bundled(**counts, policies=texts, root=root, key=key, post_quantum_key=report.second)
+    return made
 
 
 def _write(connection: Connection, folder: Path, size: int) -> dict[str, int]:

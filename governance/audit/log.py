@@ -69,6 +69,13 @@ def size(connection: Connection) -> int:
     return 0 if last is None else last + 1
 
 
+def holds_more_than(connection: Connection, kind: str, *, first: int, size: int) -> bool:
+    """Whether an event from `first` up to `size` is of another kind."""
+    query = select(events.c.body).where(events.c.idx >= first, events.c.idx < size).order_by(events.c.idx)
+    bodies = connection.execute(query.execution_options(yield_per=100)).scalars()
+    return any(json.loads(body)["kind"] != kind for body in bodies)
+
+
 def _signed(connection: Connection) -> int:
     last: int | None = connection.execute(select(func.max(checkpoints.c.size))).scalar_one()
     return last or 0

@@ -15,12 +15,14 @@ from xml.etree import ElementTree as ET
 
 from sqlalchemy import Connection, select
 
-from governance import merkle
+from governance import merkle, signed_note
 from governance.audit.log import RESTORE, latest
+from governance.audit.tiles import Tell
 from governance.database import events
 from governance.datatypes import (
     BATCH_EVENT,
     CARRIED_OUT_EVENT,
+    DISCLOSURE_EVENT,
     REDACTION_EVENT,
     RELEASE_EVENT,
     RULING_EVENT,
@@ -60,6 +62,7 @@ _MEANINGS = {
     BATCH_EVENT: _Meaning("C", "De-identified objects were committed", ("7", "De-identification")),
     RELEASE_EVENT: _Meaning("R", "A release was published", ("10", "Export")),
     MATCH_EVENT: _Meaning("U", "A steward decided whose studies are", ("4", "Verification")),
+    DISCLOSURE_EVENT: _Meaning("R", "The log was given to others", ("10", "Export")),
     RULING_EVENT: _Meaning("U", "A person decided on pixels", ("4", "Verification")),
     WITHDRAWAL_EVENT: _Meaning("D", "A patient withdrew consent", ("14", "Logical deletion")),
     CARRIED_OUT_EVENT: _Meaning(
@@ -95,15 +98,25 @@ class _Logged:
         return [*said, ("log", self.log), ("log-index", str(self.index)), ("leaf-sha256", self.leaf)]
 
 
-def lines(connection: Connection, *, form: Format, origin: str, since: int = 0) -> Iterator[bytes]:
+def lines(
+    connection: Connection,
+    public_key: bytes,
+    *,
+    form: Format,
+    origin: str,
+    since: int = 0,
+    tell: Tell = lambda _first, _signed: None,
+) -> Iterator[bytes]:
     """Every event that is signed, from number `since` on, a line each, without its end.
+
+    tell: called before the first line, with `since` and the tree that these events are a part of.
 
     Raises:
         Refused: an event has a character that XML cannot hold.
         Tampered: the log does not end where it was signed, or an event is not what was appended.
     """
-    size = int(latest(connection).split("\n")[1])
-    query = select(events).where(events.c.idx >= since, events.c.idx < size).order_by(events.c.idx)
+    signed = signed_note.parse_checkpoint(latest(connection), public_key, origin)
+    query = select(events).where(events.c.idx >= since, events.c.idx < signed.size).order_by(events.c.idx)
     make: Callable[[_Logged], bytes]
     match form:
         case Format.FHIR:
@@ -112,6 +125,7 @@ def lines(connection: Connection, *, form: Format, origin: str, since: int = 0) 
             make = _dicom
         case _:
             assert_never(form)
+    tell(since, signed)
     for row in connection.execute(query.execution_options(yield_per=CHUNK)):
         if not isinstance(row.body, bytes) or merkle.leaf_hash(row.body) != row.leaf_hash:
             raise Tampered(f"event {row.idx} is not what was appended", hint=RESTORE)
@@ -120,7 +134,7 @@ def lines(connection: Connection, *, form: Format, origin: str, since: int = 0) 
 
 def _fhir(event: _Logged) -> bytes:
     meaning, body = event.meaning, event.body
-    exported = body["kind"] == RELEASE_EVENT
+    exported = body["kind"] in (RELEASE_EVENT, DISCLOSURE_EVENT)
     code, display = ("110106", "Export") if exported else ("110100", "Application Activity")
     entity: dict[str, Any] = {
         "what": {"identifier": {"value": body["subject"]}},

@@ -10,7 +10,7 @@ What was exported never changes: a later export adds to the folder, and refuses 
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,10 @@ WIDTH = 256
 MAX_ENTRY = (1 << 16) - 1
 _NEW = ".new"
 _ELSEWHERE = "name a folder that does not exist yet, and keep this one for whoever looks into it"
+
+
+Tell = Callable[[int, signed_note.Checkpoint], None]
+"""What is done before a part of the log leaves: from which event on, and what tree it is a part of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,12 @@ def path_of(level: int | str, index: int, width: int = WIDTH) -> str:
     return f"tile/{level}/{'/'.join(reversed(groups))}{partial}"
 
 
-def export(connection: Connection, folder: Path, public_key: bytes, *, origin: str) -> Exported:
+def export(
+    connection: Connection, folder: Path, public_key: bytes, *, origin: str, tell: Tell = lambda _first, _signed: None
+) -> Exported:
     """Write the whole log to `folder`, or what is new of it to a folder of an earlier export.
+
+    tell: called before anything is written, with how many events the folder has, and what it will have.
 
     Raises:
         Misconfigured: there is something else in the folder.
@@ -63,7 +71,7 @@ def export(connection: Connection, folder: Path, public_key: bytes, *, origin: s
     note = latest(connection)
     signed = signed_note.parse_checkpoint(note, public_key, origin)
     _check_lengths(connection)
-    _check_earlier(connection, folder, public_key, origin, signed.size)
+    tell(_check_earlier(connection, folder, public_key, origin, signed.size), signed)
     with _target(folder) as target:
         added, tree = 0, Frontier()
         for path, data in _files(_entries(connection, signed.size), tree):
@@ -86,22 +94,23 @@ def _check_lengths(connection: Connection) -> None:
         )
 
 
-def _check_earlier(connection: Connection, folder: Path, public_key: bytes, origin: str, size: int) -> None:
-    """What was exported before must be this log at an earlier size."""
+def _check_earlier(connection: Connection, folder: Path, public_key: bytes, origin: str, size: int) -> int:
+    """What was exported before must be this log at an earlier size, which is returned."""
     if not folder.is_dir():
         if os.path.lexists(folder):
             raise Misconfigured("there is a file in this place", hint="name a folder")
-        return
+        return 0
     if not (folder / CHECKPOINT).is_file():
         if set(os.listdir(folder)) - {_NEW}:
             raise Misconfigured("the folder holds something else", hint="name a folder that does not exist yet")
-        return
+        return 0
     earlier = signed_note.parse_checkpoint(_read(folder / CHECKPOINT), public_key, origin)
     of_log = connection.execute(select(checkpoints.c.note).where(checkpoints.c.size == earlier.size)).scalar()
     if earlier.size > size or of_log is None:
         raise Tampered("the folder holds more events than this log, or others", hint=_ELSEWHERE)
     if signed_note.parse_checkpoint(str(of_log), public_key, origin) != earlier:
         raise Tampered(f"the first {earlier.size} events of the folder are not those of this log", hint=_ELSEWHERE)
+    return earlier.size
 
 
 @contextmanager

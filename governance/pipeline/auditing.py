@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from governance import audit, policy
 from governance.database import overwritten, writing
-from governance.datatypes import REDACTION_EVENT
+from governance.datatypes import DISCLOSURE_EVENT, REDACTION_EVENT
 from governance.pipeline.context import Context, event, log_of_persons, sign
 from governance.pipeline.publishing import expected_key
 from governance.pipeline.rulings import account_name, signed
+from governance.signed_note import Checkpoint
 
 
 def sign_twice(context: Context) -> str:
@@ -32,7 +35,7 @@ def sign_twice(context: Context) -> str:
 
 
 def export_audit(context: Context, folder: Path) -> audit.Exported:
-    """Write the workspace's log to a folder of C2SP tlog-tiles, or what is new of it.
+    """Write the workspace's log to a folder of C2SP tlog-tiles, or what is new of it; an event says so first.
 
     Raises:
         Misconfigured: there is something else in the folder.
@@ -40,7 +43,8 @@ def export_audit(context: Context, folder: Path) -> audit.Exported:
         Tampered: the log is not what was signed, or the folder is not of this log.
     """
     with context.engine.connect() as connection:
-        return audit.export(connection, folder, context.keyring.public_key, origin=context.log_origin)
+        told = _telling(context, connection, "tiles")
+        return audit.export(connection, folder, context.keyring.public_key, origin=context.log_origin, tell=told)
 
 
 class Persons(Enum):
@@ -55,6 +59,8 @@ def bundle_audit(
 ) -> audit.Bundled:
     """Write the workspace's log and what it vouches for to a new folder, with what checks it.
 
+    An event says so before the folder gets its name; it has no place in the folder itself.
+
     policies: files whose text goes in where receipts name them; those that come with this program do anyway.
 
     Raises:
@@ -66,7 +72,15 @@ def bundle_audit(
     with context.engine.connect() as connection:
         shown = audit.shown(connection, context.keyring) if persons is Persons.SHOWN else None
         return audit.bundle(
-            connection, folder, context.keyring, origin=context.log_origin, policies=texts, payloads=shown
+            connection,
+            folder,
+            context.keyring,
+            origin=context.log_origin,
+            policies=texts,
+            payloads=shown,
+            tell=lambda made: _told(
+                context, "bundle", made.root, events=made.events, receipts=made.receipts, listing=made.listing
+            ),
         )
 
 
@@ -113,11 +127,30 @@ def witness_audit(
 
 
 def siem_audit(context: Context, *, form: audit.Format, since: int = 0) -> Iterator[bytes]:
-    """Every signed event from number `since` on, for a SIEM, one line each.
+    """Every signed event from number `since` on, for a SIEM, one line each; an event says so before the first.
 
     Raises:
         Refused: an event cannot be said in this format.
         Tampered: the log does not end where it was signed, or an event is not what was appended.
     """
     with context.engine.connect() as connection:
-        yield from audit.siem_lines(connection, form=form, origin=context.log_origin, since=since)
+        told = _telling(context, connection, f"siem-{form.value}")
+        key, origin = context.keyring.public_key, context.log_origin
+        yield from audit.siem_lines(connection, key, form=form, origin=origin, since=since, tell=told)
+
+
+def _telling(context: Context, connection: Connection, form: str) -> audit.Tell:
+    """What logs that events leave, unless they only tell of others that left: that would never come to an end."""
+
+    def tell(first: int, signed: Checkpoint) -> None:
+        if audit.holds_more_than(connection, DISCLOSURE_EVENT, first=first, size=signed.size):
+            _told(context, form, signed.root.hex(), first=first, events=signed.size)
+
+    return tell
+
+
+def _told(context: Context, form: str, root: str, **said: str | int) -> None:
+    """Log that a part of the log leaves, and under which account. Before it does: a kill leaves no act unsaid."""
+    with writing(context.engine) as connection:
+        audit.append(connection, [event(DISCLOSURE_EVENT, root, form=form, account=account_name(), **said)])
+        sign(context, connection)

@@ -40,7 +40,7 @@ def log(engine: Engine, *new: Event) -> None:
 
 def said(engine: Engine, form: audit.Format, *, since: int = 0) -> list[bytes]:
     with engine.connect() as connection:
-        return list(lines(connection, form=form, origin=ORIGIN, since=since))
+        return list(lines(connection, KEYRING.public_key, form=form, origin=ORIGIN, since=since))
 
 
 def some(kind: str, actor: str = "governance") -> Event:

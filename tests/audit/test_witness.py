@@ -82,10 +82,10 @@ def test_a_witness_signs_what_continues_what_it_saw(
     second = elsewhere.look(later, now=NOW + 1)
 
     assert (first.events, first.seen_before) == (1, None)
-    assert (second.events, second.seen_before) == (2, 1)
+    assert (second.events, second.seen_before) == (3, 1)
     assert first.witness == second.witness
     assert offline.cosigned(cosigned(later), asked(second)) == NOW + 1
-    assert signed_note.parse_checkpoint(cosigned(later), key, world.workspace.origin).size == 2
+    assert signed_note.parse_checkpoint(cosigned(later), key, world.workspace.origin).size == 3
 
 
 def test_the_example_of_the_specification_is_what_is_signed() -> None:
@@ -188,7 +188,7 @@ def test_an_older_copy_is_refused(world: World, tmp_path: Path, elsewhere: Elsew
     world.curate(range(3, 5))
     elsewhere.look(show(world, kind, tmp_path / "newer"), log_key=world.keyring.public_key)
 
-    with pytest.raises(Tampered, match="an older copy: the log had 2 events"):
+    with pytest.raises(Tampered, match="an older copy: the log had 3 events"):
         elsewhere.look(older)
 
     assert len(list(elsewhere.folder.glob("*.contradiction-*"))) == 1
