@@ -1,6 +1,7 @@
 """What may cross into Prefect: ids and codes. Messages stay outside."""
 
 import functools
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -47,4 +48,7 @@ def coded(function: Callable[P, R]) -> Callable[P, R]:
 
 def open_context(workspace: str) -> pipeline.Context:
     """Open a workspace as a flow does: the passphrase comes from the environment."""
-    return pipeline.open_context(Path(workspace), passphrase=keys.read_passphrase(os.environ))
+    context = pipeline.open_context(Path(workspace), passphrase=keys.read_passphrase(os.environ))
+    for note in context.notes:  # sentences of our own, without values
+        logging.getLogger("flows").warning(note)
+    return context

@@ -20,7 +20,10 @@ def opened(args: argparse.Namespace) -> pipeline.Context:
     if passphrase is None and sys.stdin.isatty():
         asked = pipeline.asks(args.workspace)
         passphrase = getpass.getpass(f"{asked}: ").encode() if asked else None
-    return pipeline.open_context(args.workspace, passphrase=passphrase)
+    context = pipeline.open_context(args.workspace, passphrase=passphrase)
+    for note in context.notes:
+        say(f"governance: warning: {note}")
+    return context
 
 
 def protection(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[keys.Place, bytes | None]:

@@ -78,13 +78,18 @@ def rewrap(
     Raises:
         Misconfigured, Unavailable: the provider refuses or is away; the old file is as it was.
     """
-    for left in path.parent.glob(f".{path.name}.*"):  # a killed one may have left a secret
-        left.unlink()
+    forget_left(path)
     temporary = _proved(path, keyring, place=place, passphrase=passphrase, environ=environ)
     try:
         _move(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def forget_left(path: Path) -> None:
+    """Remove new key files that a killed command left beside `path` before they got its name."""
+    for left in path.parent.glob(f".{path.name}.*"):
+        left.unlink()
 
 
 def load(path: Path, *, passphrase: bytes | None, environ: Mapping[str, str] = os.environ) -> Keyring:

@@ -41,6 +41,7 @@ comparison.py  that, added up and shown
 surveying.py   what is in an archive
 inventory.py   that, added up and shown
 reading.py     sources looked at one after the other
+key_acts.py    acts on the root secret, said in the log before they are done
 root_keys.py   the root secret: shown, wrapped anew, backed up, restored
 leaving.py     patients who withdrew consent: how they are known again
 erasing.py     what is deleted of them

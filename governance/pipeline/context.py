@@ -23,6 +23,8 @@ class Context(Confidential):
     workspace: Workspace
     engine: Engine
     keyring: keys.Keyring
+    notes: tuple[str, ...] = ()
+    """What a person should know who opened it."""
 
     @property
     def log_origin(self) -> str:
@@ -53,7 +55,7 @@ def create(
 
 
 def open_context(path: Path, *, passphrase: bytes | None) -> Context:
-    """Open an existing workspace.
+    """Open an existing workspace; an act on its key that was killed is told in `notes`, and in the log.
 
     Raises:
         Misconfigured: not a workspace, or its root key cannot be opened.
@@ -62,7 +64,10 @@ def open_context(path: Path, *, passphrase: bytes | None) -> Context:
     keyring = keys.load(workspace.key_path, passphrase=passphrase)
     if keyring.public_key.hex() != workspace.public_key:
         raise Misconfigured("the root key is another workspace's", hint="restore this one's from a backup")
-    return Context(workspace, open_database(workspace.database), keyring)
+    from governance.pipeline import key_acts  # which needs a context itself
+
+    context = Context(workspace, open_database(workspace.database), keyring)
+    return replace(context, notes=key_acts.told(context))
 
 
 def asks(path: Path) -> str:

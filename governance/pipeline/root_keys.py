@@ -1,6 +1,6 @@
 """The root secret of a workspace: who wraps it, another wrapping, and its backup as shares.
 
-Each change is an event of the log, in a transaction that commits once the files are there.
+Each change is said in the log before a file is written, and again when all are there (`key_acts`).
 """
 
 import os
@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from governance import audit, keys
-from governance.database import open_database, writing
+from governance import keys
+from governance.database import open_database
 from governance.errors import Misconfigured
-from governance.pipeline.context import Context, event, sign
+from governance.pipeline.context import Context
+from governance.pipeline.key_acts import Act, said
 from governance.pipeline.rulings import account_name
 from governance.storage import Workspace
-
-REWRAPPED, BACKED_UP, RESTORED = "key-rewrapped", "key-backed-up", "key-restored"
 
 MOST_BYTES = 1 << 12
 """Of a file with a share."""
@@ -57,11 +56,10 @@ def rewrap(context: Context, *, place: keys.Place, passphrase: bytes | None) -> 
         Misconfigured, Unavailable: the provider refuses or is away, or a run holds the workspace; nothing changed.
     """
     path = context.workspace.key_path
-    with context.workspace.lock(), writing(context.engine) as connection:
-        said = {"from": keys.recorded(path).kind.value, "to": place.kind.value, "account": account_name()}
-        audit.append(connection, [event(REWRAPPED, context.keyring.key_id, **said)])
-        sign(context, connection)
-        keys.rewrap(path, context.keyring, passphrase=passphrase, place=place)
+    with context.workspace.lock():
+        details = {"from": keys.recorded(path).kind.value, "to": place.kind.value, "account": account_name()}
+        with said(context, Act.REWRAP, **details):
+            keys.rewrap(path, context.keyring, passphrase=passphrase, place=place)
     return root_key(context.workspace.root)
 
 
@@ -78,18 +76,16 @@ def back_up(context: Context, *, shares: int, threshold: int, folder: Path) -> l
         raise Misconfigured("the folder is inside of the workspace", hint="write the shares to another disk")
     _make_private(folder)
     written: list[Path] = []
-    try:
-        with writing(context.engine) as connection:
-            said: dict[str, str | int] = {"set": made[0].backup.hex(), "shares": shares, "threshold": threshold}
-            audit.append(connection, [event(BACKED_UP, context.keyring.key_id, **said, account=account_name())])
-            sign(context, connection)
+    details: dict[str, str | int] = {"set": made[0].backup.hex(), "shares": shares, "threshold": threshold}
+    with said(context, Act.BACKUP, **details, account=account_name()):
+        try:
             for number, share in enumerate(made, 1):
                 written.append(folder / f"share-{number}-of-{shares}.txt")
                 _write(written[-1], _page(share, number, shares, context.keyring.key_id))
-    except BaseException:
-        for path in written:
-            path.unlink(missing_ok=True)
-        raise
+        except BaseException:
+            for path in written:
+                path.unlink(missing_ok=True)
+            raise
     return written
 
 
@@ -112,10 +108,7 @@ def restore(path: Path, files: Sequence[Path], *, place: keys.Place, passphrase:
         raise Misconfigured("the shares restore another key than this workspace's", hint="compare their key id")
     workspace.key_path.parent.mkdir(mode=0o700, exist_ok=True)
     context = Context(workspace, open_database(workspace.database), keyring)
-    with workspace.lock(), writing(context.engine) as connection:
-        said: dict[str, str | int] = {"shares": len(files), "account": account_name()}
-        audit.append(connection, [event(RESTORED, keyring.key_id, **said)])
-        sign(context, connection)
+    with workspace.lock(), said(context, Act.RESTORE, shares=len(files), account=account_name()):
         keys.save(workspace.key_path, keyring, passphrase=passphrase, place=place)
     return root_key(path)
 

@@ -42,20 +42,21 @@ def test_a_rewrapped_workspace_opens_as_it_did(context: pipeline.Context) -> Non
     assert shown == pipeline.root_key(root)
     assert shown.provider == "passphrase"
     assert context.keyring.project("demo") == again.keyring.project("demo")
-    (event,) = events(again)
-    said = event["details"]
-    assert isinstance(said, dict)
-    assert (event["kind"], said["from"], said["to"]) == ("key-rewrapped", "none", "passphrase")
+    for event, kind in zip(events(again), ("key-rewrap-begun", "key-rewrapped"), strict=True):
+        said = event["details"]
+        assert isinstance(said, dict)
+        assert (event["kind"], said["from"], said["to"]) == (kind, "none", "passphrase")
 
 
-def test_a_rewrap_that_fails_leaves_the_file_and_no_event(context: pipeline.Context) -> None:
+def test_a_rewrap_that_fails_leaves_the_file_and_is_given_up(context: pipeline.Context) -> None:
     before = context.workspace.key_path.read_bytes()
 
     with pytest.raises(Misconfigured, match="empty"):
         pipeline.rewrap(context, place=SECRET, passphrase=b"")
 
     assert before == context.workspace.key_path.read_bytes()
-    assert kinds(context) == []
+    assert kinds(context) == ["key-rewrap-begun", "key-rewrap-given-up"]
+    assert pipeline.open_context(context.workspace.root, passphrase=None).notes == ()
 
 
 def test_a_run_at_work_keeps_its_key_file(context: pipeline.Context) -> None:
@@ -82,7 +83,7 @@ def test_a_workspace_whose_key_file_is_lost_comes_back_from_three_of_five(
     again = pipeline.open_context(context.workspace.root, passphrase=PASSPHRASE)
 
     assert context.keyring.project("demo") == again.keyring.project("demo")
-    assert kinds(again) == ["key-backed-up", "key-restored"]
+    assert kinds(again) == ["key-backup-begun", "key-backed-up", "key-restore-begun", "key-restored"]
 
 
 def test_each_share_is_a_file_for_its_owner_alone(context: pipeline.Context, tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_shares_never_join_other_files(context: pipeline.Context, tmp_path: Path
         backed_up(context, tmp_path / "shares")
 
     assert before == {path: path.read_text() for path in (tmp_path / "shares").iterdir()}
-    assert kinds(context) == ["key-backed-up"]
+    assert kinds(context) == ["key-backup-begun", "key-backed-up"]
 
 
 @pytest.mark.parametrize(("shares", "threshold"), [(1, 1), (3, 1), (3, 4), (256, 3)])
@@ -137,7 +138,7 @@ def test_a_backup_that_protects_nothing_is_refused(
     assert not (tmp_path / "shares").exists()
 
 
-def test_a_backup_that_cannot_be_written_leaves_no_share_and_no_event(
+def test_a_backup_that_cannot_be_written_leaves_no_share_and_is_given_up(
     context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = pipeline.root_keys._write
@@ -153,7 +154,7 @@ def test_a_backup_that_cannot_be_written_leaves_no_share_and_no_event(
         backed_up(context, tmp_path / "shares")
 
     assert list((tmp_path / "shares").iterdir()) == []
-    assert kinds(context) == []
+    assert kinds(context) == ["key-backup-begun", "key-backup-given-up"]
 
 
 def restoring(context: pipeline.Context, files: list[Path]) -> str:
