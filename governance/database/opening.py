@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, Table
+from sqlalchemy import Connection, Engine, ExceptionContext, Select, Table, event
 from sqlalchemy.exc import DBAPIError
 
 from governance.database import migrations, postgres, sqlite
@@ -13,6 +13,8 @@ from governance.database.migrations import Line, State
 from governance.database.server import Server
 from governance.database.tables import APPEND_ONLY
 from governance.errors import Misconfigured, Unavailable
+
+Answer = TypeVar("Answer")
 
 Place = Path | Server
 """A file of SQLite, or a schema on a PostgreSQL server."""
@@ -61,15 +63,13 @@ def writing(engine: Engine) -> Iterator[Connection]:
         Misconfigured: the database may not be written.
         Unavailable: another program keeps the database locked, its disk is full, or its server does not answer.
     """
-    told = None
-    kind = _kind(engine)
+    told: Unavailable | Misconfigured | None = None
     try:
-        with kind.writer(engine) as connection, connection.begin():
+        with _kind(engine).writer(engine) as connection, connection.begin():
             yield connection
-    except DBAPIError as error:
-        told = kind.told(error)
-        if told is None:
-            raise
+    except (Unavailable, Misconfigured) as error:
+        told = error
+        told.__cause__ = told.__context__ = None
     if told is not None:
         raise told
 
@@ -106,16 +106,20 @@ def erase_deleted(engine: Engine, tables: Iterable[Table]) -> None:
 class Question:
     """A statement that is asked again and again, each time of what is committed by then.
 
+    Raises, as it is made and asked:
+        Unavailable: the database is locked, or its server does not answer.
+
     It goes to the driver as it was compiled once, which takes a tenth of the time; its own
     connection ends with it.
     """
 
     def __init__(self, engine: Engine, statement: Select[Any]) -> None:
+        self._engine = engine
         compiled = statement.compile(engine)
         self._sql = str(compiled)
         self._names = None if compiled.positiontup is None else tuple(compiled.positiontup)
         self._fixed = compiled.params
-        self._connection = _kind(engine).alone(engine.raw_connection())
+        self._connection = _of_driver(engine, lambda: _kind(engine).alone(engine.raw_connection()))
         self._cursor = self._connection.cursor()
 
     def first(self, **values: str | bytes) -> Any:
@@ -130,10 +134,8 @@ class Question:
 
     def _ask(self, values: dict[str, str | bytes]) -> None:
         parameters = self._fixed | values
-        if self._names is None:
-            self._cursor.execute(self._sql, parameters)
-        else:
-            self._cursor.execute(self._sql, tuple([parameters[name] for name in self._names]))
+        given = parameters if self._names is None else tuple([parameters[name] for name in self._names])
+        _of_driver(self._engine, lambda: self._cursor.execute(self._sql, given))
 
     def close(self) -> None:
         """Give the connection back."""
@@ -159,6 +161,33 @@ def _kind(engine: Engine) -> _Kind:
     return sqlite
 
 
+def _of_driver(engine: Engine, ask: Callable[[], Answer]) -> Answer:
+    """What the driver itself answers: its errors are told as those that go through SQLAlchemy are."""
+    driver = engine.dialect.loaded_dbapi.Error
+    try:
+        return ask()
+    except driver as error:
+        wrapped = DBAPIError.instance(None, None, error, driver)
+        told = _kind(engine).told(wrapped) if isinstance(wrapped, DBAPIError) else None
+        if told is None:
+            raise
+    raise told
+
+
+def _tell(engine: Engine) -> None:
+    """Raise what can be better later or in another place as such, whoever asks: also one who only reads.
+
+    A source that is processed while the server is lost would be held back for an error of ours otherwise.
+    """
+    kind = _kind(engine)
+
+    def told(context: ExceptionContext) -> Unavailable | Misconfigured | None:
+        error = context.sqlalchemy_exception
+        return kind.told(error) if isinstance(error, DBAPIError) and not context.is_pre_ping else None
+
+    event.listen(engine, "handle_error", told, retval=True)
+
+
 def _opened(place: Place, line: Line, prepare: Callable[[Engine], None]) -> Engine:
     """Connections to a prepared database. What is wrong is raised behind all errors of the driver, not chained."""
     problem: Misconfigured | Unavailable | None = None
@@ -176,6 +205,7 @@ def _opened(place: Place, line: Line, prepare: Callable[[Engine], None]) -> Engi
         if engine is not None:
             engine.dispose()
         raise problem or Misconfigured("the database cannot be opened")
+    _tell(engine)
     return engine
 
 

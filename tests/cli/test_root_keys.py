@@ -40,7 +40,7 @@ def test_from_one_passphrase_to_none_to_shares_and_back(tmp_path: Path, secret: 
     public_keys = {json.loads(one.stdout)["public_key"] for one in (made, rewrapped, shown)}
     assert len(public_keys) == 1
     assert json.loads(shown.stdout)["provider"] == "passphrase"
-    assert "events 3" in verified.stdout
+    assert "events 6" in verified.stdout  # each is said before and after
     told = "".join(one.stdout + one.stderr for one in done)
     values = [keys.Share.parse(Path(path).read_text()) for path in written]
     assert "Geheim" not in told
