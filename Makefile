@@ -54,7 +54,7 @@ bench-pixels: .venv/ready $(if $(findstring --ours-only,$(PIXELS)),,.venv-bench/
 bench-text: .venv/ready ## names and numbers in reports and tag values; TEXT="--words 40" also tells what was missed and taken
 	@$(BIN)/python -m tests.benchmarks.texts $(TEXT)
 
-kills: .venv/ready ## the main job killed at 200 random moments, and what is left of it; KILLS="--kills 20 --seed 7"
+kills: .venv/ready ## the main job killed at 200 random moments, and what is left of it; KILLS="--kills 20 --database postgresql"
 	@$(BIN)/python -m tests.benchmarks.kills $(KILLS)
 
 bench-audit: .venv/ready ## events appended and checked a second; AUDIT="--events 100000"

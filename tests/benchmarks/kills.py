@@ -1,12 +1,14 @@
 """The main job killed at random moments: no event without its act, no act without its event, nothing lost or twice.
 
     make kills
+    make kills KILLS="--database postgresql"
 
 Each trial begins with the same keys and sources, does in a process of its own what a night does (de-identify images
 and rows of tables, publish a release), kills it (SIGKILL) after a random part of the time that it takes undisturbed,
 and looks twice. As the kill left it: the log verifies against the rows and folders, every event is signed, every object
 in `curated/` has its receipt or is declared to be on its way, and every receipt its object. After the next night: the
 objects, rows, outcomes and receipts of a workspace that nobody disturbed, each once, and one release, which verifies.
+On PostgreSQL, the job is killed and the server goes on; each trial begins with a copy of the same database.
 """
 
 import argparse
@@ -18,7 +20,8 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -27,7 +30,10 @@ from sqlalchemy import func, select
 from governance import pipeline
 from governance.database import checkpoints, contents, events, outcomes, pending, receipts
 from governance.errors import GovernanceError
+from governance.storage import MARKER
+from tests import databases
 from tests.benchmarks import measure
+from tests.databases import PostgreSQL
 from tests.pipeline.beside import ACCESSION, PATIENT, reports, table
 from tests.pipeline.beside import image as of_patient
 from tests.pipeline.test_runs import archive, objects, slices
@@ -68,12 +74,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200, metavar="N", help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="draws the moments; default: %(default)s")
+    text = "where rows are; default: %(default)s"
+    parser.add_argument("--database", choices=(databases.SQLITE, databases.POSTGRESQL), default="sqlite", help=text)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     args = parser.parse_args()
     found: list[Found] = []
-    ended = measure.in_scratch(
-        lambda scratch: found.append(trials(scratch, kills=args.kills, seed=args.seed, say=_say))
-    )
+    with serving(args.database) as server:
+        ended = measure.in_scratch(
+            lambda scratch: found.append(trials(scratch, kills=args.kills, seed=args.seed, say=_say, server=server))
+        )
     for each in found:
         print(json.dumps(asdict(each)) if args.json else _text(each))
     return ended or int(any(each.wrong for each in found))
@@ -90,15 +99,53 @@ def _text(found: Found) -> str:
     return "\n".join(lines + found.wrong)
 
 
-def trials(scratch: Path, *, kills: int, seed: int, say: Callable[[int], None] = lambda _: None) -> Found:
+@contextmanager
+def serving(kind: str) -> Iterator[PostgreSQL | None]:
+    """A server of its own, or None where rows are in a file."""
+    if kind == databases.SQLITE:
+        yield None
+        return
+    with databases.running() as server:
+        yield server
+
+
+class Fresh:
+    """A workspace that was only made, and copies of it, each with its rows."""
+
+    def __init__(self, folder: Path, server: PostgreSQL | None) -> None:
+        self._folder, self._server = folder, server
+        self._database = self._given = "" if server is None else server.copy()
+        address = None if server is None else server.address(self._database)
+        pipeline.create(folder, passphrase=None, database=address).engine.dispose()
+
+    def copy(self, workspace: Path) -> None:
+        """Put a copy where the last one was."""
+        shutil.rmtree(workspace, ignore_errors=True)
+        shutil.copytree(self._folder, workspace)
+        if self._server is None:
+            return
+        if self._given != self._database:
+            self._server.run(f"DROP DATABASE {self._given} WITH (FORCE)")
+        self._given = self._server.copy(self._database)
+        marker = workspace / MARKER
+        marker.write_text(marker.read_text().replace(f"/{self._database}?", f"/{self._given}?"))
+
+
+def trials(
+    scratch: Path,
+    *,
+    kills: int,
+    seed: int,
+    say: Callable[[int], None] = lambda _: None,
+    server: PostgreSQL | None = None,
+) -> Found:
     """Kill the job so often, at moments that the seed draws."""
     drawn, found = random.Random(seed), Found()
-    source, fresh, workspace = sources(scratch / "raw"), scratch / "fresh", scratch / "workspace"
-    pipeline.create(fresh, passphrase=None).engine.dispose()
+    source, workspace = sources(scratch / "raw"), scratch / "workspace"
+    fresh = Fresh(scratch / "fresh", server)
     calm, takes = _undisturbed(fresh, workspace, source)
     while found.kills < kills:
-        shutil.rmtree(workspace)
-        shutil.copytree(fresh, workspace)
+        fresh.copy(workspace)
         if not killed(lambda: night(workspace, source), after=drawn.uniform(0, takes)):
             continue  # this time it was faster
         found.kills += 1
@@ -129,11 +176,10 @@ def night(workspace: Path, source: Path) -> None:
     context.engine.dispose()
 
 
-def _undisturbed(fresh: Path, workspace: Path, source: Path) -> tuple[State, float]:
+def _undisturbed(fresh: Fresh, workspace: Path, source: Path) -> tuple[State, float]:
     """What a night makes, and how long it takes; the second one, since the first loads what later ones have."""
     for _ in range(2):
-        shutil.rmtree(workspace, ignore_errors=True)
-        shutil.copytree(fresh, workspace)
+        fresh.copy(workspace)
         began = time.monotonic()
         night(workspace, source)
         takes = time.monotonic() - began

@@ -11,12 +11,16 @@ from sqlalchemy import insert, select
 from governance import merkle, pipeline
 from governance.database import events
 from tests.benchmarks import kills
+from tests.databases import PostgreSQL
 
 
-def test_a_night_that_is_killed_loses_and_duplicates_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.databases
+def test_a_night_that_is_killed_loses_and_duplicates_nothing(
+    tmp_path: Path, database: PostgreSQL | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(kills, "SLICES", 40)
 
-    found = kills.trials(tmp_path, kills=4, seed=7)
+    found = kills.trials(tmp_path, kills=4, seed=7, server=database)
 
     assert (found.kills, found.wrong) == (4, [])
     assert found.moments.total() == 4
