@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 from governance import dicom
 from governance.datatypes import Confidential, Element, Instance
@@ -55,6 +56,7 @@ class Patients(Confidential):
             "",
             Forms.KEEP,
         )
+        self._ignored = dict.fromkeys(map(ord, rules.ignore))
         self._nobodys = None if rules.nobodys is None else frozenset(map(_bare, rules.nobodys))
         groups = [frozenset(map(_issuer, group)) for group in rules.same_issuers]
         self._issuers = {each: min(group) for group in _joined(groups) for each in group}
@@ -80,9 +82,10 @@ class Patients(Confidential):
             return ""
         if self._as_written:
             return value
-        while (made := self._once(value)) != value:
-            value = made
-        return value
+        made = self._once(value)
+        while made != value and not value.isascii():  # of ASCII, once is enough
+            value, made = made, self._once(made)
+        return made
 
     def key(self, number: str, *, issuer: str = "") -> str:
         """What keys the patient of a number. Where issuers count, those of the one that goes unsaid stay plain."""
@@ -117,7 +120,7 @@ class Patients(Confidential):
         if rules.case is Case.IGNORE:
             value = value.casefold().upper()  # numbers are written in capitals, and stay what they are
         if rules.ignore:
-            value = "".join([sign for sign in value if sign not in rules.ignore])
+            value = value.translate(self._ignored)
         return value.lstrip("0") if rules.zeros is Zeros.DROP else value
 
     def _issuer_in(self, instance: Instance) -> str:
@@ -202,12 +205,15 @@ def _named(instance: Instance, elements: dict[int, Element]) -> str:
     return name
 
 
+@lru_cache
 def _issuer(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
 def _bare(value: str) -> str:
     """Letters and digits alone."""
+    if value.isascii() and value.isalnum():
+        return value.lower()
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", value).casefold()))
 
 
