@@ -29,7 +29,6 @@ from governance.database import (
 from governance.errors import Misconfigured
 from governance.pipeline import rulings as decisions
 from governance.pipeline.context import Context
-from governance.pipeline.origins import split
 from governance.pipeline.tracing import Looking, releases_named
 from governance.provenance import Origin, Touched, Trace
 
@@ -206,8 +205,9 @@ def _begins(digits: str, digest: str) -> bool:
 def _of_origins(connection: Connection, asked: Mapping[str, str], found: Mapping[int, _Row]) -> Touched:
     numbers = set(found)
     counts = Counter[str]()
-    for kind, mix, count in connection.execute(select(mixes.c.kind, mixes.c.origins, mixes.c.count)):
-        if not numbers.isdisjoint(split(mix)):
+    wanted = {str(number) for number in numbers}
+    for kind, mix, count in connection.execute(select(mixes.c.kind, mixes.c.origins, mixes.c.count)).all():
+        if not wanted.isdisjoint(mix.split(",")):
             counts[kind] += count
     many = select(func.count(made_in.c.event.distinct())).where(made_in.c.origin.in_(numbers))
     rows = found.values()
