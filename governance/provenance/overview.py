@@ -71,21 +71,26 @@ def touched_to_svg(touched: Touched) -> str:
     """One picture, from the devices down to the releases."""
     parts = {name: touched.by(told) for name, told in PARTS.items()}
     devices = _counted({name: n for name, n in parts["devices"].items() if name != NO_DEVICE})
-    beside = [f"{name}  {n:,}" for part in ("policies", "models") for name, n in parts[part].items()]
+    policies, models = _counted(parts["policies"]), _counted(parts["models"])
+    people = _counted(touched.people)
+    heading = [count(len(policies), "policy", "policies")]
+    heading += [
+        count(len(each), *words) for each, words in ((models, ("model",)), (people, ("person", "people"))) if each
+    ]
+    beside = (", ".join(heading), *listed(policies), *listed(models), *listed(people))
     counts = [("patient", "patients", touched.patients), ("study", "studies", touched.studies)]
     counts.append(("series", "series", touched.series))
     made = [f"{number:,} {one if number == 1 else several}" for one, several, number in counts if number is not None]
     state = []
     if touched.current is not None:
         state = [f"{touched.current:,} current, {touched.outputs - touched.current:,} superseded"]
-    people = [f"decided by {name}  {n:,}" for name, n in touched.people.items()]
     tools = _counted(parts["tools"])
     boxes = [
         Box("device", (count(len(devices), "device"), *(listed(devices) or [NO_DEVICE]))),
         Box(
             "step",
             (count(len(tools), "program"), *listed(tools)),
-            tuple(listed(beside + people)),
+            beside,
         ),
         Box("object", (f"{touched.outputs:,} outputs", *state, *([", ".join(made)] if made else []))),
     ]
@@ -98,7 +103,8 @@ def touched_to_svg(touched: Touched) -> str:
 
 
 def _counted(parts: Mapping[str, int]) -> list[str]:
-    return [f"{name}  {n:,}" for name, n in parts.items()]
+    """Counts first: what does not fit into a line is cut at its end."""
+    return [f"{n:,} × {name}" for name, n in parts.items()]
 
 
 def _asked(touched: Touched) -> str:

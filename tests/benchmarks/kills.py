@@ -216,6 +216,7 @@ def left(context: pipeline.Context) -> list[str]:
     wrong = []
     try:
         pipeline.verify_audit(context)
+        pipeline.verify_counts(context)
     except GovernanceError as error:
         wrong.append(f"the log does not verify: {error}")
     with context.engine.connect() as connection:

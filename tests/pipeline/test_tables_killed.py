@@ -80,6 +80,7 @@ def test_kill_at_any_moment_loses_and_duplicates_nothing(
     assert len(contents(context)) == 10
     assert count(context, "receipts") == 11
     pipeline.verify_audit(context)
+    pipeline.verify_counts(context)
 
 
 def contents(context: pipeline.Context) -> list[tuple[str, bytes]]:

@@ -206,7 +206,7 @@ def test_the_picture_counts_and_no_line_leaves_its_box(calm: pipeline.Context) -
     svg = touched_to_svg(ask(calm, "project=demo").touched)
 
     said = [each.text or "" for each in etree.fromstring(svg.encode()).iter("{http://www.w3.org/2000/svg}text")]
-    assert {"4 outputs", "2 current, 2 superseded", "2 signed batches", "1 release", "first@v1  2"} < set(said)
+    assert {"4 outputs", "2 current, 2 superseded", "2 signed batches", "1 release", "2 × first@v1"} < set(said)
     assert all(len(line) <= CHARACTERS for line in said[1:])
 
 
