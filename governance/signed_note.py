@@ -41,6 +41,9 @@ MAX_CHARACTERS = 1 << 20
 
 MAX_SIGNATURES = 64
 
+BATCH_ORIGIN = "governance/batch"
+"""What a signed batch of receipts begins with, by the key of the log; so no log has this name."""
+
 _NAME = re.compile(r"[^\s+]+")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
@@ -164,7 +167,7 @@ def parse_checkpoint(note: str, public_key: bytes, origin: str) -> Checkpoint:
         Tampered: it is not a checkpoint, not of this log, or not signed by this key.
     """
     lines = verify(note, name=origin, public_key=public_key)[:-1].split("\n")
-    if len(lines) < 3 or "" in lines or lines[0] != origin:
+    if len(lines) < 3 or "" in lines or lines[0] != origin or origin == BATCH_ORIGIN:
         raise Tampered("not a checkpoint of this log")
     root = _base64(lines[2])
     if not _SIZE.fullmatch(lines[1]) or root is None or len(root) != 32:

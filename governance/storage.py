@@ -40,7 +40,7 @@ VAULT, VAULT_SQLITE = "vault", "vault.sqlite3"
 """Its folder in the inner zone, where it is a file."""
 IN_FILE = "file"
 """What the marker says of a vault that is one; of one on a server it says the address."""
-_ORIGIN = re.compile(r"governance/[0-9a-z]+", re.ASCII)
+_ORIGIN = re.compile(r"governance/(?!batch$)[0-9a-z]+", re.ASCII)  # which begins a signed batch
 BUILDING = ".governance-init"
 """Where `create` works inside the folder; what it moved out of there is complete once the marker is."""
 

@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from governance import merkle, signed_note
-from governance.audit import offline, readme
+from governance.audit import offline, readme, tiles
 from governance.audit.log import RESTORE, latest
 from governance.audit.payloads import Shown
 from governance.database import batches, checkpoints, events, receipts
@@ -96,7 +96,7 @@ def bundle(
         made = Bundled(**counts, policies=texts, root=root, key=key, post_quantum_key=report.second, listing=listing)
         _sync(new)
         tell(made)
-        os.rename(new, folder)
+        tiles.move(new, folder)
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return made

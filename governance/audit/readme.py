@@ -8,9 +8,12 @@ and no key that is secret; who decided something is named as they were logged. Y
 a network and without the program that made it:
 
 ```
-pip install cryptography            # the only thing besides Python 3.11 or later
-python verify.py --key PUBLICKEY    # in this folder; the same file from elsewhere: python verify.py FOLDER --key ...
+pip install cryptography               # the only thing besides Python 3.11 or later
+python -I verify.py --key PUBLICKEY    # in this folder; the same file from elsewhere: python -I verify.py FOLDER ...
 ```
+
+With `-I`, Python runs nothing else that lies in this folder, and reads none of your own settings: install
+`cryptography` for the whole machine or in a virtual environment.
 
 Ask for PUBLICKEY where you would ask for a signature, not in the letter that this folder came with: `governance init`
 printed it. `verify.py` came with the folder too: read it, it is one file, or take it from a copy of the program that

@@ -6,10 +6,12 @@ of which log it was made from and has the hash of its leaf, so that a line in a 
 """
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, NamedTuple, assert_never
 from xml.etree import ElementTree as ET
 
@@ -28,7 +30,7 @@ from governance.datatypes import (
     RULING_EVENT,
     WITHDRAWAL_EVENT,
 )
-from governance.errors import Refused, Tampered
+from governance.errors import Misconfigured, Refused, Tampered
 from governance.patients import MATCH_EVENT
 
 PROGRAM = "governance"
@@ -41,6 +43,8 @@ SYSTEM = "urn:x-governance:event"
 _DCM = "http://dicom.nema.org/resources/ontology/DCM"
 _HL7 = "http://terminology.hl7.org/CodeSystem"
 CHUNK = 1000
+_NOT_XML = re.compile("[^\t\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""XML 1.0, 2.2, without the ends of lines."""
 
 
 class Format(StrEnum):
@@ -92,6 +96,12 @@ class _Logged:
         kind = self.body["kind"]
         return _MEANINGS.get(kind, _Meaning("E", kind.replace("-", " "), None))
 
+    @property
+    def person(self) -> str:
+        """Who acted, as far as the event says it: a person, or the account that the program ran under."""
+        actor, account = self.body["actor"], self.body["details"].get("account")
+        return str(account) if actor == PROGRAM and account else str(actor)
+
     def details(self) -> list[tuple[str, str]]:
         """What the event says, and where it stands."""
         said = [(name, str(value)) for name, value in self.body["details"].items()]
@@ -112,11 +122,15 @@ def lines(
     tell: called before the first line, with `since` and the tree that these events are a part of.
 
     Raises:
+        Misconfigured: there are fewer events than `since`.
         Refused: an event has a character that XML cannot hold.
-        Tampered: the log does not end where it was signed, or an event is not what was appended.
+        Tampered: the log does not end where it was signed, or an event is missing or is not what was appended.
     """
     signed = signed_note.parse_checkpoint(latest(connection), public_key, origin)
-    query = select(events).where(events.c.idx >= since, events.c.idx < signed.size).order_by(events.c.idx)
+    size = signed.size
+    if since > size:
+        raise Misconfigured(f"the log has {size} events, fewer than --since says", hint="is this an older copy of it?")
+    query = select(events).where(events.c.idx >= since, events.c.idx < size).order_by(events.c.idx)
     make: Callable[[_Logged], bytes]
     match form:
         case Format.FHIR:
@@ -126,10 +140,16 @@ def lines(
         case _:
             assert_never(form)
     tell(since, signed)
+    expected = since
     for row in connection.execute(query.execution_options(yield_per=CHUNK)):
+        if row.idx != expected:
+            break
+        expected += 1
         if not isinstance(row.body, bytes) or merkle.leaf_hash(row.body) != row.leaf_hash:
             raise Tampered(f"event {row.idx} is not what was appended", hint=RESTORE)
         yield make(_Logged(origin, row.idx, row.leaf_hash.hex(), json.loads(row.body)))
+    if expected != size:
+        raise Tampered(f"event {expected} is missing", hint=RESTORE)
 
 
 def _fhir(event: _Logged) -> bytes:
@@ -143,12 +163,12 @@ def _fhir(event: _Logged) -> bytes:
     }
     if meaning.life is not None:
         entity["lifecycle"] = _coding(f"{_HL7}/dicom-audit-lifecycle", *meaning.life)
-    agent: dict[str, Any] = {"who": {"identifier": {"value": body["actor"]}}, "requestor": True}
-    if body["actor"] == PROGRAM:
+    agent: dict[str, Any] = {"who": {"identifier": {"value": event.person}}, "requestor": True}
+    if event.person == PROGRAM:
         agent["type"] = {"coding": [_coding(_DCM, "110150", "Application")]}
     value = {
         "resourceType": "AuditEvent",
-        "id": event.leaf,
+        "id": sha256(f"{event.log}\n{event.index}".encode()).hexdigest(),  # two events may be the same to the second
         "type": _coding(_DCM, code, display),
         "subtype": [_coding(SYSTEM, body["kind"], meaning.words)],
         "action": meaning.action,
@@ -179,8 +199,8 @@ def _dicom(event: _Logged) -> bytes:
         EventOutcomeIndicator="0",
     )
     _code(identification, "EventID", SCHEME, body["kind"], meaning.words)
-    participant = ET.SubElement(message, "ActiveParticipant", UserID=body["actor"], UserIsRequestor="true")
-    if body["actor"] == PROGRAM:
+    participant = ET.SubElement(message, "ActiveParticipant", UserID=event.person, UserIsRequestor="true")
+    if event.person == PROGRAM:
         _code(participant, "RoleIDCode", "DCM", "110150", "Application")
     source = ET.SubElement(message, "AuditSourceIdentification", AuditSourceID=event.log)
     ET.SubElement(source, "AuditSourceTypeCode", {"csd-code": "4"})
@@ -195,7 +215,7 @@ def _dicom(event: _Logged) -> bytes:
         encoded = b64encode(value.encode("utf-8", "replace")).decode()
         ET.SubElement(about, "ParticipantObjectDetail", type=name, value=encoded)
     text = ET.tostring(message, encoding="unicode")
-    if not all(character in "\t" or "\x20" <= character <= "\ud7ff" or character >= "\ue000" for character in text):
+    if _NOT_XML.search(text):
         raise Refused(f"event {event.index} has a character that XML cannot hold", hint="--format fhir takes it")
     return text.encode()
 

@@ -129,7 +129,7 @@ def _target(folder: Path) -> Iterator[Path]:
     new.mkdir(parents=True)
     try:
         yield new
-        os.rename(new, folder)
+        move(new, folder)
     finally:
         shutil.rmtree(new, ignore_errors=True)
 
@@ -211,7 +211,17 @@ def _write(folder: Path, path: str, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(folder / _NEW, folder / path)
+    move(folder / _NEW, folder / path)
+
+
+def move(new: Path, path: Path) -> None:
+    """Give what is on the disk its name, which is on the disk too when this returns."""
+    os.replace(new, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _read(path: Path) -> str:

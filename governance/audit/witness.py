@@ -13,11 +13,12 @@ import re
 import stat
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
+from typing import BinaryIO
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -26,10 +27,15 @@ from governance.audit import offline, tiles
 from governance.datatypes import Confidential
 from governance.errors import Misconfigured, Tampered, Unavailable
 from governance.signed_note import COSIGNATURE, Checkpoint
+from governance.storage import FULL
 
 FORMAT = "governance-witness/1"
+MAX_NOTE = 1 << 16
+"""Characters of a checkpoint with all its signatures: far more than those of a log and of many witnesses."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", re.ASCII)
 _PRIVATE = "PRIVATE+KEY"
+_WRITABLE = "may this program write to the folder of the key and of the state?"
 _ANOTHER_KEY = "the key of this log is not the one that is expected"
 
 
@@ -81,18 +87,30 @@ class _Key(Confidential):
 
 
 def witness(
-    folder: Path, *, key_file: Path, state_file: Path, name: str | None, log_key: bytes | None, now: int
+    folder: Path,
+    *,
+    key_file: Path,
+    state_file: Path,
+    name: str | None,
+    log_key: bytes | None,
+    now: int,
+    out: Path | None = None,
 ) -> Witnessed:
     """Check a bundle, or an export as tiles; compare it with what was seen before; cosign its checkpoint.
 
     name: of the witness, if its key is made now. log_key: of a log that was never seen. now: seconds since 1970.
+    out: a file for the cosigned checkpoint; by default it goes into the folder.
 
     Raises:
-        Misconfigured: the folder is neither, key or state are not those of a witness, or a key must be named.
+        Misconfigured: the folder is neither, key or state are not those of a witness, a key must be named, or a file
+            cannot be written; nothing was signed.
         Tampered: the folder does not verify, or does not continue what was seen; nothing was signed.
         Unavailable: another command uses the state.
     """
     origin = _origin(folder)
+    for path in (key_file, state_file, *([] if out is None else [out])):
+        if path.is_dir() or not path.parent.is_dir():
+            raise Misconfigured("a file is to lie where none can be", hint="name a file in a folder that is there")
     with _locked(state_file):
         logs = _load(state_file, key_file)
         key = _open_key(key_file, name)
@@ -101,13 +119,18 @@ def witness(
             raise Tampered(_ANOTHER_KEY, hint="it was seen with another one before; a log never changes its key")
         show = _of_bundle if (folder / offline.LISTING).is_file() else _of_tiles
         shown = show(folder, origin, log_key if seen is None else seen.key, seen)
+        if len(shown.note) > MAX_NOTE:
+            raise Tampered("the checkpoint is longer than any of ours", hint="without signatures of others it may pass")
         signed = signed_note.parse_checkpoint(shown.note, shown.key, origin)
         before = None if seen is None else signed_note.parse_checkpoint(seen.note, seen.key, origin)
+        if not shown.continues and before == signed:
+            raise Tampered("the bundle was changed while it was looked at")
         if seen is not None and before is not None and not shown.continues:
             raise _contradicted(state_file, origin, seen, shown, before=before, now=signed)
-        cosigned = key.cosign(shown.note, now)
-        _save(state_file, logs | {origin: _Seen(shown.key, shown.note)})  # first: what is signed must not be forgotten
-        _write(shown.file, cosigned.encode(), mode=0o644)
+        with _new(out or shown.file, mode=0o644, hint="--out FILE writes the cosignature to another place") as file:
+            remembered = _Seen(shown.key, _of_log(shown.note, origin))
+            _save(state_file, logs | {origin: remembered})  # first: what is signed must not be forgotten
+            file.write(key.cosign(shown.note, now).encode())
     return Witnessed(origin, signed.size, signed.root.hex(), None if before is None else before.size, key.verifier)
 
 
@@ -127,8 +150,10 @@ def _of_bundle(folder: Path, _origin: str, key: bytes | None, seen: _Seen | None
     report = offline.verify(folder, key=key, earlier=[] if seen is None else [seen.note])
     if report.problems and key not in (None, report.key):
         raise Tampered(_ANOTHER_KEY)
-    continues = not any(offline.EARLIER in problem for problem in report.problems)
-    if report.problems and continues:
+    continues = not report.problems
+    if not continues and seen is not None:  # it must verify by itself: then what was seen is all that it contradicts
+        report = offline.verify(folder, key=key)
+    if report.problems:
         raise Tampered(f"the bundle does not verify: {report.problems[0]}")
     file = folder / offline.COSIGNATURES
     note = _text(file) if file.is_file() else report.last
@@ -145,6 +170,13 @@ def _of_tiles(folder: Path, origin: str, key: bytes | None, seen: _Seen | None) 
     old = signed if seen is None else signed_note.parse_checkpoint(seen.note, key, origin)
     root = tiles.check(folder, signed, old=min(old.size, signed.size))
     return _Shown(key, note, old.size <= signed.size and root == old.root, folder / tiles.CHECKPOINT)
+
+
+def _of_log(note: str, origin: str) -> str:
+    """The note without what others signed: anybody can add that, and as much as they like."""
+    text = signed_note.text_of(note)
+    lines = [line for line in note[len(text) + 1 :].splitlines(keepends=True) if line.startswith(f"— {origin} ")]
+    return f"{text}\n{''.join(lines)}"
 
 
 def _contradicted(
@@ -178,7 +210,7 @@ def _load(state_file: Path, key_file: Path) -> dict[str, _Seen]:
             )
         _save(state_file, {})
     try:
-        value = json.loads(_text(state_file))
+        value = json.loads(state_file.read_bytes())
         logs = {
             origin: _Seen(bytes.fromhex(log["key"]), str(log["checkpoint"])) for origin, log in value["logs"].items()
         }
@@ -221,18 +253,39 @@ def _text(path: Path) -> str:
 
 def _write(path: Path, data: bytes, *, mode: int) -> None:
     """Whole or not at all, and on the disk when it returns."""
-    new = path.with_name(f".{path.name}.{token_hex(8)}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+    with _new(path, mode=mode, hint=_WRITABLE) as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
+
+
+@contextmanager
+def _new(path: Path, *, mode: int, hint: str) -> Iterator[BinaryIO]:
+    """A file that gets its name when it is whole and on the disk. Where none can be made, that is said before."""
+    new, written = path.with_name(f".{path.name}.{token_hex(8)}"), False
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        tiles.move(new, path)
+        written = True
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+    finally:
+        with suppress(OSError):
+            new.unlink()
+    if not written:
+        raise Misconfigured("a file of the witness cannot be written", hint=hint)
 
 
 @contextmanager
 def _locked(state_file: Path) -> Iterator[None]:
     """One command at a time: between reading and writing the state, another one would sign what contradicts."""
-    descriptor = os.open(state_file.with_name(f".{state_file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor: int | None = None
+    with suppress(OSError):
+        descriptor = os.open(state_file.with_name(f".{state_file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    if descriptor is None:
+        raise Misconfigured("the state of the witness cannot be locked", hint=_WRITABLE)
     try:
         if not tiles.flock(descriptor):
             raise Unavailable("another command uses the state of this witness", hint="wait until it ends")

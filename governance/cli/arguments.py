@@ -323,6 +323,8 @@ def _audit(make: Make) -> None:
     sub.add_argument("--name", metavar="NAME", help="of the witness, when its key is made")
     text = "the public key that you expect of the log, when it is seen for the first time"
     sub.add_argument("--log-key", metavar="HEX", help=text)
+    text = "for the cosigned checkpoint, where nothing can be written to FOLDER; by default it goes there"
+    sub.add_argument("--out", type=Path, metavar="FILE", help=text)
     example = "governance audit export-siem --format fhir --since 1200 -w /data/research"
     sub = _command(checks.add_parser, "export-siem", commands.audit_export_siem, example)
     sub.add_argument("--format", type=audit.Format, choices=list(audit.Format), required=True, help="of each line")

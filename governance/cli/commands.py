@@ -298,14 +298,14 @@ def audit_bundle(args: argparse.Namespace) -> int:
     show(args, bundled, f"bundled in {args.folder}\n" + "\n".join(text))
     if not args.json:
         second = f" --post-quantum {bundled.post_quantum_key}" if bundled.post_quantum_key else ""
-        say(f"next: python {args.folder}/verify.py --key {bundled.key}{second}")
+        say(f"next: python -I {args.folder}/verify.py --key {bundled.key}{second}")
     return 0
 
 
 def audit_witness(args: argparse.Namespace) -> int:
     """On another machine: check a bundle or an export, and sign that it continues what was seen before."""
     witnessed = pipeline.witness_audit(
-        args.folder, key_file=args.key, state_file=args.state, name=args.name, log_key=args.log_key
+        args.folder, key_file=args.key, state_file=args.state, name=args.name, log_key=args.log_key, out=args.out
     )
     before = "never seen before" if witnessed.seen_before is None else f"seen before with {witnessed.seen_before}"
     text = f"cosigned {witnessed.events} events of {witnessed.log}, {before}\nwitness {witnessed.witness}"

@@ -1,7 +1,9 @@
 """How the log is signed, and the log in the hands of others: as a bundle for an auditor, as tiles for witnesses."""
 
+import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -11,10 +13,12 @@ from sqlalchemy import Connection
 from governance import audit, policy
 from governance.database import overwritten, writing
 from governance.datatypes import DISCLOSURE_EVENT, REDACTION_EVENT
+from governance.errors import Misconfigured
 from governance.pipeline.context import Context, event, log_of_persons, sign
 from governance.pipeline.publishing import expected_key
 from governance.pipeline.rulings import account_name, signed
 from governance.signed_note import Checkpoint
+from governance.storage import FULL
 
 
 def sign_twice(context: Context) -> str:
@@ -38,13 +42,13 @@ def export_audit(context: Context, folder: Path) -> audit.Exported:
     """Write the workspace's log to a folder of C2SP tlog-tiles, or what is new of it; an event says so first.
 
     Raises:
-        Misconfigured: there is something else in the folder.
+        Misconfigured: there is something else in the folder, or it is in the workspace or cannot be written.
         Refused: an event is too long for the format.
         Tampered: the log is not what was signed, or the folder is not of this log.
     """
-    with context.engine.connect() as connection:
+    with _outside(context, folder) as place, context.engine.connect() as connection:
         told = _telling(context, connection, "tiles")
-        return audit.export(connection, folder, context.keyring.public_key, origin=context.log_origin, tell=told)
+        return audit.export(connection, place, context.keyring.public_key, origin=context.log_origin, tell=told)
 
 
 class Persons(Enum):
@@ -64,16 +68,16 @@ def bundle_audit(
     policies: files whose text goes in where receipts name them; those that come with this program do anyway.
 
     Raises:
-        Misconfigured: the folder is there already, or a file is no policy.
+        Misconfigured: the folder is there already, is in the workspace or cannot be made; or a file is no policy.
         Tampered: something in the database does not agree; nothing was written.
     """
     known = [policy.load(name) for name in (*policy.named(), *policies)]
     texts = {rules.digest: rules.resolved() for rules in known}
-    with context.engine.connect() as connection:
+    with _outside(context, folder) as place, context.engine.connect() as connection:
         shown = audit.shown(connection, context.keyring) if persons is Persons.SHOWN else None
         return audit.bundle(
             connection,
-            folder,
+            place,
             context.keyring,
             origin=context.log_origin,
             policies=texts,
@@ -110,12 +114,28 @@ def redact(context: Context, index: int, *, reason: str, actor: str | None = Non
     return Redacted(index, fields, new)
 
 
+@contextmanager
+def _outside(context: Context, folder: Path) -> Iterator[Path]:
+    """A place for what leaves the workspace; in one of its zones it would be taken for what belongs there."""
+    if Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(context.workspace.root)):
+        raise Misconfigured("the folder is in the workspace", hint="name one outside of it")
+    denied = False
+    try:
+        yield Path(os.path.abspath(folder))
+    except OSError as error:
+        denied = error.errno not in FULL
+        if not denied:
+            raise
+    if denied:
+        raise Misconfigured("the folder cannot be made or written", hint="name one where this program may write")
+
+
 def witness_audit(
-    folder: Path, *, key_file: Path, state_file: Path, name: str | None, log_key: str | None
+    folder: Path, *, key_file: Path, state_file: Path, name: str | None, log_key: str | None, out: Path | None = None
 ) -> audit.Witnessed:
     """Check a bundle or an export on another machine than its workspace's, and cosign what continues what was seen.
 
-    log_key: hexadecimal, for a log that was never seen.
+    log_key: hexadecimal, for a log that was never seen. out: a file for the cosigned checkpoint; else in the folder.
 
     Raises:
         Misconfigured: the folder is neither, key or state are not those of a witness, or a key must be named.
@@ -123,19 +143,22 @@ def witness_audit(
         Unavailable: another command uses the state.
     """
     key = expected_key(log_key)
-    return audit.witness(folder, key_file=key_file, state_file=state_file, name=name, log_key=key, now=int(time.time()))
+    now = int(time.time())
+    return audit.witness(folder, key_file=key_file, state_file=state_file, name=name, log_key=key, now=now, out=out)
 
 
 def siem_audit(context: Context, *, form: audit.Format, since: int = 0) -> Iterator[bytes]:
     """Every signed event from number `since` on, for a SIEM, one line each; an event says so before the first.
 
     Raises:
+        Misconfigured: there are fewer events than `since`.
         Refused: an event cannot be said in this format.
-        Tampered: the log does not end where it was signed, or an event is not what was appended.
+        Tampered: the log does not end where it was signed, or an event is missing or is not what was appended.
     """
+    key = context.keyring.public_key
     with context.engine.connect() as connection:
         told = _telling(context, connection, f"siem-{form.value}")
-        key, origin = context.keyring.public_key, context.log_origin
+        origin = context.log_origin
         yield from audit.siem_lines(connection, key, form=form, origin=origin, since=since, tell=told)
 
 

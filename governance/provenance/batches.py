@@ -22,7 +22,7 @@ from governance import merkle, signed_note
 from governance.errors import Tampered
 from governance.keys import Keyring
 
-ORIGIN = "governance/batch"
+ORIGIN = signed_note.BATCH_ORIGIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from governance import audit, merkle, pipeline
 from governance.audit.siem import lines
 from governance.database import open_database, writing
 from governance.datatypes import BATCH_EVENT, RELEASE_EVENT, RULING_EVENT, Event
-from governance.errors import Refused, Tampered
+from governance.errors import Misconfigured, Refused, Tampered
 from tests.audit.test_log import KEYRING, ORIGIN, alter
 from tests.release.world import World
 
@@ -152,3 +152,64 @@ def test_the_events_of_a_workspace_are_told(tmp_path: Path) -> None:
     for line in pipeline.siem_audit(context, form=audit.Format.FHIR):
         AuditEvent.model_validate_json(line)
     world.engine.dispose()
+
+
+@pytest.mark.parametrize("gone", [0, 1, 2])
+def test_a_missing_event_is_told(engine: Engine, gone: int) -> None:
+    log(engine, some(BATCH_EVENT), some(RELEASE_EVENT), some("run-finished"))
+    alter(engine, f"DELETE FROM events WHERE idx = {gone}")
+
+    for form in audit.Format:
+        with pytest.raises(Tampered):
+            said(engine, form)
+
+
+@pytest.mark.parametrize("note", ["x", "", "governance/0\\nx\\n\\n", "a\nb\nc\n"])
+def test_a_damaged_checkpoint_is_told(engine: Engine, note: str) -> None:
+    log(engine, some(BATCH_EVENT))
+    alter(engine, f"UPDATE checkpoints SET note = '{note}'")
+
+    with pytest.raises(Tampered):
+        said(engine, audit.Format.FHIR)
+
+
+def test_no_more_events_are_asked_for_than_there_are(engine: Engine) -> None:
+    log(engine, some(BATCH_EVENT))
+
+    for since in (2, 10**20):
+        with pytest.raises(Misconfigured, match="the log has 1 events"):
+            said(engine, audit.Format.FHIR, since=since)
+
+
+def test_two_events_that_are_the_same_to_the_second_have_an_id_each(engine: Engine) -> None:
+    log(engine, some("run-finished"), some("run-finished"))
+
+    first, second = (json.loads(line)["id"] for line in said(engine, audit.Format.FHIR))
+
+    assert first != second
+    assert [json.loads(line)["id"] for line in said(engine, audit.Format.FHIR)] == [first, second]
+
+
+def test_an_account_that_acted_is_the_one_who_acted(engine: Engine) -> None:
+    log(engine, Event("key-backed-up", "governance", TIME, "3f9a0c12", {"account": "aquill"}))
+
+    (fhir,), (dicom,) = (said(engine, form) for form in (audit.Format.FHIR, audit.Format.DICOM))
+
+    (agent,) = json.loads(fhir)["agent"]
+    assert (agent["who"]["identifier"]["value"], "type" in agent) == ("aquill", False)
+    message = etree.fromstring(dicom)
+    SCHEMA.assertValid(message)
+    assert message.find("ActiveParticipant").get("UserID") == "aquill"
+    assert message.find("ActiveParticipant/RoleIDCode") is None
+
+
+@pytest.mark.parametrize("character", ["\ufffe", "\uffff", "\x0b", "\n"])
+def test_what_is_no_character_of_xml_is_refused(engine: Engine, character: str) -> None:
+    log(engine, some("run-finished", f"a{character}b"))
+
+    try:
+        (line,) = said(engine, audit.Format.DICOM)
+    except Refused:
+        return
+    assert character not in line.decode()
+    assert etree.fromstring(line).find("ActiveParticipant").get("UserID") == f"a{character}b"

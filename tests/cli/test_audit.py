@@ -22,7 +22,7 @@ def test_an_auditor_checks_what_a_witness_signed(workspace: Path, tmp_path: Path
     bundle = tmp_path / "bundle"
     made = governance("audit", "bundle", bundle, "-w", workspace)
     assert made.returncode == 0
-    assert f"next: python {bundle}/verify.py --key " in made.stderr
+    assert f"next: python -I {bundle}/verify.py --key " in made.stderr
     key = made.stderr.split()[-1]
     own = ("--key", tmp_path / "w.key", "--state", tmp_path / "w.json")
     (seen,) = lines(governance("audit", "witness", bundle, *own, "--log-key", key, "--json"))
