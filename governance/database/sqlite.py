@@ -95,6 +95,9 @@ def told(error: DBAPIError) -> Unavailable | Misconfigured | None:
         return Unavailable("the disk of the workspace is full", hint="make room, and run the command again")
     if "readonly" in said:
         return Misconfigured("the database may not be written", hint="is its disk read-only, or it another user's?")
+    if "unable to open" in said:
+        hint = "SQLite writes beside its file even to read: on a disk that is read-only, work on a copy"
+        return Misconfigured("the database cannot be opened", hint=hint)
     return None
 
 

@@ -213,3 +213,15 @@ def test_opening_it_again_keeps_the_locks_of_this_process(tmp_path: Path) -> Non
 
     assert path.with_name(path.name + "-wal").exists()
     first.dispose()
+
+
+def test_where_sqlite_cannot_write_beside_its_file_a_hint_says_so(tmp_path: Path) -> None:
+    """As on a disk that is read-only: even to read, it makes files there."""
+    open_database(tmp_path / "w.sqlite3").dispose()
+    (tmp_path / "w.sqlite3-wal").mkdir()
+
+    with pytest.raises(Misconfigured) as refused:
+        open_database(tmp_path / "w.sqlite3")
+
+    assert "read-only" in refused.value.hint
+    assert str(tmp_path) not in f"{refused.value} {refused.value.hint}"
