@@ -1,5 +1,6 @@
 """Where a database on a server is: an address that holds no secret, and a schema of the workspace's own."""
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ SETTINGS = frozenset(
 )
 """Of libpq's parameters, those that an address may have: none of them is a secret."""
 
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 
 
@@ -48,11 +50,17 @@ class Server(Confidential):
 
     @property
     def asks_for_certificates(self) -> bool:
-        """Whether the connection leaves this machine, and the address does not say how it is protected."""
+        """Whether the connection may leave this machine, and the address does not say how it is protected.
+
+        It may, unless every host is named here, as this machine, and neither a service file nor
+        a variable sends it elsewhere. Sockets count too: libpq asks for no certificate there.
+        """
         url = make_url(self.address)
-        host = url.query.get("host") or url.host or ""
-        local = isinstance(host, str) and (host.startswith("/") or host in ("", "localhost", "127.0.0.1", "::1"))
-        return not local and "sslmode" not in url.query
+        named = url.query.get("host", url.host or "")
+        hosts = (named if isinstance(named, str) else ",".join(named)).split(",")
+        here = {*hosts, url.host or hosts[0]} <= _LOOPBACK
+        elsewhere = "service" in url.query or any(os.environ.get(name) for name in ("PGSERVICE", "PGHOSTADDR"))
+        return (elsewhere or not here) and "sslmode" not in url.query
 
 
 def _problem(address: str) -> Misconfigured | None:

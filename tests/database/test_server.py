@@ -63,13 +63,28 @@ def test_an_address_does_not_print_and_reaches_other_processes() -> None:
         ("postgresql://db.example/x", True),
         ("postgresql://10.0.0.1/x", True),
         ("postgresql://db.example/x?sslmode=require", False),
-        ("postgresql:///x?host=/run/postgresql", False),
         ("postgresql://localhost/x", False),
-        ("postgresql:///x?service=research", False),
+        ("postgresql://[::1]/x", False),
+        ("postgresql:///x?host=localhost&host=127.0.0.1", False),
+        ("postgresql:///x", True),
+        ("postgresql:///x?service=research", True),
+        ("postgresql://localhost/x?service=research", True),
+        ("postgresql:///x?host=/run/postgresql,db.example", True),
+        ("postgresql:///x?host=localhost&host=db.example", True),
+        ("postgresql:///x?host=localhost,", True),
+        ("postgresql://db.example/x?host=localhost", True),
     ],
 )
-def test_a_connection_that_leaves_the_machine_asks_for_a_certificate(address: str, expected: bool) -> None:
+def test_a_connection_that_may_leave_the_machine_asks_for_a_certificate(address: str, expected: bool) -> None:
+    """Where no host is named, or a service, libpq may be sent anywhere; on a socket it asks for none all the same."""
     assert Server(address, "s").asks_for_certificates is expected
+
+
+@pytest.mark.parametrize("variable", ["PGHOSTADDR", "PGSERVICE"])
+def test_a_variable_that_leads_elsewhere_asks_for_a_certificate(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "10.0.0.1")
+
+    assert Server("postgresql://localhost/x", "s").asks_for_certificates
 
 
 def test_a_server_that_is_not_there_is_told_unquoted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
