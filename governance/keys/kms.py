@@ -15,7 +15,7 @@ from typing import Any
 from governance.errors import GovernanceError, Misconfigured, Unavailable
 from governance.keys.keyring import SECRET_BYTES
 from governance.keys.provider import Head, Settings
-from governance.keys.quiet import carries_secrets, quiet
+from governance.keys.quiet import carries_secrets, in_clear, quiet
 
 TIMEOUT = 30
 """Seconds, for each of three tries."""
@@ -60,10 +60,17 @@ class Kms:
 
         config = Config(connect_timeout=TIMEOUT, read_timeout=TIMEOUT, retries={"total_max_attempts": 3})
         region = self._environ.get("AWS_REGION") or None  # boto3 reads AWS_DEFAULT_REGION alone
-        client = _answer(lambda: boto3.session.Session().client("kms", region_name=region, config=config))
-        if not carries_secrets(client.meta.endpoint_url):
+
+        def made(config: Config) -> Any:
+            return _answer(lambda: boto3.session.Session().client("kms", region_name=region, config=config))
+
+        client = made(config)
+        address = client.meta.endpoint_url  # where it is, only the client knows
+        if in_clear(address):
             client.close()
-            raise Misconfigured("the way to kms is not encrypted", hint="AWS_ENDPOINT_URL_KMS begins with https://")
+            if not carries_secrets(address):
+                raise Misconfigured("the way to kms is not encrypted", hint="AWS_ENDPOINT_URL_KMS begins with https://")
+            client = made(config.merge(Config(proxies={})))
         return client
 
 
@@ -93,7 +100,12 @@ def _answer(call: Callable[[], Any]) -> Any:
     raise problem
 
 
-_AGAIN = {"ThrottlingException", "KMSInternalException", "DependencyTimeoutException", "ServiceUnavailable"}
+_AGAIN = {
+    *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestLimitExceeded"),
+    *("TooManyRequestsException", "LimitExceededException", "SlowDown", "RequestTimeout", "RequestTimeoutException"),
+    *("KMSInternalException", "DependencyTimeoutException", "KeyUnavailableException", "InternalFailure"),
+    *("InternalError", "InternalServerError", "ServiceUnavailable", "ServiceUnavailableException"),
+}
 _OTHERS = {"InvalidCiphertextException", "IncorrectKeyException"}
 _REFUSED = {"AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException"}
 _EXPIRED = {"ExpiredTokenException", "IncompleteSignatureException", "MissingAuthenticationTokenException"}

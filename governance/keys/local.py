@@ -2,8 +2,10 @@
 
 import os
 import secrets
+import stat
 from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -86,7 +88,7 @@ def read_passphrase(environ: Mapping[str, str]) -> bytes | None:
     """From the file that GOVERNANCE_PASSPHRASE_FILE names, else GOVERNANCE_PASSPHRASE, else None.
 
     Raises:
-        Misconfigured: the file cannot be read, or holds nothing.
+        Misconfigured: the file cannot be read, others may read it, or it holds nothing.
     """
     return read_secret(environ, variable=PASSPHRASE, file_variable=PASSPHRASE_FILE, what="passphrase")
 
@@ -95,17 +97,18 @@ def read_secret(environ: Mapping[str, str], *, variable: str, file_variable: str
     """From the file that one variable names, else from another variable, else None.
 
     Raises:
-        Misconfigured: the file cannot be read, or holds nothing.
+        Misconfigured: the file cannot be read, others may read it, or it holds nothing.
     """
     name = environ.get(file_variable)
     if not name:
         return os.fsencode(environ[variable]) if environ.get(variable) else None
-    try:
-        read: bytes | None = Path(name).read_bytes()
-    except (OSError, ValueError):
-        read = None
+    mode, read = 0, None
+    with suppress(OSError, ValueError), Path(name).open("rb") as file:
+        mode, read = os.fstat(file.fileno()).st_mode, file.read()
     if read is None:
         raise Misconfigured(f"the {what} file cannot be read", hint=f"see {file_variable}")
+    if stat.S_ISREG(mode) and stat.S_IMODE(mode) & 0o077:
+        raise Misconfigured(f"others than its owner may read the {what} file", hint="chmod 600 it")
     read = read.removesuffix(b"\n").removesuffix(b"\r")
     if not read:
         raise Misconfigured(f"the {what} file holds nothing", hint=f"see {file_variable}")

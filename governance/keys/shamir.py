@@ -9,13 +9,16 @@ The arithmetic looks nothing up in tables and takes no branch that depends on a 
 
 import secrets
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+
+from governance.confidential import Confidential
 
 MOST = 255
 """Shares: every value of the field but 0, where the secret is."""
 
 
-class Point(NamedTuple):
+@dataclass(frozen=True, slots=True, repr=False)
+class Point(Confidential):
     """The value of every polynomial at one place, from 1 to 255."""
 
     x: int

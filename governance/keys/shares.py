@@ -71,6 +71,8 @@ class Share(Confidential):
         if body[0] != VERSION:
             raise Misconfigured("the share is of another version of this program")
         threshold, index = body[1 + _SET], body[2 + _SET]
+        if threshold < 2 or index == 0:
+            raise Misconfigured("the share is not one that this program made", hint=_HINT)
         return cls(body[1 : 1 + _SET], threshold, Point(index, body[3 + _SET :]))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from governance.errors import GovernanceError, Misconfigured, Unavailable
 from governance.keys.keyring import SECRET_BYTES
 from governance.keys.provider import Head, Settings
-from governance.keys.quiet import carries_secrets, quiet
+from governance.keys.quiet import carries_secrets, in_clear, quiet
 
 TIMEOUT = 30
 """Seconds."""
@@ -99,6 +99,8 @@ class Transit:
             timeout=TIMEOUT,
             allow_redirects=False,  # a redirection could take the secret to where nobody said
         )
+        if in_clear(address):
+            client.adapter.session.trust_env = False  # nor could HTTP_PROXY
         if not client.token:
             client.adapter.close()
             raise Misconfigured("there is no token for vault", hint="set VAULT_TOKEN")

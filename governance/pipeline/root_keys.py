@@ -157,7 +157,7 @@ def _read(path: Path, number: int) -> keys.Share:
     text: str | None = None
     problem = Misconfigured("it cannot be read as text")
     with suppress(OSError, ValueError), path.open("rb") as file:
-        text = file.read(MOST_BYTES).decode()
+        text = file.read(MOST_BYTES).decode("utf-8-sig")
     if text is not None:
         try:
             return keys.Share.parse(text)

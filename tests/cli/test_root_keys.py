@@ -15,6 +15,7 @@ from tests.keys.services import TOKEN, Vault, serving
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
+    (tmp_path / "passphrase").touch(0o600)
     (tmp_path / "passphrase").write_text("Geheim-4711\n")
     return tmp_path / "passphrase"
 

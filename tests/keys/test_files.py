@@ -184,12 +184,14 @@ def test_a_pipe_in_the_place_of_the_file_is_refused_and_not_waited_for(tmp_path:
     ],
 )
 def test_a_passphrase_comes_from_a_file(tmp_path: Path, content: bytes, expected: bytes) -> None:
+    (tmp_path / "passphrase").touch(0o600)
     (tmp_path / "passphrase").write_bytes(content)
 
     assert expected == keys.read_passphrase({keys.PASSPHRASE_FILE: str(tmp_path / "passphrase")})
 
 
 def test_the_file_comes_before_the_variable(tmp_path: Path) -> None:
+    (tmp_path / "passphrase").touch(0o600)
     (tmp_path / "passphrase").write_bytes(b"of the file")
     environ = {keys.PASSPHRASE_FILE: str(tmp_path / "passphrase"), keys.PASSPHRASE: "of the variable"}
 
@@ -208,10 +210,22 @@ def test_a_passphrase_comes_from_the_environment(environ: dict[str, str], expect
 def test_a_passphrase_file_without_a_passphrase_is_refused(tmp_path: Path, content: bytes | None) -> None:
     """Going on without one would leave the key unprotected."""
     if content is not None:
+        (tmp_path / "passphrase").touch(0o600)
         (tmp_path / "passphrase").write_bytes(content)
 
     with pytest.raises(Misconfigured):
         keys.read_passphrase({keys.PASSPHRASE_FILE: str(tmp_path / "passphrase")})
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o640, 0o644, 0o666])
+def test_a_passphrase_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "passphrase").write_bytes(PASSPHRASE)
+    (tmp_path / "passphrase").chmod(mode)
+
+    with pytest.raises(Misconfigured, match="others than its owner") as refusal:
+        keys.read_passphrase({keys.PASSPHRASE_FILE: str(tmp_path / "passphrase")})
+
+    assert refusal.value.__context__ is None
 
 
 # ------------------------------------------------------------------ files of earlier versions

@@ -119,6 +119,7 @@ def test_the_pin_comes_from_the_environment(
 
 
 def pin_file(folder: Path) -> str:
+    (folder / "pin").touch(0o600)
     (folder / "pin").write_text(USER + "\n")
     return str(folder / "pin")
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from governance import keys
 from governance.errors import GovernanceError, Misconfigured, Unavailable
 from governance.keys import Kind, Place
-from governance.keys.quiet import carries_secrets
+from governance.keys.quiet import carries_secrets, quiet
 from tests.keys.services import TOKEN, Kms, Service, Vault, certificate, serving
 
 VAULT = Place(Kind.VAULT, {"mount": "transit", "key": "governance"})
@@ -126,6 +126,43 @@ def test_a_service_that_debugs_its_client_logs_no_secret(
     assert TOKEN not in logged
 
 
+@pytest.mark.parametrize("logger", ["botocore.endpoint", "botocore.auth", "botocore.parsers", "urllib3.connectionpool"])
+def test_a_logger_with_a_level_of_its_own_is_silent_too(
+    tmp_path: Path, name: str, service: Service, logger: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger)
+
+    keyring = keys.create(tmp_path / "root.json", passphrase=None, place=PLACES[name])
+
+    assert b64encode(keyring._root).decode() not in caplog.text
+    assert [record for record in caplog.records if record.name == logger] == []
+    assert logging.getLogger(logger).level == logging.DEBUG
+
+
+def test_what_others_log_meanwhile_is_kept(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    with quiet():
+        logging.getLogger("site.archive").debug("kept")
+
+    assert caplog.messages == ["kept"]
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_no_proxy_is_told_what_goes_in_clear(
+    tmp_path: Path, name: str, service: Service, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for other in [other for other in os.environ if other.lower().endswith("_proxy")]:
+        monkeypatch.delenv(other)
+    with serving({"vault": Vault, "kms": Kms}[name]) as proxy:
+        monkeypatch.setenv(variable, proxy.address)
+        keys.create(tmp_path / "root.json", passphrase=None, place=PLACES[name])
+
+        assert keys.load(tmp_path / "root.json", passphrase=None)
+        assert proxy.seen == []
+
+
 # ------------------------------------------------------------------ what goes wrong
 
 
@@ -157,7 +194,13 @@ def test_a_service_that_debugs_its_client_logs_no_secret(
         pytest.param(
             "kms", (400, {"__type": "DisabledException"}), Misconfigured, "the key in kms cannot be used", id="disabled"
         ),
-        pytest.param("kms", (400, {"__type": "ThrottlingException"}), Unavailable, "kms is busy", id="throttled"),
+        *(
+            pytest.param("kms", (400, {"__type": code}), Unavailable, "kms is busy", id=code)
+            for code in (
+                *("ThrottlingException", "Throttling", "KeyUnavailableException"),
+                *("InternalFailure", "ServiceUnavailableException"),
+            )
+        ),
     ],
 )
 def test_a_failure_says_what_to_do(

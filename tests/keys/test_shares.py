@@ -104,6 +104,13 @@ def test_what_is_no_share_is_refused(text: str) -> None:
 
 def test_no_share_prints() -> None:
     assert f"{SHARES[0]!r} {SHARES[0]}" == "<Share> <Share>"
+    assert f"{SHARES[0].point!r} {SHARES[0].point}" == "<Point> <Point>"
+
+
+@pytest.mark.parametrize(("threshold", "index"), [(0, 1), (1, 1), (3, 0)])
+def test_what_no_backup_makes_is_refused(threshold: int, index: int) -> None:
+    """Its checks fit, so that it would reach the arithmetic."""
+    assert "not one that this program made" in refusal(Share(b"set1", threshold, Point(index, SECRET)).text())
 
 
 # ------------------------------------------------------------------ restoring

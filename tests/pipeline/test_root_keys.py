@@ -157,6 +157,17 @@ def test_a_backup_that_cannot_be_written_leaves_no_share_and_is_given_up(
     assert kinds(context) == ["key-backup-begun", "key-backup-given-up"]
 
 
+def test_a_share_that_an_editor_marked_as_text_restores(context: pipeline.Context, tmp_path: Path) -> None:
+    """Some put U+FEFF before UTF-8."""
+    files = backed_up(context, tmp_path / "shares")[:3]
+    files[0].write_bytes(b"\xef\xbb\xbf" + files[0].read_bytes())
+    context.workspace.key_path.unlink()
+
+    pipeline.restore(context.workspace.root, files, place=NONE, passphrase=None)
+
+    assert keys.recorded(context.workspace.key_path) == NONE
+
+
 def restoring(context: pipeline.Context, files: list[Path]) -> str:
     """What is said of shares that restore nothing; no key file is there afterwards, and no event."""
     context.workspace.key_path.unlink(missing_ok=True)
