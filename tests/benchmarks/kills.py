@@ -6,7 +6,9 @@
 Each trial begins with the same keys and sources, does in a process of its own what a night does (de-identify images
 and rows of tables, publish a release), kills it (SIGKILL) after a random part of the time that it takes undisturbed,
 and looks twice. As the kill left it: the log verifies against the rows and folders, every event is signed, every object
-in `curated/` has its receipt or is declared to be on its way, and every receipt its object. After the next night: the
+in `curated/` has its receipt or is declared to be on its way, and every receipt its object; so have rows of tables;
+batches have as many receipts as were signed, and there are the outcomes that events count. Every fourth job has worker
+processes. After the next night: the
 objects, rows, outcomes and receipts of a workspace that nobody disturbed, each once, and one release, which verifies.
 On PostgreSQL, the job is killed and the server goes on; each trial begins with a copy of the same database.
 """
@@ -23,13 +25,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from governance import pipeline
-from governance.database import checkpoints, contents, events, outcomes, pending, receipts
+from governance.database import batches, checkpoints, contents, events, outcomes, pending, receipts
+from governance.datatypes import Outcome
 from governance.errors import GovernanceError
+from governance.rows import table_of
 from governance.storage import MARKER
 from tests import databases
 from tests.benchmarks import measure
@@ -40,6 +45,9 @@ from tests.pipeline.test_runs import archive, objects, slices
 
 PROJECT, POLICY, DATASET = "demo", "research-headers", "killed"
 SLICES, REPORTS = 120, 60
+LISTED = {Outcome.FILTERED.value, Outcome.UNREADABLE.value}
+PROCESSES, POOLED = 2, 4
+"""Every fourth kill is of a job with so many worker processes."""
 DECLARED = """\
 table: labels
 columns: {accession: acc}
@@ -52,9 +60,13 @@ extractor_version: "1.0"
 
 @dataclass(slots=True)
 class Found:
-    """What all trials showed. moments: how far the job was when it was killed. wrong: what was not as it must be."""
+    """What all trials showed. moments: how far the job was when it was killed. wrong: what was not as it must be.
+
+    pooled: of the kills, those of a job with worker processes.
+    """
 
     kills: int = 0
+    pooled: int = 0
     moments: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
@@ -94,7 +106,7 @@ def _say(number: int) -> None:
 
 
 def _text(found: Found) -> str:
-    lines = [f"{found.kills} kills, wrong: {len(found.wrong)}"]
+    lines = [f"{found.kills} kills, {found.pooled} of them with worker processes, wrong: {len(found.wrong)}"]
     lines += [f"{count:>6}  killed with {moment}" for moment, count in found.moments.most_common()]
     return "\n".join(lines + found.wrong)
 
@@ -143,12 +155,15 @@ def trials(
     drawn, found = random.Random(seed), Found()
     source, workspace = sources(scratch / "raw"), scratch / "workspace"
     fresh = Fresh(scratch / "fresh", server)
-    calm, takes = _undisturbed(fresh, workspace, source)
+    calm, takes = _undisturbed(fresh, workspace, source, processes=0)
+    _, takes_pooled = _undisturbed(fresh, workspace, source, processes=PROCESSES)
     while found.kills < kills:
         fresh.copy(workspace)
-        if not killed(lambda: night(workspace, source), after=drawn.uniform(0, takes)):
+        processes, longest = (PROCESSES, takes_pooled) if found.kills % POOLED == POOLED - 1 else (0, takes)
+        if not killed(partial(night, workspace, source, processes=processes), after=drawn.uniform(0, longest)):
             continue  # this time it was faster
         found.kills += 1
+        found.pooled += processes > 0
         context = pipeline.open_context(workspace, passphrase=None)
         found.moments[moment(context)] += 1
         wrong = left(context) + after_another_night(context, source, calm)
@@ -168,20 +183,20 @@ def sources(folder: Path) -> Path:
     return folder
 
 
-def night(workspace: Path, source: Path) -> None:
+def night(workspace: Path, source: Path, *, processes: int = 0) -> None:
     """The main job, and a release."""
     context = pipeline.open_context(workspace, passphrase=None)
-    pipeline.run(context, [source], project=PROJECT, policy_name=POLICY, processes=0)
+    pipeline.run(context, [source], project=PROJECT, policy_name=POLICY, processes=processes)
     pipeline.publish(context, project=PROJECT, dataset=DATASET)
     context.engine.dispose()
 
 
-def _undisturbed(fresh: Fresh, workspace: Path, source: Path) -> tuple[State, float]:
+def _undisturbed(fresh: Fresh, workspace: Path, source: Path, *, processes: int) -> tuple[State, float]:
     """What a night makes, and how long it takes; the second one, since the first loads what later ones have."""
     for _ in range(2):
         fresh.copy(workspace)
         began = time.monotonic()
-        night(workspace, source)
+        night(workspace, source, processes=processes)
         takes = time.monotonic() - began
     context = pipeline.open_context(workspace, passphrase=None)
     calm = state(context)
@@ -220,15 +235,41 @@ def left(context: pipeline.Context) -> list[str]:
     except GovernanceError as error:
         wrong.append(f"the log does not verify: {error}")
     with context.engine.connect() as connection:
-        current = select(receipts.c.path).where(receipts.c.superseded.is_(False), receipts.c.series != "")
-        known = set(connection.execute(current).scalars())
+        current = set(connection.execute(select(receipts.c.path).where(receipts.c.superseded.is_(False))).scalars())
+        known = {path for path in current if table_of(path) is None}
+        rows = set(connection.execute(select(contents.c.path)).scalars())
+        wrong += _miscounted(connection)
         declared = set(connection.execute(select(pending.c.path)).scalars())
         size = connection.execute(select(func.count()).select_from(events)).scalar_one()
         signed = connection.execute(select(func.max(checkpoints.c.size))).scalar_one() or 0
     there = set(objects(context.workspace.root))
     wrong += [f"an object without a receipt: {path}" for path in sorted(there - known - declared)]
     wrong += [f"a receipt without its object: {path}" for path in sorted(known - there - declared)]
+    wrong += [f"a row without a receipt: {path}" for path in sorted(rows - current)]
+    wrong += [f"a receipt without its row: {path}" for path in sorted(current - known - rows)]
     return wrong + ([f"{size} events, {signed} of them signed"] if size != signed else [])
+
+
+def _miscounted(connection: Connection) -> list[str]:
+    """Receipts against the batches that were signed over them, outcomes against the events that counted them."""
+    sizes = {each.batch_id: each.size for each in connection.execute(select(batches.c.batch_id, batches.c.size))}
+    there = Counter(connection.execute(select(receipts.c.batch_id)).scalars())
+    said, finished = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for body in connection.execute(select(events.c.body)).scalars():
+        if not bytes(body).startswith(b"{"):
+            continue  # that it is no event, the log says
+        event = json.loads(body)
+        ends, details = event["kind"] == "run-finished", event["details"]
+        run = event["subject"] if ends else details.get("run")
+        kept = finished if ends else said
+        kept.update({(run, each.value): int(details.get(each.value, 0)) for each in Outcome if run})
+    ended = Counter((each.run_id, each.outcome) for each in connection.execute(select(outcomes)))
+    closed = {run for run, _ in finished}
+    # What is told of files when they are listed is an event at the end of the run.
+    wrong = ["a batch without its receipts, or the reverse"] if there != Counter(sizes) else []
+    more = {key for key in ended - said if key[0] not in closed and key[1] not in LISTED}
+    other = {key for key in ended.keys() | finished.keys() if key[0] in closed and ended[key] != finished[key]}
+    return wrong + (["other outcomes than events count"] if said - ended or more or other else [])
 
 
 def after_another_night(context: pipeline.Context, source: Path, calm: State) -> list[str]:

@@ -11,10 +11,9 @@ from sqlalchemy import insert, select
 from governance import merkle, pipeline
 from governance.database import events
 from tests.benchmarks import kills
-from tests.databases import PostgreSQL
+from tests.databases import PostgreSQL, alter
 
 
-@pytest.mark.databases
 def test_a_night_that_is_killed_loses_and_duplicates_nothing(
     tmp_path: Path, database: PostgreSQL | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -22,7 +21,7 @@ def test_a_night_that_is_killed_loses_and_duplicates_nothing(
 
     found = kills.trials(tmp_path, kills=4, seed=7, server=database)
 
-    assert (found.kills, found.wrong) == (4, [])
+    assert (found.kills, found.pooled, found.wrong) == (4, 1, [])
     assert found.moments.total() == 4
 
 
@@ -69,6 +68,26 @@ def test_an_act_without_its_event_and_an_event_without_its_signature_are_found(c
         "the log does not verify",
         f"{size + 2} events, {size + 1} of them signed",
     ]
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("DELETE FROM outcomes", {"other outcomes than events count"}),
+        ("DELETE FROM contents", {"a receipt without its row"}),
+        ("INSERT INTO contents VALUES ('stray', 'x', x'00')", {"a row without a receipt"}),
+        (
+            "DELETE FROM receipts WHERE series = ''",
+            {"a row without a receipt", "a batch without its receipts, or the reverse", "the log does not verify"},
+        ),
+    ],
+)
+def test_rows_that_no_act_left_so_are_found(statement: str, expected: set[str], context: pipeline.Context) -> None:
+    alter(context.engine, statement)
+
+    found = {each.split(":")[0] for each in kills.left(context)}
+
+    assert expected - {"the log does not verify"} <= found <= expected | {"the log does not verify"}
 
 
 CHANGES: dict[str, object] = {

@@ -1,11 +1,13 @@
 """The root key of a workspace: wrapped anew, backed up and restored, each with its event and nothing half done."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from governance import keys, pipeline
+from governance.database import writing
 from governance.errors import Misconfigured, Unavailable
 from governance.keys import Kind, Place
 from tests.databases import rows
@@ -64,6 +66,32 @@ def test_a_run_at_work_keeps_its_key_file(context: pipeline.Context) -> None:
         pipeline.rewrap(context, place=SECRET, passphrase=PASSPHRASE)
 
     assert keys.recorded(context.workspace.key_path) == NONE
+
+
+def test_others_write_while_the_provider_is_asked(
+    context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be away, and take its minutes."""
+    files, seen = backed_up(context, tmp_path / "shares")[:3], []
+    wrap = keys.local.Passphrase.wrap
+
+    def slow(self: keys.local.Passphrase, secret: bytearray, head: keys.provider.Head) -> bytes:
+        with ThreadPoolExecutor(1) as other:
+            seen.append(other.submit(free, context).result())
+        return wrap(self, secret, head)
+
+    monkeypatch.setattr("governance.keys.local.Passphrase.wrap", slow)
+
+    pipeline.rewrap(context, place=SECRET, passphrase=PASSPHRASE)
+    context.workspace.key_path.unlink()
+    pipeline.restore(context.workspace.root, files, place=SECRET, passphrase=PASSPHRASE)
+
+    assert seen == [True, True]
+
+
+def free(context: pipeline.Context) -> bool:
+    with writing(context.engine):
+        return True
 
 
 # ------------------------------------------------------------------ backup and restoring
