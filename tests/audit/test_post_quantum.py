@@ -20,7 +20,6 @@ from tests.audit.test_bundle import context, hash_again, lines, list_again, writ
 from tests.databases import PostgreSQL, address_of, rows
 from tests.release.world import World
 
-pytestmark = pytest.mark.databases
 WITHOUT_ML_DSA = """
 import runpy, sys
 sys.modules["cryptography.hazmat.primitives.asymmetric.mldsa"] = None

@@ -17,7 +17,6 @@ from governance.errors import Tampered
 from tests.databases import PostgreSQL, address_of
 from tests.release.world import World
 
-pytestmark = pytest.mark.databases
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from governance.errors import Unavailable
 from governance.keys import Kind, Place
 from governance.pipeline.key_acts import Act, said
 
-pytestmark = pytest.mark.databases
 NONE = Place(Kind.NONE)
 Acting = Callable[[pipeline.Context, Path], object]
 
