@@ -190,6 +190,9 @@ def publish(args: argparse.Namespace) -> int:
 
 def trace(args: argparse.Namespace) -> int:
     """Where an output came from, and where it went; or all that a device, a policy, a model, ... touched."""
+    asked = pipeline.asked_about(args.what)
+    if not asked and len(args.what) > 1:
+        raise Misconfigured("too many arguments", hint="governance trace takes one ID, or several KIND=VALUE")
     context = opened(args)
     if args.list is not None:
         for name, outputs in pipeline.listed(context, args.list).items():
@@ -197,13 +200,10 @@ def trace(args: argparse.Namespace) -> int:
         return 0
     if not args.what:
         raise Misconfigured("trace what?", hint="an ID, or KIND=VALUE; governance trace --help names both")
-    asked = pipeline.asked_about(args.what)
     if not asked and args.form == "text" and not args.json:
         asked = pipeline.release_asked(context, args.what)
     if asked:
         return _touched(args, pipeline.touched_by(context, asked))
-    if len(args.what) > 1:
-        raise Misconfigured("one ID at a time", hint="several KIND=VALUE may stand together")
     found = pipeline.find(context, args.what[0])
     if args.form != "text":
         traces = list(found.traces)
