@@ -1,7 +1,8 @@
 """From an output back to its scanner, its processing and its source, and on to its releases.
 
-What is shown was checked: the receipt is the one of its id, and one of those that its batch
-was signed over. Whether the object is still what the receipt says is part of the answer.
+The receipt was checked: it is the one of its id, and one of those that its batch was signed
+over. Whether the object is still what the receipt says is part of the answer. Not checked, and
+said to be so, are the releases and who decided: they are what rows of the database say.
 """
 
 import json

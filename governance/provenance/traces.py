@@ -92,11 +92,11 @@ class Trace:
             ("policy", [r.policy, f"digest {r.policy_digest}"]),
             ("codes", r.codes),
             *(("step", [f"{s.name}: {s.tool} {s.version}", *_pairs(s.parameters)]) for s in r.steps),
-            ("decided by", [self.decided.actor, self.decided.time] if self.decided else []),
+            ("decided by", [self.decided.actor, self.decided.time, "not verified"] if self.decided else []),
             ("receipt", [self.receipt_id]),
             ("batch", [self.batch, f"signed {self.batch_time}"]),
             ("made by", _pairs(self.made_by)),
-            ("releases", self.releases or ["none"]),
+            ("releases", ["not verified:", *(self.releases or ["none"])]),
             ("withdrawn", [self.left.time, f"event {self.left.event}"] if self.left else []),
         ]
         behind = "withdrawn" if self.left else "superseded: processed again later"

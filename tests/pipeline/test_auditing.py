@@ -18,7 +18,6 @@ from tests.databases import PostgreSQL, address_of
 from tests.release.world import World
 
 
-
 @pytest.fixture
 def world(tmp_path: Path, database: PostgreSQL | None) -> World:
     world = World.create(tmp_path / "workspace", address_of(database))
