@@ -192,7 +192,7 @@ def trace(args: argparse.Namespace) -> int:
     """Where an output came from, and where it went; or all that a device, a policy, a model, ... touched."""
     asked = pipeline.asked_about(args.what)
     if not asked and len(args.what) > 1:
-        raise Misconfigured("too many arguments", hint="governance trace takes one ID, or several KIND=VALUE")
+        raise Misconfigured("too many arguments", hint="governance trace --help shows what it takes")
     context = opened(args)
     if args.list is not None:
         for name, outputs in pipeline.listed(context, args.list).items():

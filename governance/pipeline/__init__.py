@@ -8,7 +8,7 @@ cleaning.py    texts of one subject, wherever they stand: what is found, what is
 acting.py      decisions carried out by the stages that replace and that remove
 content.py     the tree of a report: followed before, compared after
 left.py        what identifies in written bytes all the same, and where
-memo.py        headers made from what is remembered of others, scenes.py what is remembered
+memo.py        headers made from what is remembered of others, memory.py and scenes.py what that is
 studies.py     what images tell of their studies, for tables about these and other images of the patient
 rows.py        one row of a table: joined, cleaned, inspected, proved
 told.py        what a row says, and what was told beside it

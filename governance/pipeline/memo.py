@@ -14,7 +14,8 @@ from governance import dicom, policy, read
 from governance.datatypes import Confidential
 from governance.errors import Refused, Unreadable
 from governance.pipeline.acting import is_directory
-from governance.pipeline.recalling import IMPLICIT, File, Memory
+from governance.pipeline.memory import Memory
+from governance.pipeline.recalling import IMPLICIT, File
 from governance.pipeline.scenes import Recalled
 from governance.pipeline.studies import Ask
 from governance.pseudonymise import Pseudonymiser

@@ -13,6 +13,7 @@ from governance.detect import devices, identifiers
 from governance.errors import Refused
 from governance.pipeline.acting import accepted_unseen, act, retained
 from governance.pipeline.inspection import Made, passes
+from governance.pipeline.memory import Memory
 from governance.pipeline.pixels import SEARCHED, without_text
 from governance.pipeline.scenes import (
     AROUND_PIXELS,
@@ -20,7 +21,6 @@ from governance.pipeline.scenes import (
     CHARACTER_SET,
     MARKED,
     SILENT,
-    Bare,
     Family,
     Note,
     Part,
@@ -29,9 +29,7 @@ from governance.pipeline.scenes import (
     noted,
     rules_of_pixels,
 )
-from governance.pipeline.studies import Ask
 from governance.provenance import Recorded
-from governance.pseudonymise import Pseudonymiser
 from governance.pseudonymise.patients import originals
 from governance.pseudonymise.vault import Whose
 from governance.read.elements import Walker
@@ -44,33 +42,7 @@ OPENING = 16
 _SOP_CLASS, _SOP_INSTANCE, _ACCESSION = 0x00080016, 0x00080018, 0x00080050
 IMPLICIT = "1.2.840.10008.1.2"
 _NATIVE = frozenset({IMPLICIT, "1.2.840.10008.1.2.1"})
-
-
-_OF_SCENE = AROUND_PIXELS | dicom.tags(
-    *("StudyInstanceUID", "SeriesInstanceUID", "PatientID", "PatientBirthDate", "PatientAge"),
-    *("IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "OtherPatientIDsSequence"),
-    *("PatientName", "PatientSex"),
-    *("Modality", "ImageType", "BurnedInAnnotation", "ConversionType", "SeriesDescription"),
-)
-"""What decides about an instance as a whole; the attributes that device recipes and filters ask for come on top."""
-
 _SINGLE_BYTES = {dicom.encodings("ISO_IR 100"), dicom.encodings("ISO_IR 6"), dicom.encodings("")}
-
-
-class Memory(Confidential):
-    """What one worker remembers of one project under one policy."""
-
-    def __init__(self, rules: policy.Rules, pseudonymiser: Pseudonymiser, elsewhere: Ask) -> None:
-        self.rules, self.pseudonymiser, self.elsewhere = rules, pseudonymiser, elsewhere
-        self.watched = _OF_SCENE | devices.attributes() | rules.watched
-        self.forget()
-
-    def forget(self) -> None:
-        """Forget all files, but not what to do with them."""
-        self.units = {explicit: Units(explicit=explicit) for explicit in (True, False)}
-        self.families: dict[tuple[bool, str, Unit | None, Unit | None], Family] = {}
-        self.bare = Bare()
-        self.scenes = 0
 
 
 class File(Confidential):

@@ -99,7 +99,7 @@ def test_the_whole_story(tmp_path: Path) -> None:
     assert apart("verify", release, "--key", key).returncode == 0
     assert apart("audit", "verify", *in_workspace).returncode == 0
 
-    (traced,) = lines(apart("trace", str(outcome["output"]), *in_workspace, "--json"))
+    traced, _ = lines(apart("trace", str(outcome["output"]), *in_workspace, "--json"))
     assert traced["releases"] == ["first@v1"]
 
     bucket = next(release.rglob("*.parquet"))

@@ -25,6 +25,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "why.txt").write_text(REASON)
     for name in ("ana", "ben"):
         (tmp_path / f"{name}.secret").write_text(f"Geheim-{name}\n")
+        (tmp_path / f"{name}.secret").chmod(0o600)
     keys.make_signer(tmp_path / "ana", passphrase=b"Geheim-ana")
     pipeline.add_approver(context, "ana", public_key=tmp_path / "ana.pub")
     (pseudonym,) = pipeline.patients(context, "lung")

@@ -51,7 +51,7 @@ def test_derived_keys_are_pinned() -> None:
 def test_keys_of_a_project_are_all_different() -> None:
     of_one, of_other = Keyring(ROOT).project("one"), Keyring(ROOT).project("other")
 
-    assert len({*secrets_of(of_one), *secrets_of(of_other)}) == 16
+    assert len({*secrets_of(of_one), *secrets_of(of_other)}) == 18
 
 
 def test_a_signature_fits_the_public_key() -> None:

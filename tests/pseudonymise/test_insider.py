@@ -35,7 +35,8 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     context = pipeline.create(root / "workspace", passphrase=None)
     pipeline.run(context, [root / "raw"], project="lung", policy_name="research", processes=0)
     pipeline.publish(context, project="lung", dataset="d")
-    pipeline.withdraw(context, patient_ids=[PATIENT], reason="asked for it")
+    pipeline.run(context, [root / "raw"], project="left", policy_name="research", processes=0)
+    pipeline.withdraw(context, patient_ids=[PATIENT], project="left", reason="asked for it")
     context.engine.dispose()
     for key in (root / "workspace" / "inner" / "keys").iterdir():
         key.unlink()
