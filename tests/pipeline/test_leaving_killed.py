@@ -1,11 +1,11 @@
 """A withdrawal that is killed at any moment did nothing, or is carried out by whoever comes next; and what is left."""
 
 import os
+import shutil
 import signal
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import pytest
 from governance import pipeline
 from governance.database import departures, events, pending, tombstones
 from governance.errors import Unavailable
-from governance.pipeline import erasing, recovery, withdrawing
+from governance.pipeline import erasing, vaulting, withdrawing
+from governance.storage import MARKER
 from tests.databases import rows
 from tests.pipeline.beside import PATIENT, released, run
 from tests.pipeline.test_leaving import OTHER, REASON, counted, files, leave, of_kind, pseudonym, raw, used
@@ -28,11 +29,17 @@ MOMENTS: dict[str, tuple[object, str]] = {
     "before it is carried out": (withdrawing, "recover"),
     "before files are deleted": (Path, "unlink"),
     "between two files": (Path, "unlink"),
-    "before the vault shreds": (erasing, "no_vault"),
+    "before the vault shreds": (vaulting, "shred"),
+    "before it is logged that the vault shredded": (vaulting, "shred"),
     "before its end is committed": (erasing, "sign"),
     "at its end": (withdrawing, "overwritten"),
 }
-BEHIND = {"before it is committed", "between two files", "before its end is committed"}
+BEHIND = {
+    "before it is committed",
+    "before it is logged that the vault shredded",
+    "between two files",
+    "before its end is committed",
+}
 """Killed when that was done, and not before."""
 NOTHING_DONE = {"before it is logged", "before anything is deleted", "before it is committed"}
 
@@ -42,22 +49,25 @@ def killed(context: pipeline.Context, moment: str) -> int:
     context.engine.dispose()
     process = os.fork()
     if process == 0:
-        where, name = MOMENTS[moment]
-        whole: Callable[..., Any] = getattr(where, name)
-
-        def die(*args: Any, **options: Any) -> None:
-            if moment in BEHIND:
-                whole(*args, **options)
-            os.kill(os.getpid(), signal.SIGKILL)
-
-        own = pipeline.open_context(context.workspace.root, passphrase=None)
-        if name == "no_vault":
-            recovery.erasing.finish = partial(erasing.finish, shred=die)  # type: ignore[arg-type, assignment]
-        else:
-            setattr(where, name, die)
-        pipeline.withdraw(own, patient_ids=[PATIENT], project="lung", reason=REASON)
-        os._exit(0)
+        try:
+            _killed(context, moment)
+        finally:
+            os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def _killed(context: pipeline.Context, moment: str) -> None:
+    where, name = MOMENTS[moment]
+    whole: Callable[..., Any] = getattr(where, name)
+
+    def die(*args: Any, **options: Any) -> None:
+        if moment in BEHIND:
+            whole(*args, **options)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    own = pipeline.open_context(context.workspace.root, passphrase=None)
+    setattr(where, name, die)
+    pipeline.withdraw(own, patient_ids=[PATIENT], project="lung", reason=REASON)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -89,13 +99,13 @@ def test_the_vault_shreds_once_and_the_log_says_how_much(
 ) -> None:
     asked: list[tuple[str, str]] = []
 
-    def shred(project: str, patient: str) -> int:
+    def shred(_context: pipeline.Context, project: str, patient: str) -> int:
         asked.append((project, patient))
         if len(asked) == 1:
             raise Unavailable("the vault is away")
         return 3
 
-    monkeypatch.setattr(recovery.erasing, "finish", partial(erasing.finish, shred=shred))
+    monkeypatch.setattr(vaulting, "shred", shred)
     left = leave(used)
     assert pipeline.withdrawals(used)[0].open
 
@@ -107,8 +117,15 @@ def test_the_vault_shreds_once_and_the_log_says_how_much(
     assert event["details"] == {"withdrawal": left.event, "vault_rows": 3}
 
 
+@pytest.mark.sqlite_alone(reason="the file of a vault is taken away")
 def test_without_a_vault_nothing_is_said_of_one(used: pipeline.Context) -> None:
-    leave(used)
+    """In a workspace from before there were vaults, until its next run."""
+    marker = used.workspace.root / MARKER
+    marker.write_text("".join(line for line in marker.open() if not line.startswith("vault")))
+    shutil.rmtree(used.workspace.inner / "vault")
+    earlier = pipeline.open_context(used.workspace.root, passphrase=None)
+
+    leave(earlier)
 
     assert "vault" not in str([of_kind(used, kind) for kind in ("patient-withdrawn", "withdrawal-carried-out")])
 
