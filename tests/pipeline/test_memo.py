@@ -20,6 +20,8 @@ from tests.conftest import BUNDLED, CORPUS
 from tests.phantoms import many
 from tests.pipeline.objects import with_options
 
+pytestmark = pytest.mark.sqlite_alone(reason="two ways to the same bytes, in which no database has a part")
+
 NUMBERS = ["ADM00123", "7654321", "12", "", "2019"]
 NAMES = ["Quillfeather^Ada", "Brannock^Tom", "Head^Phantom", ""]
 TEXTS = [

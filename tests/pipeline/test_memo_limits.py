@@ -14,6 +14,8 @@ from tests.encoding import Node, even, part_10
 from tests.pipeline.test_memo import dicom_file, outcome, plain_worker, worker
 from tests.strategies import SCRIPTS, Person, frame
 
+pytestmark = pytest.mark.sqlite_alone(reason="what the memo leaves to the plain way, in which no database has a part")
+
 CASE = dict.fromkeys(("request", "SpecificCharacterSet", "AccessionNumber"))
 CASE |= {"creator": "ACME 1.0", "implicit": False, "hidden": False, "StudyDescription": "CHEST"}
 CASE |= {"ContentDate": "20190417", "PatientID": "PX1", "SOPInstanceUID": "1.2.826.0.1.3680043.8.498.5.1"}

@@ -158,10 +158,15 @@ def test_what_recovery_gives_up_is_current_no_more_in_the_counts(own: pipeline.C
         assert connection.execute(select(func.sum(origins.c.current))).scalar_one() == 1
 
 
+LATER = ("tombstones", "departures", "payloads", "approvers", "reidentifications", "reidentified", "persons", "matches")
+"""Tables of the revisions behind."""
+
+
 def first_version(engine: Engine) -> None:
-    """As the revision before left it."""
+    """As the first revision left it."""
     with unguarded(engine) as connection:
-        metadata.drop_all(connection, tables=NEW_TABLES)
+        metadata.drop_all(connection, tables=[*NEW_TABLES, *(metadata.tables[name] for name in LATER)])
+        connection.exec_driver_sql("DROP INDEX ix_outcomes_source_digest")
         for name in ("patients", "studies", "series"):
             connection.exec_driver_sql(f"ALTER TABLE releases DROP COLUMN {name}")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
