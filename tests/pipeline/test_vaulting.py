@@ -188,7 +188,7 @@ def test_a_kill_between_vault_and_record_leaves_a_row_and_no_object_and_is_heale
         def die(*_args: object, **_rest: object) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
-        where, what = (commit.Committer, "_record") if moment == "before the record" else (commit.Committer, "_settle")
+        where, what = (commit.Committer, "_record") if moment == "before the record" else (commit, "_declare")
         setattr(where, what, die)
         run(pipeline.open_context(workspace, passphrase=None), raw)
         os._exit(0)
