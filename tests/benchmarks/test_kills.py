@@ -14,6 +14,7 @@ from tests.benchmarks import kills
 from tests.databases import PostgreSQL, alter
 
 
+@pytest.mark.sqlite_alone(reason="a minute; make kills does it on PostgreSQL")
 def test_a_night_that_is_killed_loses_and_duplicates_nothing(
     tmp_path: Path, database: PostgreSQL | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,6 +147,7 @@ def test_the_words_that_were_typed_are_not_repeated(words: tuple[str, ...], said
     assert FOLDER not in done.stderr
 
 
+@pytest.mark.sqlite_alone(reason="a minute and a half, most of it the orchestrator's")
 def test_the_stages_one_by_one_do_the_same(context: pipeline.Context, tmp_path: Path) -> None:
     archive.build(tmp_path / "raw")
     workspace = context.workspace.root

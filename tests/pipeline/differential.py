@@ -23,6 +23,8 @@ Path = tuple[int, ...]
 OURS = frozenset({0x00120062, 0x00120063, 0x00120064, 0x0018A001, 0x00280301, 0x00280303})
 """What outputs say about their de-identification."""
 PIXEL_DATA = 0x7FE00010
+DERIVATION = frozenset({0x00082111, 0x00089215, 0x00282110})
+"""What outputs say of pixels that were overwritten."""
 
 _NUMBERS_AND_PLACES = """
 PatientID OtherPatientIDs PatientAddress PatientTelephoneNumbers AccessionNumber StudyID AdmissionID
@@ -162,8 +164,8 @@ def _of_the_standard() -> frozenset[str]:
 def deviating(source: Sequence[Found], output: Sequence[Found], instance: Instance, plan: Plan) -> list[str]:
     """Attributes that are not what the plan says, as pydicom reads them: kept ones changed, removed or new ones there.
 
-    Pixel data is left out, and what says that this was de-identified. Times are written anew where ACR-NEMA's colons
-    or more digits than six stood in them.
+    Pixel data is left out, what says that this was de-identified, and what is new and says how pixels were derived.
+    Times are written anew where ACR-NEMA's colons or more digits than six stood in them.
     """
     decisions = {decision.where: decision.method for decision in plan.decisions}
     before = {element.path: element for element in source}
@@ -174,6 +176,8 @@ def deviating(source: Sequence[Found], output: Sequence[Found], instance: Instan
         if path[0] in OURS or path == (PIXEL_DATA,):
             continue
         there, element, method = path in after, before.get(path), methods.get(path)
+        if element is None and path[0] in DERIVATION:
+            continue
         if method is None or element is None:
             found.append(f"{(element or after[path]).keyword} in one reading alone")
         elif there is (method is Method.REMOVE):

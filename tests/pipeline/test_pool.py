@@ -18,7 +18,7 @@ from governance.pipeline import pool
 from governance.pipeline.instance import Processed
 from tests.pipeline.test_runs import archive, objects, slices
 
-OF_PROCESSES = pytest.mark.sqlite_alone(reason="of processes, whatever the database")
+pytestmark = pytest.mark.sqlite_alone(reason="of processes; tests/database has those that connect to a server")
 
 DEADLY = "deadly.dcm"
 work = pool._run
@@ -65,7 +65,6 @@ def test_only_the_source_that_kills_its_process_is_quarantined(
     assert not list(context.workspace.staging.iterdir())
 
 
-@OF_PROCESSES
 def test_a_file_that_no_memory_holds_is_unreadable_and_the_others_are_done(
     context: pipeline.Context, tmp_path: Path
 ) -> None:
@@ -78,7 +77,6 @@ def test_a_file_that_no_memory_holds_is_unreadable_and_the_others_are_done(
     assert summary.counts == {"published": 2, "unreadable": 1}
 
 
-@OF_PROCESSES
 def test_the_next_run_tries_it_again(
     context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,7 +92,6 @@ def test_the_next_run_tries_it_again(
     assert second.counts == {"published": 1}
 
 
-@OF_PROCESSES
 def test_a_source_whose_process_died_by_chance_is_done(
     context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,7 +123,6 @@ def test_an_odd_number_of_processes_is_misuse(processes: int) -> None:
         pipeline.check_processes(processes)
 
 
-@OF_PROCESSES
 def test_processes_that_cannot_start_blame_no_source(
     context: pipeline.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,7 +135,6 @@ def test_processes_that_cannot_start_blame_no_source(
     assert list(pipeline.outcomes(context)) == []
 
 
-@OF_PROCESSES
 def test_workers_end_with_the_run_that_is_killed(context: pipeline.Context, tmp_path: Path) -> None:
     source = archive(tmp_path / "raw", "CT_small.dcm")
     slices(source, 150)
