@@ -96,7 +96,7 @@ def reidentify_approve(args: argparse.Namespace) -> int:
 
 
 def reidentify_open(args: argparse.Namespace) -> int:
-    """Reidentified a request, once, if enough different people approve. Confidential."""
+    """Answer a request, once, if enough different people approve. Confidential."""
     if args.output is not None and os.path.lexists(args.output):
         raise Misconfigured("there is a file in this place", hint="name one that does not exist yet")
     context = opened(args)

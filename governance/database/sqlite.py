@@ -28,8 +28,8 @@ SETTINGS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA secure_delete = ON",  # what is deleted or changed is overwritten with zeros
 )
-ERASING = ("PRAGMA secure_delete = ON", "PRAGMA temp_store = MEMORY")
-"""More, of a database whose deleted rows must be gone: overwritten, and never in a file of VACUUM's elsewhere."""
+ERASING = ("PRAGMA temp_store = MEMORY",)
+"""More, of a database whose deleted rows must be gone: they are never in a file of VACUUM's elsewhere."""
 WRITES = "governance_writes"
 """The option of a connection whose transactions write."""
 
