@@ -11,6 +11,7 @@
     payloads.py  what events say of persons, beside them
     siem.py      events for a hospital's SIEM
     proving.py   one event against the checkpoints around it
+    told.py      what events say of outcomes, receipts and releases by a digest
     witness.py   somebody elsewhere, who signs what continues what they saw
 
 An event is appended in the transaction of the act that it records: there is no act
@@ -25,7 +26,7 @@ show that.
 """
 
 from governance.audit.bundle import Bundled, bundle
-from governance.audit.compare import details_of, digest_of_ruling, digest_of_tombstones
+from governance.audit.compare import check_current, details_of, digest_of_ruling, digest_of_tombstones
 from governance.audit.log import RESTORE, append, checkpoint, encode, holds_more_than, latest, size
 from governance.audit.payloads import Payload, Shown, erase, shown
 from governance.audit.post_quantum import EVENT as POST_QUANTUM_EVENT
@@ -36,11 +37,25 @@ from governance.audit.proving import event_of
 from governance.audit.siem import Format
 from governance.audit.siem import lines as siem_lines
 from governance.audit.tiles import Exported, Tell, export
+from governance.audit.told import (
+    FINISHED_EVENT,
+    OF_OUTCOME,
+    OUTCOMES_EVENT,
+    RESTATED_EVENT,
+    digest_of_outcomes,
+    of_release,
+    of_superseded,
+    outcomes_told,
+)
 from governance.audit.verify import AuditReport, verify
 from governance.audit.witness import Witnessed, witness
 
 __all__ = [
+    "FINISHED_EVENT",
+    "OF_OUTCOME",
+    "OUTCOMES_EVENT",
     "POST_QUANTUM_EVENT",
+    "RESTATED_EVENT",
     "RESTORE",
     "AuditReport",
     "Bundled",
@@ -52,8 +67,10 @@ __all__ = [
     "Witnessed",
     "append",
     "bundle",
+    "check_current",
     "checkpoint",
     "details_of",
+    "digest_of_outcomes",
     "digest_of_ruling",
     "digest_of_tombstones",
     "encode",
@@ -62,6 +79,9 @@ __all__ = [
     "export",
     "holds_more_than",
     "latest",
+    "of_release",
+    "of_superseded",
+    "outcomes_told",
     "post_quantum_details",
     "post_quantum_digest",
     "post_quantum_has_begun",

@@ -2,7 +2,7 @@
 
 A log that was cut, wiped or replaced can be true in itself. But the row of each batch, of
 each release, of each ruling and of each match of patients tells of an event, each such event tells of a row, and the
-folder of a release brings the checkpoint that the log had when it was made.
+folder of a release brings the checkpoint that the log had when it was made. Other rows are told by digests: `told`.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import rfc8785
 from sqlalchemy import Connection, select
 
-from governance.audit import payloads
+from governance.audit import payloads, told
 from governance.audit.log import RESTORE
 from governance.database import batches, checkpoints, events, matches, releases, rulings, tombstones
 from governance.datatypes import BATCH_EVENT, REDACTION_EVENT, RELEASE_EVENT, RULING_EVENT, WITHDRAWAL_EVENT, Standing
@@ -27,6 +27,8 @@ class Compared(NamedTuple):
     """How many of each agree with the log."""
 
     batches: int
+    outcomes: int
+    receipts: int
     releases: int
     folders: int
     rulings: int
@@ -46,6 +48,7 @@ class _Logged(NamedTuple):
     withdrawals: dict[str, object]
     payloads: dict[tuple[int, str], str]
     redacted: set[int]
+    telling: told.Telling
 
 
 def compare(connection: Connection, standing: Iterable[Standing], shown: Iterable[payloads.Shown] | None) -> Compared:
@@ -58,7 +61,9 @@ def compare(connection: Connection, standing: Iterable[Standing], shown: Iterabl
     """
     logged = _logged(connection)
     batch_rows = {row.batch_id: (row.event_index, row.root, row.size) for row in connection.execute(select(batches))}
-    release_rows = {f"{row.name}@v{row.version}": row.manifest_digest for row in connection.execute(select(releases))}
+    release_rows = {
+        f"{row.name}@v{row.version}": (row.manifest_digest, row.project) for row in connection.execute(select(releases))
+    }
     ruling_rows = {row.ruling_id: digest_of_ruling(dict(row._mapping)) for row in connection.execute(select(rulings))}
     withdrawal_rows = _tombstones(connection)
     _same("batch", batch_rows, logged.batches)
@@ -67,10 +72,23 @@ def compare(connection: Connection, standing: Iterable[Standing], shown: Iterabl
     match_rows = {row.match_id: digest_of_ruling(dict(row._mapping)) for row in connection.execute(select(matches))}
     _same("match", match_rows, logged.matches)
     _same("withdrawal", withdrawal_rows, logged.withdrawals)
+    ended = told.compare_outcomes(connection, logged.telling)
+    held = told.compare_receipts(connection, logged.telling, batch_rows)
+    told.compare_releases(connection, logged.telling)
+    told.compare_contents(connection)
     of_persons = (0, 0) if shown is None else payloads.compare(shown, logged.payloads, logged.redacted)
-    folders = _folders(connection, standing, release_rows)
+    folders = _folders(connection, standing, {name: manifest for name, (manifest, _) in release_rows.items()})
     rows = len(ruling_rows), len(match_rows), len(withdrawal_rows)
-    return Compared(len(batch_rows), len(release_rows), folders, *rows, *of_persons)
+    return Compared(len(batch_rows), ended, held, len(release_rows), folders, *rows, *of_persons)
+
+
+def check_current(connection: Connection) -> None:
+    """Compare which receipts are current no more with the log: what was withdrawn is not to be published again.
+
+    Raises:
+        Tampered: it is not what the log tells.
+    """
+    told.compare_current(connection, _logged(connection).telling)
 
 
 def digest_of_ruling(row: Mapping[str, Any]) -> str:
@@ -109,17 +127,18 @@ def _tombstones(connection: Connection) -> dict[str, object]:
 
 
 def _logged(connection: Connection) -> _Logged:
-    logged = _Logged({}, {}, {}, {}, {}, {}, set())
+    logged = _Logged({}, {}, {}, {}, {}, {}, set(), told.Telling())
     query = select(events.c.idx, events.c.body).order_by(events.c.idx)
     for index, body in connection.execute(query.execution_options(yield_per=CHUNK)):
         event = json.loads(body)
         details = event["details"]
+        logged.telling.read(index, event)
         if payloads.MARK.encode() in body:
             logged.payloads.update({(index, name): value for name, value in payloads.digests_in(details).items()})
         if event["kind"] == BATCH_EVENT:
             logged.batches[event["subject"]] = (index, details["root"], details["receipts"])
         elif event["kind"] == RELEASE_EVENT:
-            logged.releases[event["subject"]] = details["manifest"]
+            logged.releases[event["subject"]] = (details["manifest"], details["project"])
         elif event["kind"] == RULING_EVENT:
             logged.rulings[event["subject"]] = details["row"]
         elif event["kind"] == MATCH_EVENT:

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, select
 from governance import merkle, signed_note
 from governance.audit.log import RESTORE, latest
 from governance.audit.tiles import Tell
+from governance.audit.told import RESTATED_EVENT
 from governance.database import events
 from governance.datatypes import (
     BATCH_EVENT,
@@ -77,6 +78,8 @@ _MEANINGS = {
     ),
     "reidentification-opened": _Meaning("R", "A pseudonym was opened", ("11", "Disclosure")),
     "reidentification-refused": _Meaning("R", "A pseudonym was not opened", None),
+    RESTATED_EVENT: _Meaning("U", "What was recorded of sources was changed by an act", None),
+    "objects-lost": _Meaning("D", "Objects were lost, and are current no more", None),
     "rows-withdrawn": _Meaning("D", "Rows of tables were withdrawn", ("14", "Logical deletion")),
 }
 

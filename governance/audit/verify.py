@@ -31,6 +31,10 @@ class AuditReport:
     """SHA-256 of that key, hexadecimal; empty if there is none."""
     batches: int
     """Batches whose row and whose event say the same."""
+    outcomes: int
+    """Of sources, as events tell; without those that were recorded before events told of them."""
+    receipts: int
+    """Each of its batch, and current or not as the events tell."""
     releases: int
     """Releases whose row and whose event say the same."""
     folders: int

@@ -26,6 +26,7 @@ from governance.database.opening import (
 from governance.database.server import Server
 from governance.database.tables import (
     APPEND_ONLY,
+    UNTOLD,
     accessions,
     approvers,
     batches,
@@ -62,6 +63,7 @@ from governance.database.vault import originals, patient_keys, vault_metadata
 
 __all__ = [
     "APPEND_ONLY",
+    "UNTOLD",
     "Line",
     "Place",
     "Question",

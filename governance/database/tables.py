@@ -62,6 +62,7 @@ outcomes = Table(
     _text("reason"),
     _text("output", null=True),
     Column("source_digest", Text, nullable=True, index=True),
+    Column("event_index", Integer),  # of the event that has their digest; none of those that came before such events
     PrimaryKeyConstraint("run_id", "position"),
 )
 
@@ -93,12 +94,12 @@ receipts = Table(
     Column("sha256", Text, nullable=False, index=True),
     Column("batch_id", Text, ForeignKey("batches.batch_id"), nullable=False),
     Column("batch_index", Integer, nullable=False),
-    Column("superseded", Boolean, nullable=False),
+    Column("superseded_by", Integer),  # the event with which it ceased to be current; none: it is current
     Column("body", LargeBinary, nullable=False),
     # Not the receipt's id: a change of policy and back again makes the same receipt twice.
     PrimaryKeyConstraint("batch_id", "batch_index"),
 )
-_current = receipts.c.superseded.is_(False)
+_current = receipts.c.superseded_by.is_(None)
 Index("receipts_current_path", receipts.c.path, unique=True, sqlite_where=_current, postgresql_where=_current)
 
 pending = Table(
@@ -348,6 +349,9 @@ matches = Table(
     _text("account"),  # of the system, whoever the actor says to be
     _text("time"),
 )
+
+UNTOLD = -1
+"""Instead of an event: superseded before events had a digest of what they supersede."""
 
 APPEND_ONLY = (
     "events",

@@ -1,23 +1,21 @@
 """Make staged results real, batch by batch, in one process and in the order of the sources."""
 
 import json
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select
 
-from governance import audit, provenance
-from governance.database import Question, batches, outcomes, pending, receipts, upsert, writing
-from governance.datatypes import BATCH_EVENT, Confidential, Outcome, Receipt, SourceOutcome
-from governance.keys import Keyring
+from governance.database import Question, outcomes, pending, receipts, upsert, writing
+from governance.datatypes import Confidential, Outcome, Receipt, SourceOutcome
 from governance.patients import Matches
-from governance.pipeline import environment, matching, origins, rulings, studies
-from governance.pipeline.context import Context, event, now, sign
+from governance.pipeline import environment, matching, rulings, studies
+from governance.pipeline.context import Context, sign
 from governance.pipeline.instance import Processed
 from governance.pipeline.leaving import WITHDRAWN, Gone, Tombstones
 from governance.pipeline.pool import is_there
+from governance.pipeline.recording import record, seal_source
 from governance.pipeline.studies import SEALED_FOR, Others, knew
 from governance.pipeline.vaulting import Keeping
 
@@ -29,7 +27,6 @@ OTHER_PLACE = (
     "another source with the same SOPInstanceUID, of another patient, study or series, is curated already; "
     "keep the right one"
 )
-_COLUMNS = ("project", "patient", "study", "series", "instance", "path", "source_digest", "policy_digest", "sha256")
 HELD_BACK = frozenset({Outcome.QUARANTINED, Outcome.FILTERED, Outcome.UNREADABLE})
 
 
@@ -88,7 +85,7 @@ class Committer(Confidential):
         self._run_id = run_id
         self._project = project
         self._policy_digest = policy_digest
-        current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
+        current = (receipts.c.project == project) & receipts.c.superseded_by.is_(None)
         self._by_digest = Question(
             context.engine, select(receipts.c.path).where(current & (receipts.c.source_digest == bindparam("digest")))
         )
@@ -236,7 +233,7 @@ class Committer(Confidential):
             select(receipts.c.path, receipts.c.source_digest, receipts.c.policy_digest, receipts.c.body).where(
                 receipts.c.source_digest.in_(held_back),
                 receipts.c.project == self._project,
-                receipts.c.superseded.is_(False),
+                receipts.c.superseded_by.is_(None),
             )
         )
         return {
@@ -256,27 +253,27 @@ class Committer(Confidential):
         self, connection: Connection, placed: Sequence[tuple[int, Settled]], left: Mapping[str, Set[str]]
     ) -> None:
         """left: paths where no object will be any more, by what happened to it."""
-        rows = [
-            (position, SourceOutcome(entry.processed.source, entry.outcome, entry.reason, entry.output))
+        ended = [
+            (
+                position,
+                SourceOutcome(entry.processed.source, entry.outcome, entry.reason, entry.output),
+                entry.processed.source_digest or None,
+            )
             for position, entry in placed
         ]
-        digests = [entry.processed.source_digest or None for _, entry in placed]
-        record_outcomes(connection, self._context.keyring, self._run_id, rows, digests)
-        counts = Counter(entry.outcome.value for _, entry in placed)
-        details: dict[str, str | int] = {
-            "run": self._run_id,
-            "policy": self._policy_digest,
-            **dict(sorted(counts.items())),
-        }
-        details |= {name: len(paths) for name, paths in left.items() if paths}
-        if gone := set[str]().union(*left.values()):
-            supersede(connection, gone)
+        gone = set[str]().union(*left.values())
+        index = record(
+            connection,
+            self._context.keyring,
+            self._run_id,
+            policy=self._policy_digest,
+            ended=ended,
+            made=[found for _, entry in placed if entry.commit and (found := entry.processed.receipt) is not None],
+            gone=gone,
+            more={name: len(paths) for name, paths in left.items() if paths},
+        )
+        if gone:
             _declare(connection, gone, self._run_id)
-        made = [entry.processed.receipt for _, entry in placed if entry.commit and entry.processed.receipt is not None]
-        if made:
-            index = record_batch(connection, self._context.keyring, self._run_id, made, details)
-        else:
-            index = audit.append(connection, [event("outcomes-recorded", self._run_id, **details)])
         told = [processed.told for processed in (entry.processed for _, entry in placed) if processed.told is not None]
         studies.record(connection, self._seal, self._project, told, event=index)
         sign(self._context, connection)
@@ -296,82 +293,3 @@ def _declare(connection: Connection, paths: Collection[str], run_id: str) -> Non
     """Objects are about to come to these places, or to go. A withdrawal may have said so already."""
     declared = [{"path": path, "run_id": run_id} for path in paths]
     connection.execute(upsert(connection, pending).on_conflict_do_nothing(), declared)
-
-
-def record_batch(
-    connection: Connection, keyring: Keyring, run_id: str, made: Sequence[Receipt], details: dict[str, str | int]
-) -> int:
-    """Receipts under one signature, and the event that vouches for them; what they replace is superseded.
-
-    Returns the index of the event.
-    """
-    bodies = [provenance.to_json(receipt) for receipt in made]
-    batch = provenance.sign_batch(bodies, keyring, now(timespec="microseconds"))
-    details |= {**environment.made_by(), "root": batch.root, "receipts": batch.size}
-    index = audit.append(connection, [event(BATCH_EVENT, batch.batch_id, **details)])
-    paths = [receipt.path for receipt in made]
-    supersede(connection, paths)
-    connection.execute(insert(batches).values(**asdict(batch), run_id=run_id, event_index=index))
-    connection.execute(
-        insert(receipts),
-        [
-            {
-                **{name: getattr(receipt, name) for name in _COLUMNS},
-                "receipt_id": provenance.id_of(body),
-                "batch_id": batch.batch_id,
-                "batch_index": number,
-                "superseded": False,
-                "body": body,
-            }
-            for number, (receipt, body) in enumerate(zip(made, bodies, strict=True))
-        ],
-    )
-    origins.count(connection, made, event=index, time=batch.time)
-    connection.execute(delete(pending).where(pending.c.path.in_(paths)))
-    return index
-
-
-def supersede(connection: Connection, paths: Collection[str]) -> None:
-    """Receipts of these paths are current no more."""
-    supersede_where(connection, receipts.c.path.in_(paths))
-
-
-def supersede_where(connection: Connection, of_these: ColumnElement[bool]) -> int:
-    """The same of receipts that are told by a condition; returns how many there were."""
-    found = origins.uncount(connection, of_these)
-    if found:
-        current = of_these & receipts.c.superseded.is_(False)
-        connection.execute(update(receipts).where(current).values(superseded=True))
-    return found
-
-
-def seal_source(keyring: Keyring, name: str) -> bytes:
-    """The sealed name of a source: the same name always gives the same bytes."""
-    return keyring.seal(name, purpose="source")
-
-
-def record_outcomes(
-    connection: Connection,
-    keyring: Keyring,
-    run_id: str,
-    found: Sequence[tuple[int, SourceOutcome]],
-    digests: Sequence[str | None] = (),
-) -> None:
-    """Write outcomes at their positions; source names are sealed."""
-    if not found:
-        return
-    connection.execute(
-        insert(outcomes),
-        [
-            {
-                "run_id": run_id,
-                "position": position,
-                "sealed_source": seal_source(keyring, outcome.source),
-                "outcome": outcome.outcome.value,
-                "reason": outcome.reason,
-                "output": outcome.output,
-                "source_digest": digest,
-            }
-            for (position, outcome), digest in zip(found, digests or [None] * len(found), strict=True)
-        ],
-    )

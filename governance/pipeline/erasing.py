@@ -31,8 +31,8 @@ from governance.database import (
 from governance.datatypes import CARRIED_OUT_EVENT
 from governance.keys import Keyring
 from governance.pipeline import leaving, vaulting
-from governance.pipeline.commit import seal_source
 from governance.pipeline.context import Context, event, sign
+from governance.pipeline.recording import restating, seal_source
 from governance.pipeline.shards import FILE_SPAN, SHARD_SPAN
 from governance.rows import TableKind
 
@@ -52,32 +52,33 @@ def forget(connection: Connection, project: str, patient: str, *, alone: Collect
     connection.execute(delete(accessions).where(accessions.c.project == project, accessions.c.study.in_(alone)))
 
 
-def names(connection: Connection, keyring: Keyring, project: str, patients: Collection[str]) -> int:
+def names(connection: Connection, context: Context, project: str, patients: Collection[str]) -> int:
     """Erase the names of all sources of these patients; returns how many.
 
     In the file at which an open shard stopped, they wait for the end of their run (`names_of_run`): there it knows by
     names what is done.
     """
     digests = select(receipts.c.source_digest).where(receipts.c.project == project, receipts.c.patient.in_(patients))
-    return _names(connection, keyring, project, outcomes.c.source_digest.in_(digests))
+    return _names(connection, context, project, outcomes.c.source_digest.in_(digests))
 
 
-def _names(connection: Connection, keyring: Keyring, project: str, theirs: ColumnElement[bool]) -> int:
+def _names(connection: Connection, context: Context, project: str, theirs: ColumnElement[bool]) -> int:
     of_project = select(runs.c.run_id).where(runs.c.project == project)
-    erased = seal_source(keyring, ERASED)
+    erased = seal_source(context.keyring, ERASED)
     mine = and_(outcomes.c.run_id.in_(of_project), theirs, outcomes.c.sealed_source != erased)
     found = connection.execute(select(outcomes.c.run_id, outcomes.c.position).where(mine)).all()
     reached = {} if not found else _reached(connection, {run_id for run_id, _ in found})
     places = [each for each in found if each[1] < reached.get((each[0], each[1] // SHARD_SPAN), each[1] + 1)]
-    if places:
-        here = (outcomes.c.run_id == bindparam("run")) & (outcomes.c.position == bindparam("at"))
-        at = [{"run": run_id, "at": position} for run_id, position in places]
-        connection.execute(update(outcomes).where(here).values(sealed_source=erased), at)
-    files: dict[str, set[int]] = defaultdict(set)
+    of_runs: dict[str, list[int]] = defaultdict(list)
     for run_id, position in places:
-        files[run_id].add(position // FILE_SPAN)
-    for run_id, numbers in files.items():
-        _listed(connection, keyring, run_id, numbers, erased)
+        of_runs[run_id].append(position)
+    for run_id, positions in of_runs.items():
+        here = (outcomes.c.run_id == run_id) & (outcomes.c.position == bindparam("at"))
+        with restating(connection, context, run_id, positions):
+            connection.execute(
+                update(outcomes).where(here).values(sealed_source=erased), [{"at": each} for each in positions]
+            )
+        _listed(connection, context.keyring, run_id, {each // FILE_SPAN for each in positions}, erased)
     return len(places)
 
 
@@ -95,15 +96,15 @@ def _reached(connection: Connection, of_runs: Collection[str]) -> dict[tuple[str
     return reached
 
 
-def names_of_run(connection: Connection, keyring: Keyring, project: str, run_id: str) -> None:
+def names_of_run(connection: Connection, context: Context, project: str, run_id: str) -> None:
     """The same behind a run, of all who left while it went on, and of all sources that were filtered for that."""
-    gone = leaving.in_force(connection, keyring, project)
+    gone = leaving.in_force(connection, context.keyring, project)
     if not gone.digests:
         return
     of_run = select(outcomes.c.source_digest).where(outcomes.c.run_id == run_id)
     query = select(receipts.c.patient).where(receipts.c.project == project, receipts.c.source_digest.in_(of_run))
-    names(connection, keyring, project, [each for each in connection.scalars(query.distinct()) if gone.named(each)])
-    _names(connection, keyring, project, outcomes.c.reason == leaving.WITHDRAWN)
+    names(connection, context, project, [each for each in connection.scalars(query.distinct()) if gone.named(each)])
+    _names(connection, context, project, outcomes.c.reason == leaving.WITHDRAWN)
 
 
 def _listed(connection: Connection, keyring: Keyring, run_id: str, numbers: Collection[int], erased: bytes) -> None:

@@ -85,7 +85,7 @@ def split(
         found = _matches(context, connection, project)
         _refuse_gone(found, patient)
         key = _key(context, connection, project, found, patient)
-        current = (receipts.c.project == project) & receipts.c.superseded.is_(False) & (receipts.c.patient == patient)
+        current = (receipts.c.project == project) & receipts.c.superseded_by.is_(None) & (receipts.c.patient == patient)
         there = set(connection.execute(select(receipts.c.study).where(current).distinct()).scalars())
         if not studies or not there.issuperset(studies):
             raise Misconfigured("these are not studies of this patient", hint="governance patients list shows them")
@@ -155,7 +155,7 @@ def refuse_waiting(context: Context, *, project: str) -> None:
     found = in_force(context, project)
     if not found:
         return
-    current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
+    current = (receipts.c.project == project) & receipts.c.superseded_by.is_(None)
     touched = receipts.c.patient.in_(found.patients | found.ever_targets)
     with context.engine.connect() as connection:
         bodies = connection.execute(select(receipts.c.body).where(current, touched)).scalars()

@@ -63,15 +63,16 @@ def count(connection: Connection, made: Sequence[Receipt], *, event: int, time: 
         connection.execute(add, [{"key": key, "kind": kind, "name": name} for key, kind, name in sorted(keys)])
 
 
-def uncount(connection: Connection, of_these: ColumnElement[bool]) -> int:
-    """Receipts that are about to be current no more; returns how many there are."""
-    bodies = connection.execute(select(receipts.c.body).where(of_these, receipts.c.superseded.is_(False))).scalars()
-    gone = Counter(provenance.origin_in(json.loads(body)) for body in bodies)
+def uncount(connection: Connection, of_these: ColumnElement[bool]) -> list[tuple[str, int]]:
+    """Receipts that are about to be current no more; returns the batch of each, and its number in it."""
+    columns = receipts.c.batch_id, receipts.c.batch_index, receipts.c.body
+    found = connection.execute(select(*columns).where(of_these, receipts.c.superseded_by.is_(None))).all()
+    gone = Counter(provenance.origin_in(json.loads(row.body)) for row in found)
     if gone:
         numbers = _known(connection, gone)
         less = [{"of": numbers[origin], "less": count} for origin, count in gone.items() if origin in numbers]
         connection.execute(_LESS, less)
-    return gone.total()
+    return [(row.batch_id, row.batch_index) for row in found]
 
 
 def count_release(connection: Connection, name: str, version: int) -> None:
@@ -166,7 +167,7 @@ def check(connection: Connection) -> int:
     said = _Counts()
     query = select(batches.c.batch_id, batches.c.event_index, batches.c.time).order_by(batches.c.event_index)
     for batch_id, event, time in connection.execute(query).all():
-        of_batch = select(receipts.c.body, receipts.c.superseded).where(receipts.c.batch_id == batch_id)
+        of_batch = select(receipts.c.body, receipts.c.superseded_by).where(receipts.c.batch_id == batch_id)
         said.batch(event, time, connection.execute(of_batch).all())
     if said != _stored(connection):
         raise Tampered(
@@ -189,11 +190,11 @@ class _Counts:
         return isinstance(other, _Counts) and vars(self) == vars(other)
 
     def batch(self, event: int, time: str, rows: Iterable[Any]) -> None:
-        for body, superseded in rows:
+        for body, superseded_by in rows:
             said = json.loads(body)
             origin = provenance.origin_in(said).to_json()
             made, current, first, _ = self.origins.get(origin, (0, 0, time, time))
-            self.origins[origin] = (made + 1, current + (not superseded), first, time)
+            self.origins[origin] = (made + 1, current + (superseded_by is None), first, time)
             self.made_in[origin, event] += 1
             names = {kind: said[kind] for kind in KINDS}
             self.uids.update(

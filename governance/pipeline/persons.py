@@ -196,7 +196,7 @@ def _sources(context: Context, connection: Connection, project: str, places: Ite
 
 
 def _current(project: str, patients: Sequence[str]) -> tuple[Any, ...]:
-    mine = (receipts.c.project == project, receipts.c.superseded.is_(False), receipts.c.series != "")
+    mine = (receipts.c.project == project, receipts.c.superseded_by.is_(None), receipts.c.series != "")
     return (*mine, receipts.c.patient.in_(patients))
 
 

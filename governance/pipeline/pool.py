@@ -174,7 +174,7 @@ def _make(job: Job) -> _Process:
         receipts.c.source_digest == bindparam("digest"),
         receipts.c.project == job.keys.project,
         receipts.c.policy_digest == job.rules.digest,
-        receipts.c.superseded.is_(False),
+        receipts.c.superseded_by.is_(None),
     )
     rows = RowWorker(rules=job.rules, keys=job.keys)
     held = Held(open_database(job.vault, Line.VAULT), job.keys.project)

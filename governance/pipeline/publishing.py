@@ -79,7 +79,8 @@ def publish(context: Context, *, project: str, dataset: str) -> release.Publishe
 
     Raises:
         Misconfigured: the name is not one, nothing is curated in the project, or a decision has not taken effect.
-        Tampered: a curated object is not what its receipt says; nothing is published.
+        Tampered: a curated object is not what its receipt says, or what is current not what the log tells; nothing is
+            published.
         Unavailable: another command works in this workspace.
     """
     from governance import release
@@ -88,6 +89,8 @@ def publish(context: Context, *, project: str, dataset: str) -> release.Publishe
         recover(context)
         rulings.refuse_waiting(context, project=project)
         matching.refuse_waiting(context, project=project)
+        with context.engine.connect() as connection:
+            audit.check_current(connection)
         return release.publish(
             context.workspace,
             context.engine,
@@ -165,4 +168,4 @@ def _log(context: Context) -> release.Log:
         audit.append(connection, events)
         sign(context, connection)
 
-    return release.Log(append=append, latest=audit.latest)
+    return release.Log(append=append, latest=audit.latest, held=audit.of_release)

@@ -91,7 +91,7 @@ def review(context: Context, *, run_id: str | None = None, digests: Sequence[str
     """
     run = find(context, latest(context) if run_id is None else run_id)
     request = Request.unseal(run.sealed_request, context.keyring)
-    of_receipt = (receipts.c.source_digest == outcomes.c.source_digest) & receipts.c.superseded.is_(False)
+    of_receipt = (receipts.c.source_digest == outcomes.c.source_digest) & receipts.c.superseded_by.is_(None)
     query = (
         select(outcomes, receipts.c.body)
         .outerjoin(receipts, of_receipt & (receipts.c.project == run.project))

@@ -174,7 +174,7 @@ def refuse_waiting(context: Context, *, project: str) -> None:
     Raises:
         Misconfigured: an object was made before the last ruling on its source.
     """
-    current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
+    current = (receipts.c.project == project) & receipts.c.superseded_by.is_(None)
     query = select(receipts.c.source_digest, receipts.c.body).where(
         current, receipts.c.source_digest.in_(select(rulings.c.source_digest))
     )

@@ -200,9 +200,10 @@ def _finish(context: Context, run_id: str) -> Summary:
             .values(status=FINISHED, finished=now(), sources=summary.sources)
         )
         if closed.rowcount:
-            erasing.names_of_run(connection, context.keyring, summary.project, run_id)
+            erasing.names_of_run(connection, context, summary.project, run_id)
             counts = {outcome.value: summary.counts.get(outcome.value, 0) for outcome in Outcome}
-            audit.append(connection, [event("run-finished", run_id, sources=summary.sources, **counts)])
+            said: dict[str, str | int] = {"project": summary.project, "sources": summary.sources}
+            audit.append(connection, [event(audit.FINISHED_EVENT, run_id, **said, **counts)])
             sign(context, connection)
     return summary
 
@@ -266,5 +267,5 @@ def latest(context: Context) -> str:
 def patients(context: Context, project: str) -> list[str]:
     """Pseudonyms of the patients of whom something is curated in a project, in order."""
     with context.engine.connect() as connection:
-        mine = (receipts.c.project == project) & receipts.c.superseded.is_(False)
+        mine = (receipts.c.project == project) & receipts.c.superseded_by.is_(None)
         return sorted(connection.execute(select(receipts.c.patient).where(mine).distinct()).scalars())

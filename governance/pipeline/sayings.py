@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, delete, exists, insert, or_, select, update
 
+from governance import audit
 from governance.database import Question, contents, doubts, outcomes, receipts, runs, said, upsert
 from governance.datatypes import Confidential, Outcome
 from governance.keys import Keyring
-from governance.pipeline.commit import supersede_where
+from governance.pipeline.context import Context, event, sign
+from governance.pipeline.recording import restating, supersede
 from governance.pipeline.told import Saying, Told
 from governance.rows import TableKind
 
@@ -126,7 +128,7 @@ def doubt(
     """
     if not digests and not held:
         return
-    current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
+    current = (receipts.c.project == project) & receipts.c.superseded_by.is_(None)
     of_sources = select(receipts.c.path).where(current, receipts.c.source_digest.in_(digests))
     found = {*held, *((path, "") for path in connection.execute(of_sources).scalars())}
     if found:
@@ -134,8 +136,8 @@ def doubt(
         connection.execute(upsert(connection, doubts).on_conflict_do_nothing(), noted)
 
 
-def withdraw(connection: Connection, project: str, run_id: str) -> int:
-    """Take back what was doubted in a run, unless a row of it or of a later run says it; returns how many.
+def withdraw(connection: Connection, context: Context, project: str, run_id: str, *, policy: str) -> None:
+    """Take back what was doubted in a run, unless a row of it or of a later run says it; a signed event says so.
 
     So is what an earlier version published in this project, under names of another kind.
     """
@@ -144,35 +146,39 @@ def withdraw(connection: Connection, project: str, run_id: str) -> int:
     since = exists().where(said.c.path == doubts.c.path, _said_since(run_id))
     gone = set(connection.execute(select(doubts.c.path).where(mine, same | ~since)).scalars())
     of_tables = [receipts.c.path.between(f"{kind.value}/", f"{kind.value}0") for kind in TableKind]
-    current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
+    current = (receipts.c.project == project) & receipts.c.superseded_by.is_(None)
     unknown = select(receipts.c.path).where(current, or_(*of_tables), receipts.c.path.not_in(select(said.c.path)))
     gone.update(connection.execute(unknown).scalars())
     gone.update(connection.execute(_left_behind(current, or_(*of_tables))).scalars())
     connection.execute(delete(doubts).where(mine))
     paths = sorted(gone)
-    return sum(_forget(connection, run_id, paths[at : at + AT_ONCE]) for at in range(0, len(paths), AT_ONCE))
+    for at in range(0, len(paths), AT_ONCE):
+        _forget(connection, context, run_id, paths[at : at + AT_ONCE], policy)
 
 
 def _left_behind(current: ColumnElement[bool], of_tables: ColumnElement[bool]) -> Select[tuple[str]]:
     """Rows under a patient of whom their study has no image any more, but another patient has, who took them over."""
     image = receipts.alias()
-    of_study = (image.c.project == receipts.c.project) & image.c.superseded.is_(False) & (image.c.series != "")
+    of_study = (image.c.project == receipts.c.project) & image.c.superseded_by.is_(None) & (image.c.series != "")
     of_study &= image.c.study == receipts.c.study
     here = select(image.c.path).where(of_study, image.c.patient == receipts.c.patient).correlate(receipts)
     elsewhere = select(image.c.path).where(of_study).correlate(receipts)
     return select(receipts.c.path).where(current, of_tables, ~here.exists(), elsewhere.exists())
 
 
-def _forget(connection: Connection, run_id: str, paths: Sequence[str]) -> int:
-    """Publish these rows no more; returns how many were. The run that calls them published does so no more."""
+def _forget(connection: Connection, context: Context, run_id: str, paths: Sequence[str], policy: str) -> None:
+    """Publish these rows no more. The run that calls them published does so no more."""
     for table in (said, contents):
         connection.execute(delete(table).where(table.c.path.in_(paths)))
-    connection.execute(
-        update(outcomes)
-        .where(outcomes.c.run_id == run_id, outcomes.c.output.in_(paths))
-        .values(outcome=Outcome.QUARANTINED.value, reason=TOLD_MORE, output=None)
-    )
-    return supersede_where(connection, receipts.c.path.in_(paths))
+    mine = (outcomes.c.run_id == run_id) & outcomes.c.output.in_(paths)
+    positions = connection.execute(select(outcomes.c.position).where(mine)).scalars().all()
+    with restating(connection, context, run_id, positions):
+        held = update(outcomes).where(mine)
+        connection.execute(held.values(outcome=Outcome.QUARANTINED.value, reason=TOLD_MORE, output=None))
+    withdrawn = supersede(connection, receipts.c.path.in_(paths), by=audit.size(connection))
+    if withdrawn:
+        audit.append(connection, [event("rows-withdrawn", run_id, run=run_id, policy=policy, **withdrawn)])
+        sign(context, connection)
 
 
 def _said_since(run_id: str) -> ColumnElement[bool]:

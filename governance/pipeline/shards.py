@@ -23,10 +23,11 @@ from governance.datatypes import Confidential, Outcome, Source, SourceOutcome
 from governance.errors import Misconfigured
 from governance.keys import Keyring
 from governance.pipeline import tables, vaulting
-from governance.pipeline.commit import Committer, record_outcomes, seal_source
-from governance.pipeline.context import Context
+from governance.pipeline.commit import Committer
+from governance.pipeline.context import Context, sign
 from governance.pipeline.instance import Processed
 from governance.pipeline.pool import Entry, Workers
+from governance.pipeline.recording import record, seal_source
 
 SHARD = 500
 """Disk files a shard: long enough to be worth a task, short enough to lose little."""
@@ -117,7 +118,10 @@ def write(context: Context, run_id: str) -> int:
         for start in range(0, len(listed), SHARD):
             number += 1
             _insert(connection, context.keyring, run_id, number, {"tables": listed[start : start + SHARD]})
-        record_outcomes(connection, context.keyring, run_id, list(enumerate(lost)))
+        if lost:
+            ended = [(position, outcome, None) for position, outcome in enumerate(lost)]
+            record(connection, context.keyring, run_id, policy=run.policy_digest, ended=ended)
+            sign(context, connection)
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(status=LISTED))
     return number
 

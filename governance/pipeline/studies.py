@@ -211,7 +211,7 @@ def outdated(connection: Connection, others: Others, project: str) -> int:
     of_project = studies.c.project == project
     several = select(studies.c.patient).where(of_project).group_by(studies.c.patient).having(func.count() > 1)
     moved = studies.c.patient.in_(others.matches.patients | others.matches.targets)
-    current = (receipts.c.project == project) & receipts.c.superseded.is_(False) & (receipts.c.series != "")
+    current = (receipts.c.project == project) & receipts.c.superseded_by.is_(None) & (receipts.c.series != "")
     count = 0
     named = select(studies.c.patient, studies.c.study).where(of_project, studies.c.patient.in_(several) | moved)
     of_studies = {(others.matches.of(*each).patient, each.study) for each in connection.execute(named).all()}
@@ -235,7 +235,7 @@ class Studies(Confidential):
         self._by = by
         self._seal = context.keyring.seal_of(SEALED_FOR)
         of_study = studies.c.project == project
-        current = (receipts.c.project == project) & receipts.c.superseded.is_(False)
+        current = (receipts.c.project == project) & receipts.c.superseded_by.is_(None)
         images = current & (receipts.c.study == bindparam("study")) & (receipts.c.patient == bindparam("patient"))
         there = select(receipts.c.path).where(images, receipts.c.series != "").limit(1)  # rows have no series
         self._there = Question(context.engine, there)

@@ -4,7 +4,6 @@ Tables come behind all images of their run, so that what these tell is known. A 
 what is published of them lies in the database until a release is made of it, so that there is no file to be undone.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
@@ -12,18 +11,19 @@ from pathlib import Path
 
 from blake3 import blake3
 
-from governance import audit, ingest
+from governance import ingest
 from governance.buffers import CHUNK
 from governance.database import writing
 from governance.datatypes import Confidential, Outcome, SourceOutcome
 from governance.errors import Refused
 from governance.keys import Keyring
 from governance.pipeline import leaving, rows, sayings
-from governance.pipeline.commit import HELD_BACK, UNCHANGED, record_batch, record_outcomes
-from governance.pipeline.context import Context, event, sign
+from governance.pipeline.commit import HELD_BACK, UNCHANGED
+from governance.pipeline.context import Context, sign
 from governance.pipeline.instance import Processed, reason
 from governance.pipeline.leaving import WITHDRAWN, Gone
 from governance.pipeline.pool import Entry
+from governance.pipeline.recording import record
 from governance.pipeline.sayings import Before, Sayings
 from governance.pipeline.studies import Studies
 from governance.pipeline.told import Saying
@@ -145,20 +145,17 @@ class RowCommitter(Confidential):
                 if outcome.output is not None and processed.saying is not None
             }
             held = [each for each, outcome in done if outcome.outcome in HELD_BACK and each.source_digest]
-            record_outcomes(
+            record(
                 connection,
                 self._context.keyring,
                 self._run_id,
-                [(position, outcome) for (position, _), (_, outcome) in zip(batch, done, strict=True)],
-                [processed.source_digest or None for processed, _ in done],
+                policy=self._policy_digest,
+                ended=[
+                    (position, outcome, processed.source_digest or None)
+                    for (position, _), (processed, outcome) in zip(batch, done, strict=True)
+                ],
+                made=[processed.receipt for processed in made.values() if processed.receipt is not None],
             )
-            counts = Counter(outcome.outcome.value for _, outcome in done)
-            details = self._details() | dict(sorted(counts.items()))
-            new = [processed.receipt for processed in made.values() if processed.receipt is not None]
-            if new:
-                record_batch(connection, self._context.keyring, self._run_id, new, details)
-            else:
-                audit.append(connection, [event("outcomes-recorded", self._run_id, **details)])
             sayings.record(
                 connection,
                 self._context.keyring,
@@ -182,14 +179,7 @@ class RowCommitter(Confidential):
     def end(self) -> None:
         """Withdraw what was published of rows that this run holds back; behind all tables of the run."""
         with writing(self._context.engine) as connection:
-            if withdrawn := sayings.withdraw(connection, self._project, self._run_id):
-                audit.append(
-                    connection, [event("rows-withdrawn", self._run_id, **self._details(), withdrawn=withdrawn)]
-                )
-                sign(self._context, connection)
-
-    def _details(self) -> dict[str, str | int]:
-        return {"run": self._run_id, "policy": self._policy_digest}
+            sayings.withdraw(connection, self._context, self._project, self._run_id, policy=self._policy_digest)
 
     def _settled(self, processed: Processed, there: dict[str, Before], made: dict[str, Processed]) -> SourceOutcome:
         """The final outcome of a row. there: what is published where. made: of this batch, the last at each path."""

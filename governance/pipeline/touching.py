@@ -304,7 +304,7 @@ def _counted(connection: Connection, asked: Mapping[str, str], rows: Sequence[An
         asked=asked,
         origins=_most(Counter(map(provenance.origin_in, bodies)).items()),
         outputs=len(rows),
-        current=sum(not row.superseded for row in rows),
+        current=sum(row.superseded_by is None for row in rows),
         patients=len({row.patient for row in rows}),
         studies=len({row.study for row in rows}),
         series=len({row.series for row in rows} - {""}),

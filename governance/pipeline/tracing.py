@@ -60,9 +60,9 @@ def find(context: Context, wanted: str) -> Found:
     asked = _Asked.of(context, wanted)
     with context.engine.connect() as connection:
         keys, wanted_uids = _looked_up(connection, asked)
-        columns = [receipts.c[name] for name in (*_NAMED, "batch_index", "superseded", *(["body"] if keys else []))]
+        columns = [receipts.c[name] for name in (*_NAMED, "batch_index", "superseded_by", *(["body"] if keys else []))]
         query = select(*columns).where(_condition(connection, asked, keys))
-        rows = connection.execute(query.order_by(receipts.c.path, receipts.c.superseded)).all()
+        rows = connection.execute(query.order_by(receipts.c.path, receipts.c.superseded_by.is_not(None))).all()
     rows = [row for row in rows if not keys or _is_of(row, asked, wanted_uids)]
     if not rows:
         raise Misconfigured(
@@ -139,7 +139,7 @@ def acquisitions(context: Context, wanted: Iterable[tuple[str, str]]) -> list[Ac
         looking = Looking(connection, context)
         for project, series in sorted(wanted):
             of_series = (receipts.c.project == project) & (receipts.c.series == series)
-            query = select(receipts).where(of_series, receipts.c.superseded.is_(False)).order_by(receipts.c.path)
+            query = select(receipts).where(of_series, receipts.c.superseded_by.is_(None)).order_by(receipts.c.path)
             for row in connection.execute(query).all():
                 looking.batch(row.batch_id)
                 found.add(_receipt(row))
@@ -231,7 +231,7 @@ def _trace(connection: Connection, context: Context, checked: _Checked, index: i
     return Trace(
         receipt_id=row.receipt_id,
         receipt=receipt,
-        current=not row.superseded,
+        current=row.superseded_by is None,
         batch=batch.batch_id,
         batch_time=batch.time,
         releases=_releases(connection, row.receipt_id),
@@ -280,7 +280,7 @@ def _curated(row: Any, digest: str) -> State:
         return State.PRESENT
     if not digest:
         return State.MISSING
-    return State.SUPERSEDED if row.superseded else State.CHANGED
+    return State.SUPERSEDED if row.superseded_by is not None else State.CHANGED
 
 
 def _given(asked: _Asked, row: Any, rows: Sequence[Any]) -> State | None:
@@ -288,7 +288,7 @@ def _given(asked: _Asked, row: Any, rows: Sequence[Any]) -> State | None:
     if asked.digest == row.sha256:
         return State.PRESENT
     known = not asked.digest or any(asked.digest == other.sha256 for other in rows)
-    return None if known or row.superseded or row.path not in asked.names else State.CHANGED
+    return None if known or row.superseded_by is not None or row.path not in asked.names else State.CHANGED
 
 
 def _digest_of(connection: Connection, context: Context, path: str) -> str:

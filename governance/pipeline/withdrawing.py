@@ -37,9 +37,9 @@ from governance.datatypes import WITHDRAWAL_EVENT, Confidential
 from governance.errors import GovernanceError, Misconfigured, Unavailable
 from governance.patients import PatientRules
 from governance.pipeline import erasing, matching
-from governance.pipeline.commit import supersede_where
 from governance.pipeline.context import Context, event, log_of_persons
 from governance.pipeline.leaving import EVERYWHERE, Of, tombstone
+from governance.pipeline.recording import supersede
 from governance.pipeline.recovery import recover
 from governance.pipeline.rulings import signed
 from governance.pipeline.shards import Request
@@ -247,7 +247,7 @@ def _pseudonymisers(connection: Connection, context: Context, project: str) -> l
 
 def _there(connection: Connection, context: Context, project: str, patient: str, ids: Collection[str]) -> _There:
     mine = (receipts.c.project == project) & (receipts.c.patient == patient)
-    current = mine & receipts.c.superseded.is_(False)
+    current = mine & receipts.c.superseded_by.is_(None)
     made_by = select(receipts.c.path, receipts.c.series, batches.c.run_id).join(
         batches, batches.c.batch_id == receipts.c.batch_id
     )
@@ -325,12 +325,12 @@ def _leave_project(
     new = _new(connection, project, there.digests)
     if not (new or there.objects or there.rows):
         return Left(project, patient, releases=there.releases, again=True)
-    names = erasing.names(connection, context.keyring, project, [patient])
+    names = erasing.names(connection, context, project, [patient])
     counts = {"objects": len(there.objects), "rows": there.rows, "names": names, "releases": len(there.releases)}
     subject = tombstone(context.keyring.tombstone_key(project), Of.PATIENT, patient)
-    index, time = _log(connection, context, project, subject, new, said, counts)
     mine = (receipts.c.project == project) & (receipts.c.patient == patient)
-    supersede_where(connection, mine)
+    gone = supersede(connection, mine, by=audit.size(connection))
+    index, time = _log(connection, context, project, subject, new, said, {**counts, **gone})
     declared = [{"path": path, "run_id": run_id} for path, run_id in there.objects.items()]
     if declared:
         connection.execute(upsert(connection, pending).on_conflict_do_nothing(), declared)
@@ -346,7 +346,7 @@ def _log(
     subject: str,
     new: Collection[str],
     said: Mapping[str, str],
-    counts: Mapping[str, int],
+    counts: Mapping[str, str | int],
 ) -> tuple[int, str]:
     """Append and sign the event, and set the tombstones; returns the event's index and time.
 

@@ -59,10 +59,10 @@ def _in_force(project: str) -> ColumnElement[bool]:
         image.c.study == receipts.c.study,
         image.c.patient == receipts.c.patient,
         image.c.project == project,
-        image.c.superseded.is_(False),
+        image.c.superseded_by.is_(None),
         image.c.series != "",
     )
-    return (receipts.c.project == project) & receipts.c.superseded.is_(False) & (is_object() | there.exists())
+    return (receipts.c.project == project) & receipts.c.superseded_by.is_(None) & (is_object() | there.exists())
 
 
 def build(

@@ -68,3 +68,5 @@ class Log:
     """Add events and sign, in the caller's transaction."""
     latest: Callable[[Connection], str]
     """The signed checkpoint of the whole log: a C2SP tlog-checkpoint."""
+    held: Callable[[Iterable[str]], Mapping[str, str | int]]
+    """What an event says of the receipts with these ids."""

@@ -216,6 +216,7 @@ def _record(
     connection.execute(insert(release_receipts), [key | {"receipt_id": receipt_id} for receipt_id in receipt_ids])
     ports.count(connection, said["name"], said["version"])
     details = {"manifest": digest, "project": said["project"], "instances": said["counts"]["instances"]}
+    details |= log.held(receipt_ids)
     subject = layout.folder_name(said["name"], said["version"])
     log.append(connection, [Event(RELEASE_EVENT, "governance", now, subject, details)])
 

@@ -235,7 +235,7 @@ def left(context: pipeline.Context) -> list[str]:
     except GovernanceError as error:
         wrong.append(f"the log does not verify: {error}")
     with context.engine.connect() as connection:
-        current = set(connection.execute(select(receipts.c.path).where(receipts.c.superseded.is_(False))).scalars())
+        current = set(connection.execute(select(receipts.c.path).where(receipts.c.superseded_by.is_(None))).scalars())
         known = {path for path in current if table_of(path) is None}
         rows = set(connection.execute(select(contents.c.path)).scalars())
         wrong += _miscounted(connection)

@@ -27,8 +27,8 @@ from sqlalchemy import insert, select
 from governance import audit, cli, pipeline, provenance
 from governance.database import batches, receipts, release_receipts, releases, runs, writing
 from governance.datatypes import Receipt, Step
-from governance.pipeline.commit import record_batch
 from governance.pipeline.origins import count_release
+from governance.pipeline.recording import record
 from tests.benchmarks import measure
 from tests.benchmarks.goals import OURS, Goal, Measured, Sign, judge, page
 
@@ -145,7 +145,7 @@ def _fill(context: pipeline.Context, wanted: int) -> float:
             for at in range(first, min(first + BATCH * TOGETHER, wanted), BATCH):
                 new = [made(number) for number in range(at, at + BATCH)]
                 start = time.process_time()
-                record_batch(connection, context.keyring, "run", new, {})
+                record(connection, context.keyring, "run", policy="", made=new)
                 audit.checkpoint(connection, context.keyring, origin=context.log_origin)
                 spent += time.process_time() - start
     return spent

@@ -192,9 +192,9 @@ def test_a_path_has_one_current_receipt_and_any_number_of_old_ones(engine: Engin
         with unguarded(engine) as connection:
             connection.execute(insert(receipts), [row | each for each in rows])
 
-    add(*({"batch_index": number, "superseded": superseded} for number, superseded in enumerate([True, True, False])))
+    add(*({"batch_index": number, "superseded_by": event} for number, event in enumerate([4, 4, None])))
     with pytest.raises(IntegrityError):
-        add({"batch_index": 3, "superseded": False})
+        add({"batch_index": 3, "superseded_by": None})
 
 
 def test_opening_it_again_keeps_the_locks_of_this_process(tmp_path: Path) -> None:

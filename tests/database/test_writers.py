@@ -17,7 +17,7 @@ from governance import audit
 from governance.database import Place, batches, create_database, events, open_database, receipts, runs, writing
 from governance.datatypes import Event
 from governance.keys import Keyring
-from governance.pipeline.commit import record_batch
+from governance.pipeline.recording import record
 from tests.release.world import NOW, make
 
 KEYRING = Keyring(bytes(32))
@@ -48,7 +48,7 @@ def act(engine: Engine, writer: int, number: int) -> None:
         else:
             first = (writer * 1_000 + number) * 2
             made = [make(each)[0] for each in (first, first + 1)]
-            record_batch(connection, KEYRING, "run", made, {"writer": writer, "act": number})
+            record(connection, KEYRING, "run", policy="", made=made, more={"writer": writer, "act": number})
         audit.checkpoint(connection, KEYRING, origin=ORIGIN)
 
 

@@ -81,7 +81,7 @@ def archive(folder: Path, text: str = TEXT, comment: str = COMMENT) -> Path:
 
 def steps(context: pipeline.Context, name: str) -> list[dict[str, Any]]:
     """The parameters of all steps of this name in receipts that hold."""
-    bodies = rows(context.engine, "select body from receipts where not superseded order by path")
+    bodies = rows(context.engine, "select body from receipts where superseded_by is null order by path")
     said = [step for (body,) in bodies for step in json.loads(body)["steps"]]
     return [step["parameters"] for step in said if step["name"] == name]
 

@@ -150,7 +150,7 @@ def test_a_split_gives_studies_a_patient_of_their_own(context: pipeline.Context,
     assert sorted(pipeline.patients(context, "demo")) == sorted([patient, made.into])
     assert Counter(each.PatientID for each in written(context)) == {patient: 1, made.into: 1}
     assert len({each.StudyDate for each in written(context)}) == 2
-    current = rows(context.engine, "select patient, study from receipts where not superseded and series = ''")
+    current = rows(context.engine, "select patient, study from receipts where superseded_by is null and series = ''")
     assert sorted(who for who, _ in current) == sorted([patient, made.into])
     assert [who for who, which in current if which == study] == [made.into]
     assert (second.moved, third.moved, third.again, third.outdated) == (1, 0, 0, 0)

@@ -32,8 +32,8 @@ from governance.datatypes import Receipt, Step
 from governance.errors import Tampered
 from governance.keys import Keyring
 from governance.pipeline import recovery
-from governance.pipeline.commit import record_batch, supersede
 from governance.pipeline.origins import check
+from governance.pipeline.recording import record, supersede
 from governance.provenance.origins import models_of
 from tests.databases import PostgreSQL, unguarded
 from tests.pipeline.test_tracing import prepare
@@ -90,9 +90,10 @@ def test_counts_are_those_of_the_receipts_after_any_history(
         begin(connection)
         for act in acts:
             if isinstance(act, set):
-                supersede(connection, [f"P/{number}.dcm" for number in act])
+                gone = receipts.c.path.in_([f"P/{number}.dcm" for number in act])
+                supersede(connection, gone, by=audit.size(connection))
             else:
-                record_batch(connection, KEYRING, "run", act, {})
+                record(connection, KEYRING, "run", policy="", made=act)
                 audit.checkpoint(connection, KEYRING, origin="governance/history")
                 made |= {provenance.origin_of(each) for each in act}
 
@@ -146,7 +147,7 @@ def test_counts_that_somebody_changed_are_found(name: str, own: pipeline.Context
 def test_what_recovery_gives_up_is_current_no_more_in_the_counts(own: pipeline.Context) -> None:
     with own.engine.begin() as connection:
         path, run_id = connection.execute(
-            select(receipts.c.path, batches.c.run_id).join(batches).where(~receipts.c.superseded)
+            select(receipts.c.path, batches.c.run_id).join(batches).where(receipts.c.superseded_by.is_(None))
         ).first()
         connection.execute(insert(pending).values(path=path, run_id=run_id))
     (own.workspace.curated / path).unlink()
@@ -167,6 +168,12 @@ def first_version(engine: Engine) -> None:
     with unguarded(engine) as connection:
         metadata.drop_all(connection, tables=[*NEW_TABLES, *(metadata.tables[name] for name in LATER)])
         connection.exec_driver_sql("DROP INDEX ix_outcomes_source_digest")
+        connection.exec_driver_sql("ALTER TABLE outcomes DROP COLUMN event_index")
+        connection.exec_driver_sql("DROP INDEX receipts_current_path")
+        connection.exec_driver_sql("ALTER TABLE receipts ADD COLUMN superseded BOOLEAN NOT NULL DEFAULT false")
+        connection.exec_driver_sql("UPDATE receipts SET superseded = superseded_by IS NOT NULL")
+        connection.exec_driver_sql("ALTER TABLE receipts DROP COLUMN superseded_by")
+        connection.exec_driver_sql("CREATE UNIQUE INDEX receipts_current_path ON receipts (path) WHERE NOT superseded")
         for name in ("patients", "studies", "series"):
             connection.exec_driver_sql(f"ALTER TABLE releases DROP COLUMN {name}")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")

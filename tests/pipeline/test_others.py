@@ -51,7 +51,7 @@ def descriptions(context: pipeline.Context) -> list[str]:
 
 def headers(context: pipeline.Context) -> list[dict[str, str | int]]:
     """What the current receipts say of the work on headers."""
-    current = select(receipts.c.body).where(receipts.c.superseded.is_(False))
+    current = select(receipts.c.body).where(receipts.c.superseded_by.is_(None))
     with context.engine.connect() as connection:
         steps = [json.loads(body)["steps"] for body in connection.execute(current).scalars()]
     return [step["parameters"] for each in steps for step in each if step["name"] == "header"]

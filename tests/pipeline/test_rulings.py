@@ -165,7 +165,7 @@ def digest_of(context: pipeline.Context, source: Path) -> str:
 
 def current(context: pipeline.Context) -> list[Receipt]:
     with context.engine.connect() as connection:
-        rows = connection.execute(receipts.select().where(receipts.c.superseded.is_(False))).all()
+        rows = connection.execute(receipts.select().where(receipts.c.superseded_by.is_(None))).all()
     return [provenance.from_json(row.body) for row in rows]
 
 

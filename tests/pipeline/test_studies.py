@@ -70,7 +70,7 @@ def test_a_row_is_doubted_in_as_many_steps_among_many_as_among_few(
     with writing(context.engine) as connection:
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         names = [column.name for column in receipts.c]
-        fixed = {**dict.fromkeys(names, ""), "project": "lung", "batch_id": "B", "superseded": False, "body": b""}
+        fixed = {**dict.fromkeys(names, ""), "project": "lung", "batch_id": "B", "superseded_by": None, "body": b""}
         many = [{**fixed, "path": f"reports/{n}", "batch_index": n, "source_digest": f"D{n}"} for n in range(2_000)]
         connection.execute(insert(receipts), many)
         connection.execute(insert(said), [{"path": each["path"], "says": "", "said_in": "R"} for each in many])

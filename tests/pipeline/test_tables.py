@@ -126,7 +126,7 @@ def test_a_second_run_does_nothing_twice(context: pipeline.Context, raw: Path) -
 
 
 def stored(context: pipeline.Context) -> list[tuple[Any, ...]]:
-    query = "select receipt_id, superseded, content from receipts left join contents using (path) order by 1, 2"
+    query = "select receipt_id, superseded_by, content from receipts left join contents using (path) order by 1, 2"
     return rows(context.engine, query)
 
 

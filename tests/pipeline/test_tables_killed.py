@@ -32,20 +32,20 @@ def killed(workspace: Path, raw: Path, moment: str) -> int:
     process = os.fork()
     if process == 0:
         commits = iter(range(2))
-        whole, record = tables.RowCommitter.commit, tables.record_batch
+        whole, record = tables.RowCommitter.commit, tables.record
 
         def commit(self: tables.RowCommitter, batch: Sequence[tuple[int, Processed]]) -> None:
             second = next(commits) == 1
             if second and moment == "before":
                 os.kill(os.getpid(), signal.SIGKILL)
             if second and moment == "inside":
-                tables.record_batch = die  # type: ignore[assignment]
+                tables.record = die  # type: ignore[assignment]
             whole(self, batch)
             if second:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        def die(*args: object) -> None:
-            record(*args)  # type: ignore[arg-type]
+        def die(*args: object, **named: object) -> None:
+            record(*args, **named)  # type: ignore[arg-type]
             os.kill(os.getpid(), signal.SIGKILL)
 
         tables.RowCommitter.commit = commit  # type: ignore[method-assign]

@@ -16,7 +16,7 @@ from governance.database import origins, receipts, runs, writing
 from governance.datatypes import RulingKind, Step
 from governance.errors import Misconfigured, Tampered
 from governance.pipeline import Kind
-from governance.pipeline.commit import record_batch
+from governance.pipeline.recording import record
 from governance.provenance import Trace, touched_to_prov, touched_to_svg
 from governance.provenance.picture import CHARACTERS
 from tests.databases import PostgreSQL, unguarded
@@ -176,7 +176,7 @@ def test_a_model_is_named_with_its_version_or_digest(asked: str, own: pipeline.C
     looked = replace(receipt(1), steps=(step,))
     with writing(own.engine) as connection:
         run_id = connection.execute(select(runs.c.run_id)).scalars().first()
-        record_batch(connection, own.keyring, str(run_id), [receipt(0), looked], {})
+        record(connection, own.keyring, str(run_id), policy="", made=[receipt(0), looked])
         audit.checkpoint(connection, own.keyring, origin=own.log_origin)
 
     assert [trace.receipt for trace in ask(own, f"model={asked}").traces] == [looked]

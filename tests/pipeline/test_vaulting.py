@@ -44,7 +44,9 @@ def marks(context: pipeline.Context) -> list[tuple[object, ...]]:
 def unrecorded(context: pipeline.Context) -> set[str]:
     """Pseudonyms in current receipts that the vault does not hold."""
     with context.engine.connect() as connection:
-        rows = connection.execute(select(receipts.c.patient, receipts.c.study).where(receipts.c.superseded.is_(False)))
+        rows = connection.execute(
+            select(receipts.c.patient, receipts.c.study).where(receipts.c.superseded_by.is_(None))
+        )
         published = {pseudonym for row in rows for pseudonym in row}
     with closing(vaulting.open_vault(context)) as vault:
         return {pseudonym for pseudonym in published if not vault.places(pseudonym)}

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from governance import audit
-from governance.database import receipts, release_receipts, releases
+from governance.database import receipts, release_receipts, released, releases
 from governance.datatypes import RELEASE_EVENT, Event
 from governance.errors import GovernanceError, Misconfigured, Tampered, Unavailable
 from governance.release import layout, publishing
@@ -253,8 +253,8 @@ def test_a_kill_around_the_rename_is_healed_by_the_next_publish(world: World, mo
 def forget(world: World) -> Path:
     """Take back the rows of a release, as if its publish had been killed before they were written."""
     with world.engine.begin() as connection:
-        connection.execute(release_receipts.delete())
-        connection.execute(releases.delete())
+        for table in (release_receipts, released, releases):
+            connection.execute(table.delete())
     return world.workspace.published / "lung@v1"
 
 

@@ -308,7 +308,7 @@ def no_table(folder: Path) -> str:
         pytest.param(edit(layout.BATCHES, b"{", b'{"a":1,'), id="a batch has another field"),
         pytest.param(edit(layout.BATCHES, b"{", b"7"), id="a batch is no batch"),
         pytest.param(drop_line(layout.BATCHES), id="a batch is left out"),
-        pytest.param(edit(layout.EVENTS, b'"actor":"test"', b'"actor":"best"'), id="an event is edited"),
+        pytest.param(edit(layout.EVENTS, b'"policy":""', b'"policy":"x"'), id="an event is edited"),
         pytest.param(drop_line(layout.EVENTS), id="an event is left out"),
         pytest.param(edit(layout.CHECKPOINT, b"\n", b"x\n"), id="another log"),
         pytest.param(edit(layout.CHECKPOINT, b"\n4\n", b"\n5\n"), id="another size of the log"),

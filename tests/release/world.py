@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select
 
-from governance import audit, keys, pipeline, provenance, release
-from governance.database import batches, events, open_database, receipts, runs
+from governance import audit, keys, pipeline, release
+from governance.database import events, open_database, runs, writing
 from governance.datatypes import Event, Receipt, Step
 from governance.pipeline.publishing import ports
+from governance.pipeline.recording import record
 from governance.storage import Workspace
 from tests.databases import alter
 
@@ -54,7 +55,7 @@ class World:
             dataset=dataset,
             now=now,
             ports=ports(),
-            log=release.Log(append=self.log, latest=audit.latest),
+            log=release.Log(append=self.log, latest=audit.latest, held=audit.of_release),
         )
 
     def verify(self, folder: Path) -> release.VerifyReport:
@@ -74,26 +75,9 @@ class World:
         return made
 
     def _record(self, made: Sequence[Receipt]) -> None:
-        bodies = [provenance.to_json(receipt) for receipt in made]
-        batch = provenance.sign_batch(bodies, self.keyring, NOW)
-        details: dict[str, str | int] = {"root": batch.root, "receipts": batch.size}
-        with self.engine.begin() as connection:
-            index = self.log(connection, [Event("batch-committed", "test", NOW, batch.batch_id, details)])
-            paths = [receipt.path for receipt in made]
-            connection.execute(update(receipts).where(receipts.c.path.in_(paths)).values(superseded=True))
-            columns = ("batch_id", "time", "size", "root", "signature", "public_key")
-            values = {name: getattr(batch, name) for name in columns} | {"run_id": "run", "event_index": index}
-            connection.execute(insert(batches).values(values))
-            names = ("project", "patient", "study", "series", "instance", "path", "source_digest", "policy_digest")
-            connection.execute(
-                insert(receipts),
-                [
-                    {name: getattr(receipt, name) for name in (*names, "sha256")}
-                    | {"receipt_id": provenance.receipt_id(receipt), "batch_id": batch.batch_id, "batch_index": number}
-                    | {"superseded": False, "body": body}
-                    for number, (receipt, body) in enumerate(zip(made, bodies, strict=True))
-                ],
-            )
+        with writing(self.engine) as connection:
+            record(connection, self.keyring, "run", policy="", made=made)
+            audit.checkpoint(connection, self.keyring, origin=self.workspace.origin)
 
     def audit(self) -> audit.AuditReport:
         return pipeline.verify_audit(pipeline.Context(self.workspace, self.engine, self.keyring))
