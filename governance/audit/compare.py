@@ -21,6 +21,8 @@ from governance.errors import Tampered
 from governance.patients import MATCH_EVENT
 
 CHUNK = 10_000
+_PLACES = frozenset({"number", "event_index"})
+"""Of a row, in its table and in the log."""
 
 
 class Compared(NamedTuple):
@@ -62,14 +64,15 @@ def compare(connection: Connection, standing: Iterable[Standing], shown: Iterabl
     logged = _logged(connection)
     batch_rows = {row.batch_id: (row.event_index, row.root, row.size) for row in connection.execute(select(batches))}
     release_rows = {
-        f"{row.name}@v{row.version}": (row.manifest_digest, row.project) for row in connection.execute(select(releases))
+        f"{row.name}@v{row.version}": (row.event_index, row.manifest_digest, row.project)
+        for row in connection.execute(select(releases))
     }
-    ruling_rows = {row.ruling_id: digest_of_ruling(dict(row._mapping)) for row in connection.execute(select(rulings))}
+    ruling_rows = {row.ruling_id: _ruling(row) for row in connection.execute(select(rulings))}
     withdrawal_rows = _tombstones(connection)
     _same("batch", batch_rows, logged.batches)
     _same("release", release_rows, logged.releases)
     _same("ruling", ruling_rows, logged.rulings)
-    match_rows = {row.match_id: digest_of_ruling(dict(row._mapping)) for row in connection.execute(select(matches))}
+    match_rows = {row.match_id: _ruling(row) for row in connection.execute(select(matches))}
     _same("match", match_rows, logged.matches)
     _same("withdrawal", withdrawal_rows, logged.withdrawals)
     ended = told.compare_outcomes(connection, logged.telling)
@@ -77,7 +80,7 @@ def compare(connection: Connection, standing: Iterable[Standing], shown: Iterabl
     told.compare_releases(connection, logged.telling)
     told.compare_contents(connection)
     of_persons = (0, 0) if shown is None else payloads.compare(shown, logged.payloads, logged.redacted)
-    folders = _folders(connection, standing, {name: manifest for name, (manifest, _) in release_rows.items()})
+    folders = _folders(connection, standing, {name: manifest for name, (_, manifest, _) in release_rows.items()})
     rows = len(ruling_rows), len(match_rows), len(withdrawal_rows)
     return Compared(len(batch_rows), ended, held, len(release_rows), folders, *rows, *of_persons)
 
@@ -92,9 +95,14 @@ def check_current(connection: Connection) -> None:
 
 
 def digest_of_ruling(row: Mapping[str, Any]) -> str:
-    """SHA-256 of all that a row of `rulings` or `matches` says, sealed things as they are sealed; not its number."""
+    """SHA-256 of all that a row of `rulings` or `matches` says, sealed things as they are sealed; not of its places."""
     said = {name: value.hex() if isinstance(value, bytes) else value for name, value in row.items()}
-    return sha256(rfc8785.dumps({name: value for name, value in said.items() if name != "number"})).hexdigest()
+    return sha256(rfc8785.dumps({name: value for name, value in said.items() if name not in _PLACES})).hexdigest()
+
+
+def _ruling(row: Any) -> tuple[int | None, str]:
+    """Which event a row tells of, and what the event has to say of it."""
+    return row.event_index, digest_of_ruling(dict(row._mapping))
 
 
 def digest_of_tombstones(digests: Iterable[str]) -> str:
@@ -138,11 +146,11 @@ def _logged(connection: Connection) -> _Logged:
         if event["kind"] == BATCH_EVENT:
             logged.batches[event["subject"]] = (index, details["root"], details["receipts"])
         elif event["kind"] == RELEASE_EVENT:
-            logged.releases[event["subject"]] = (details["manifest"], details["project"])
+            logged.releases[event["subject"]] = (index, details["manifest"], details["project"])
         elif event["kind"] == RULING_EVENT:
-            logged.rulings[event["subject"]] = details["row"]
+            logged.rulings[event["subject"]] = (index, details["row"])
         elif event["kind"] == MATCH_EVENT:
-            logged.matches[event["subject"]] = details["row"]
+            logged.matches[event["subject"]] = (index, details["row"])
         elif event["kind"] == WITHDRAWAL_EVENT and details["tombstones"]:
             logged.withdrawals[str(index)] = (details["tombstones"], details["digest"])
         elif event["kind"] == REDACTION_EVENT:

@@ -27,6 +27,11 @@ def _text(name: str, *, null: bool = False) -> Column[str]:
     return Column(name, Text, nullable=null)
 
 
+def _logged() -> Column[int]:
+    """The event that a row tells of; nothing where an earlier version wrote the row and the log did not have it."""
+    return Column("event_index", Integer)
+
+
 runs = Table(
     "runs",
     metadata,
@@ -136,6 +141,7 @@ releases = Table(
     Column("patients", Integer),  # of what it holds, as the next two; unknown of those without their receipts
     Column("studies", Integer),
     Column("series", Integer),
+    _logged(),
     PrimaryKeyConstraint("name", "version"),
 )
 
@@ -220,6 +226,7 @@ rulings = Table(
     _text("actor"),
     _text("account"),  # of the system, whoever the actor says to be
     _text("time"),
+    _logged(),
 )
 
 studies = Table(
@@ -348,6 +355,7 @@ matches = Table(
     _text("actor"),
     _text("account"),  # of the system, whoever the actor says to be
     _text("time"),
+    _logged(),
 )
 
 UNTOLD = -1

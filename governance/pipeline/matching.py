@@ -184,11 +184,11 @@ def _record(
         "account": who.account,
         "time": now(),
     }
-    connection.execute(insert(matches).values(**row))
     details: dict[str, str | int] = {name: row[name] for name in ("project", "patient", "into", "account")}
     details |= {"decision": row["kind"], "studies": len(json.loads(row["studies"]))}
     details |= {"row": audit.digest_of_ruling(row)} | ({"undoes": row["undoes"]} if row["undoes"] else {})
-    audit.append(connection, [replace(event(MATCH_EVENT, row["match_id"], **details), actor=row["actor"])])
+    index = audit.append(connection, [replace(event(MATCH_EVENT, row["match_id"], **details), actor=row["actor"])])
+    connection.execute(insert(matches).values(**row, event_index=index))
     sign(context, connection)
     return _decided(context, row)
 

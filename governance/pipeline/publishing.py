@@ -164,8 +164,9 @@ def verify_counts(context: Context) -> int:
 def _log(context: Context) -> release.Log:
     from governance import release
 
-    def append(connection: Connection, events: Sequence[Event]) -> None:
-        audit.append(connection, events)
+    def append(connection: Connection, event: Event) -> int:
+        index = audit.append(connection, [event])
         sign(context, connection)
+        return index
 
     return release.Log(append=append, latest=audit.latest, held=audit.of_release)

@@ -91,10 +91,10 @@ def decide(
         row["source_digest"] = _source(connection, digest)
         if kind is RulingKind.WITHDRAW and row["source_digest"] not in _last(connection):
             raise Misconfigured("there is no decision on this source to withdraw", hint="governance review lists them")
-        connection.execute(insert(rulings).values(**row))
         said: dict[str, str | int] = {"decision": kind.value, "boxes": len(boxes), "source": row["source_digest"]}
         said |= {"account": who.account, "row": audit.digest_of_ruling(row)}
-        audit.append(connection, [replace(event(RULING_EVENT, row["ruling_id"], **said), actor=row["actor"])])
+        index = audit.append(connection, [replace(event(RULING_EVENT, row["ruling_id"], **said), actor=row["actor"])])
+        connection.execute(insert(rulings).values(**row, event_index=index))
         sign(context, connection)
     return _recorded(context, row)
 

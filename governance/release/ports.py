@@ -64,8 +64,8 @@ class Ports:
 class Log:
     """Functions of audit, bound to the workspace."""
 
-    append: Callable[[Connection, Sequence[Event]], object]
-    """Add events and sign, in the caller's transaction."""
+    append: Callable[[Connection, Event], int]
+    """Add an event and sign, in the caller's transaction; returns its index."""
     latest: Callable[[Connection], str]
     """The signed checkpoint of the whole log: a C2SP tlog-checkpoint."""
     held: Callable[[Iterable[str]], Mapping[str, str | int]]

@@ -211,14 +211,14 @@ def _record(
     said = json.loads(manifest)
     key = {"name": said["name"], "version": said["version"]}
     digest = sha256(manifest).hexdigest()
-    values = key | {"project": said["project"], "time": said["time"], "manifest_digest": digest}
-    connection.execute(insert(releases).values(values))
-    connection.execute(insert(release_receipts), [key | {"receipt_id": receipt_id} for receipt_id in receipt_ids])
-    ports.count(connection, said["name"], said["version"])
     details = {"manifest": digest, "project": said["project"], "instances": said["counts"]["instances"]}
     details |= log.held(receipt_ids)
     subject = layout.folder_name(said["name"], said["version"])
-    log.append(connection, [Event(RELEASE_EVENT, "governance", now, subject, details)])
+    index = log.append(connection, Event(RELEASE_EVENT, "governance", now, subject, details))
+    values = key | {"project": said["project"], "time": said["time"], "manifest_digest": digest, "event_index": index}
+    connection.execute(insert(releases).values(values))
+    connection.execute(insert(release_receipts), [key | {"receipt_id": receipt_id} for receipt_id in receipt_ids])
+    ports.count(connection, said["name"], said["version"])
 
 
 def heal(

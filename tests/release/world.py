@@ -55,7 +55,9 @@ class World:
             dataset=dataset,
             now=now,
             ports=ports(),
-            log=release.Log(append=self.log, latest=audit.latest, held=audit.of_release),
+            log=release.Log(
+                append=lambda connection, new: self.log(connection, [new]), latest=audit.latest, held=audit.of_release
+            ),
         )
 
     def verify(self, folder: Path) -> release.VerifyReport:
