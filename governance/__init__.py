@@ -22,6 +22,7 @@ the values of `datatypes`, and only `pipeline` knows their order.
     datatypes, regions, free_text   the things that travel
     confidential   what must not print
     dicom, merkle, signed_note  facts of the standards
+    lazily         what packages offer, imported when it is asked for
     errors         what must happen next
 """
 

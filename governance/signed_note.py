@@ -141,7 +141,7 @@ def _base64(encoded: str) -> bytes | None:
     return decoded if b64encode(decoded).decode() == encoded else None
 
 
-def verifies(public_key: bytes, signature: bytes, data: bytes) -> bool:
+def verifies(public_key: bytes, signature: bytes, data: bytes | memoryview) -> bool:
     """Whether the raw Ed25519 `public_key` made `signature` over `data`."""
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)

@@ -250,7 +250,8 @@ def _shown(args: argparse.Namespace, traces: Iterable[provenance.Trace], outputs
 
 
 def _state(traces: Iterable[provenance.Trace]) -> int:
-    return 3 if any("changed" in (t.curated, t.given) or t.curated == "missing" for t in traces) else 0
+    wrong = ("changed" in (t.curated, t.given) or t.curated == "missing" or t.disagreements() for t in traces)
+    return 3 if any(wrong) else 0
 
 
 def verify(args: argparse.Namespace) -> int:

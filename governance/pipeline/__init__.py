@@ -32,6 +32,7 @@ runs.py        runs: register, list, de-identify, finish, summarise
 publishing.py  releases: publish, verify
 auditing.py    how the log is signed, and the log in the hands of others
 tracing.py     from an output back to its source, and forward to its releases
+vouching.py    what rows say of releases, decisions and withdrawals, held against the log and manifests
 touching.py    from a device, a policy, a model, ... to every output that it touched
 origins.py     what is counted of receipts for that, as they are written
 planning.py    every decision on one file, nothing written

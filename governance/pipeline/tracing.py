@@ -1,8 +1,8 @@
 """From an output back to its scanner, its processing and its source, and on to its releases.
 
 The receipt was checked: it is the one of its id, and one of those that its batch was signed
-over. Whether the object is still what the receipt says is part of the answer. Not checked, and
-said to be so, are the releases and who decided: they are what rows of the database say.
+over. Whether the object is still what the receipt says is part of the answer, and so is whether
+what rows say of its releases, of who decided and of a withdrawal was verified (`vouching`).
 """
 
 import json
@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Text, cast, or_, select
 
 from governance import audit, provenance
-from governance.database import batches, contents, receipts, release_receipts, releases, rulings, tombstones, uids
+from governance.database import batches, contents, receipts, release_receipts, releases, uids
 from governance.datatypes import BATCH_EVENT, Receipt
 from governance.errors import Misconfigured, Tampered
 from governance.pipeline import environment
 from governance.pipeline.context import Context
-from governance.pipeline.leaving import Of, tombstone
-from governance.provenance import Acquisition, Left, Person, State, Trace
+from governance.pipeline.vouching import Vouching
+from governance.provenance import Acquisition, State, Trace
 from governance.rows import table_of
 
 _NAMED = ("patient", "study", "series", "instance", "path", "sha256", "source_digest", "receipt_id", "batch_id")
@@ -93,6 +93,7 @@ class Looking:
     def __init__(self, connection: Connection, context: Context) -> None:
         self._connection, self._context = connection, context
         self._batches: OrderedDict[str, _Checked] = OrderedDict()
+        self.vouching = Vouching(connection, context)
 
     def batch(self, batch_id: str) -> Sequence[Any]:
         """The rows of a batch, its signature and all its receipts checked: a receipt is in it, or none is proved.
@@ -109,7 +110,7 @@ class Looking:
             Tampered: what the database says of it is not what was signed.
         """
         checked = self._checked(batch_id)
-        return _trace(self._connection, self._context, checked, index, given)
+        return _trace(self._connection, self._context, checked, index, given, self.vouching)
 
     def _checked(self, batch_id: str) -> _Checked:
         if batch_id not in self._batches:
@@ -224,31 +225,25 @@ def _made_by(connection: Connection, context: Context, batch: provenance.Batch) 
     return {name: details[name] for name in environment.NAMES if isinstance(details.get(name), str)}
 
 
-def _trace(connection: Connection, context: Context, checked: _Checked, index: int, given: State | None) -> Trace:
+def _trace(
+    connection: Connection, context: Context, checked: _Checked, index: int, given: State | None, vouching: Vouching
+) -> Trace:
     batch, row = checked.batch, checked.rows[index]
     receipt = _receipt(row)
-    digest, left = _digest_of(connection, context, receipt.path), _left(connection, context, receipt)
+    digest, left = _digest_of(connection, context, receipt.path), vouching.left(receipt)
     return Trace(
         receipt_id=row.receipt_id,
         receipt=receipt,
         current=row.superseded_by is None,
         batch=batch.batch_id,
         batch_time=batch.time,
-        releases=_releases(connection, row.receipt_id),
+        releases=vouching.releases(row.receipt_id, receipt),
         curated=State.WITHDRAWN if left and not digest else _curated(row, digest),
         given=given,
-        decided=_decided(connection, receipt),
+        decided=vouching.decided(receipt),
         left=left,
         made_by=checked.made_by,
     )
-
-
-def _left(connection: Connection, context: Context, receipt: Receipt) -> Left | None:
-    """The event of the first withdrawal of the patient."""
-    digest = tombstone(context.keyring.tombstone_key(receipt.project), Of.PATIENT, receipt.patient)
-    query = select(tombstones.c.event_index, tombstones.c.time).where(tombstones.c.digest == digest)
-    row = connection.execute(query.order_by(tombstones.c.number)).first()
-    return None if row is None else Left(*row)
 
 
 def _receipt(row: Any) -> Receipt:
@@ -258,21 +253,6 @@ def _receipt(row: Any) -> Receipt:
     ):
         raise Tampered("a receipt in the database is not the one that its row names")
     return receipt
-
-
-def _decided(connection: Connection, receipt: Receipt) -> Person | None:
-    ruling = next((each.parameters["ruling"] for each in receipt.steps if "ruling" in each.parameters), None)
-    if ruling is None:
-        return None
-    query = select(rulings.c.ruling_id, rulings.c.actor, rulings.c.time).where(rulings.c.ruling_id == ruling)
-    row = connection.execute(query).first()
-    return None if row is None else Person(*row)
-
-
-def _releases(connection: Connection, receipt_id: str) -> tuple[str, ...]:
-    name, version = release_receipts.c.name, release_receipts.c.version
-    query = select(name, version).where(release_receipts.c.receipt_id == receipt_id).order_by(name, version)
-    return tuple(f"{name}@v{version}" for name, version in connection.execute(query))
 
 
 def _curated(row: Any, digest: str) -> State:

@@ -41,7 +41,7 @@ from governance.provenance.picture import to_svg
 from governance.provenance.prov import to_prov
 from governance.provenance.receipts import from_json, id_of, receipt_id, to_json
 from governance.provenance.touched import PARTS, Touched
-from governance.provenance.traces import Left, Person, State, Trace
+from governance.provenance.traces import VERIFIED, Checked, Left, Person, Release, Result, State, Trace
 
 __all__ = [
     "PARTS",
@@ -49,14 +49,18 @@ __all__ = [
     "TAKEN_TOGETHER",
     "UIDS",
     "UNITS",
+    "VERIFIED",
     "Acquisition",
     "Acquisitions",
     "Batch",
+    "Checked",
     "Left",
     "Model",
     "Origin",
     "Person",
     "Recorded",
+    "Release",
+    "Result",
     "State",
     "Touched",
     "Trace",

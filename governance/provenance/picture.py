@@ -10,7 +10,7 @@ from html import escape
 from typing import NamedTuple
 
 from governance.provenance.origins import models_of
-from governance.provenance.traces import EQUIPMENT, MEANINGS, State, Trace, shown
+from governance.provenance.traces import EQUIPMENT, MEANINGS, Result, State, Trace, shown
 
 MOST_COLUMNS, MOST_LISTED = 6, 4
 """Ways that are drawn, and batches or releases that are named."""
@@ -96,7 +96,9 @@ def _beside(trace: Trace, number: int) -> tuple[str, ...]:
     policy = [f"policy {receipt.policy}", f"digest {receipt.policy_digest[:16]}"] if step.name == "header" else []
     models = [f"model {model.digest[:16]}" for model in models_of(step.tool, step.version, step.parameters)]
     decided = trace.decided
-    person = [f"decided by {decided.actor}"] if decided and step.parameters.get("ruling") == decided.ruling else []
+    person: list[str] = []
+    if decided and step.parameters.get("ruling") == decided.ruling:
+        person = [f"decided by {decided.actor or 'a person'}", decided.checked.result.text()]
     return (*policy, *models, *person)
 
 
@@ -124,9 +126,21 @@ def _column(traces: Sequence[Trace]) -> list[Box]:
     boxes.append(Box("object" if first.curated in (State.PRESENT, State.SUPERSEDED) else "lost", tuple(made)))
     batches = sorted({f"{trace.batch[:12]} of {trace.batch_time[:19]}Z" for trace in traces})
     boxes.append(Box("batch", (count(len(batches), "signed batch", "signed batches"), *listed(batches))))
-    releases = sorted({release for trace in traces for release in trace.releases})
-    boxes.append(Box("release", (count(len(releases), "release"), *listed(releases))))
+    boxes.append(_releases(traces))
     return boxes
+
+
+def _releases(traces: Sequence[Trace]) -> Box:
+    """What does not agree comes first, so that it is drawn however many there are."""
+    found = {
+        (each.checked.result is not Result.DISAGREES, each.name, each.checked.result)
+        for t in traces
+        for each in t.releases
+    }
+    names = {name for _, name, _ in found}
+    said = [f"{name}, {result.text()}" for _, name, result in sorted(found)]
+    kind = "release" if all(agrees for agrees, _, _ in found) else "lost"
+    return Box(kind, (count(len(names), "release"), *listed(said)))
 
 
 def _drawn(column: Iterable[Box], left: int) -> Iterable[str]:

@@ -5,7 +5,8 @@ informed by the one before; the first used the source and the last generated the
 The policy is the plan (PROV-DM, 5.3.4) under which the program worked on the header; a model is an entity that a step
 used; a person is the agent of a decision. Receipts are members of their signed batch, objects of their releases.
 Nothing is invented: what a receipt does not say is not there, and only the signing of a batch has a time. The code and
-the environment that made a batch are an agent of its signing.
+the environment that made a batch are an agent of its signing. An object says which of its releases were verified; where
+the log or a signed manifest does not agree with the database, that is said, and what the database says is not.
 """
 
 import json
@@ -14,7 +15,7 @@ from hashlib import sha256
 from typing import Any
 
 from governance.provenance.origins import Model, models_of
-from governance.provenance.traces import EQUIPMENT, Person, Trace
+from governance.provenance.traces import EQUIPMENT, Person, Result, Trace
 
 PREFIX = {"gov": "urn:governance:", "dicom": "urn:governance:dicom:"}
 """`dicom:` before a keyword of PS3.6."""
@@ -64,6 +65,7 @@ def _add(document: Document, trace: Trace) -> None:
         "gov:sha256": receipt.sha256,
         "gov:size": receipt.size,
         "gov:state": trace.curated.value,
+        **_checked(trace),
         "gov:codes": list(receipt.codes) or None,
         **{_named(name): _value(fact) for name, fact in receipt.facts.items() if name not in EQUIPMENT},
     }
@@ -82,8 +84,22 @@ def _add(document: Document, trace: Trace) -> None:
         document.relate("wasAssociatedWith", activity=signing, agent=agent)
     document.relate("hadMember", collection=batch, entity=receipts)
     for release in trace.releases:
-        name = document.typed("entity", f"gov:release-{local(release)}", "prov:Collection", {"prov:label": release})
-        document.relate("hadMember", collection=name, entity=result)
+        label = {"prov:label": release.name}
+        name = document.typed("entity", f"gov:release-{local(release.name)}", "prov:Collection", label)
+        if release.checked.result is not Result.DISAGREES:
+            document.relate("hadMember", collection=name, entity=result)
+
+
+def _checked(trace: Trace) -> Attributes:
+    """Of an object, what was verified of its releases and its patient's withdrawal, and what does not agree."""
+    by: dict[Result, list[str]] = {}
+    for release in trace.releases:
+        by.setdefault(release.checked.result, []).append(release.name)
+    return {
+        "gov:releases_verified": by.get(Result.VERIFIED),
+        "gov:releases_not_verified": by.get(Result.NOT_VERIFIED),
+        "gov:does_not_agree": trace.disagreements() or None,
+    }
 
 
 def _acquired(document: Document, trace: Trace, source: str) -> None:
@@ -120,8 +136,11 @@ def _processed(document: Document, trace: Trace, source: str, result: str) -> No
             document.relate("wasInformedBy", informed=activity, informant=before)
         for model in models_of(step.tool, step.version, step.parameters):
             document.relate("used", activity=activity, entity=add_model(document, model))
-        if trace.decided is not None and step.parameters.get("ruling") == trace.decided.ruling:
-            document.relate("wasAssociatedWith", activity=activity, agent=_person(document, trace.decided))
+        decided = trace.decided
+        if decided is not None and step.parameters.get("ruling") == decided.ruling:
+            document.records["activity"][activity]["gov:decision"] = decided.checked.text()
+            if decided.checked.result is not Result.DISAGREES:
+                document.relate("wasAssociatedWith", activity=activity, agent=_person(document, decided))
         before = activity
     if before is not None:
         document.relate("wasGeneratedBy", entity=result, activity=before)

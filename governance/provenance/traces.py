@@ -31,6 +31,34 @@ MEANINGS = {
 }
 
 
+class Result(StrEnum):
+    """Whether the log and what was signed say the same as rows of the database do."""
+
+    VERIFIED = "verified"
+    NOT_VERIFIED = "not verified"
+    """They say nothing against it, and not all of it."""
+    DISAGREES = "does not agree"
+
+    def text(self) -> str:
+        """For a person; what does not agree is loud."""
+        return self.value.upper() if self is Result.DISAGREES else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check came to, and why it is no better."""
+
+    result: Result
+    why: str = ""
+
+    def text(self) -> str:
+        """For a person."""
+        return f"{self.result.text()}: {self.why}" if self.why else self.result.text()
+
+
+VERIFIED = Checked(Result.VERIFIED)
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Who decided on the pixels of a source, and when: a name that they gave of themselves."""
@@ -38,6 +66,25 @@ class Person:
     ruling: str
     actor: str
     time: str
+    checked: Checked
+    """The ruling's row and who decided, against its event."""
+
+    def text(self) -> list[str]:
+        """In parts. Where the row is lost, nobody is named."""
+        return [part for part in (self.actor, self.time, self.checked.text()) if part]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release that an object is in."""
+
+    name: str
+    checked: Checked
+    """Its row against its event and its signed manifest, and that this lists the object."""
+
+    def text(self) -> list[str]:
+        """In parts."""
+        return [self.name, self.checked.text()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +93,7 @@ class Left:
 
     event: int
     time: str
+    checked: Checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +105,8 @@ class Trace:
     current: bool
     batch: str
     batch_time: str
-    releases: tuple[str, ...]
+    releases: tuple[Release, ...]
+    """Those that the database knows, and others in `published/`; that there are none elsewhere nobody verified."""
     curated: State
     given: State | None
     """The same of the file that was asked for, where one was: the curated one, a release's, a copy."""
@@ -65,6 +114,13 @@ class Trace:
     left: Left | None = None
     made_by: Mapping[str, str] = field(default_factory=dict)
     """Code and environment that made the batch, as the log has them; empty where an older version made it."""
+
+    def disagreements(self) -> list[str]:
+        """What rows say and the log or a signed manifest does not, a line each."""
+        said: list[tuple[str, Checked]] = [(f"release {each.name}", each.checked) for each in self.releases]
+        said += [(f"ruling {self.decided.ruling}", self.decided.checked)] if self.decided else []
+        said += [(f"withdrawal, event {self.left.event}", self.left.checked)] if self.left else []
+        return [f"{what}: {checked.why}" for what, checked in said if checked.result is Result.DISAGREES]
 
     def text(self) -> str:
         """For a person: one block an object, `WIDTH` columns wide where values allow."""
@@ -92,12 +148,13 @@ class Trace:
             ("policy", [r.policy, f"digest {r.policy_digest}"]),
             ("codes", r.codes),
             *(("step", [f"{s.name}: {s.tool} {s.version}", *_pairs(s.parameters)]) for s in r.steps),
-            ("decided by", [self.decided.actor, self.decided.time, "not verified"] if self.decided else []),
+            ("decided by", self.decided.text() if self.decided else []),
             ("receipt", [self.receipt_id]),
             ("batch", [self.batch, f"signed {self.batch_time}"]),
             ("made by", _pairs(self.made_by)),
-            ("releases", ["not verified:", *(self.releases or ["none"])]),
-            ("withdrawn", [self.left.time, f"event {self.left.event}"] if self.left else []),
+            *(("release", release.text()) for release in self.releases),
+            ("releases", ["no others known, not verified" if self.releases else "none known, not verified"]),
+            ("withdrawn", [self.left.time, f"event {self.left.event}", self.left.checked.text()] if self.left else []),
         ]
         behind = "withdrawn" if self.left else "superseded: processed again later"
         title = r.path + ("" if self.current else f"  ({behind})")

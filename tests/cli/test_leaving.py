@@ -47,7 +47,7 @@ def test_a_patient_leaves_by_pseudonym(workspace: Path) -> None:
     traced = governance("trace", patient, "-w", workspace)
     assert (traced.returncode, "event 3" in traced.stdout) == (0, True)
     (trace,) = lines(governance("trace", patient, "-w", workspace, "--json"))
-    assert trace["left"] == {"event": 3, "time": listed["time"]}
+    assert trace["left"] == {"event": 3, "time": listed["time"], "checked": {"result": "verified", "why": ""}}
     assert governance("audit", "verify", "-w", workspace).returncode == 0
 
 

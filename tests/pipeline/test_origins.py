@@ -174,8 +174,9 @@ def first_version(engine: Engine) -> None:
         connection.exec_driver_sql("UPDATE receipts SET superseded = superseded_by IS NOT NULL")
         connection.exec_driver_sql("ALTER TABLE receipts DROP COLUMN superseded_by")
         connection.exec_driver_sql("CREATE UNIQUE INDEX receipts_current_path ON receipts (path) WHERE NOT superseded")
-        for name in ("patients", "studies", "series"):
+        for name in ("patients", "studies", "series", "event_index"):
             connection.exec_driver_sql(f"ALTER TABLE releases DROP COLUMN {name}")
+        connection.exec_driver_sql("ALTER TABLE rulings DROP COLUMN event_index")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
 
 

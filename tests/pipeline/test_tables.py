@@ -15,6 +15,7 @@ from governance import pipeline
 from governance.datatypes import Outcome
 from governance.errors import Tampered
 from governance.pipeline import shards, studies
+from governance.provenance import VERIFIED, Release, Result
 from tests.conftest import BUNDLED
 from tests.databases import alter, rows
 from tests.pipeline.beside import (
@@ -323,7 +324,12 @@ def test_a_row_is_traced_from_its_pseudonym_to_its_release(context: pipeline.Con
     (report,) = released(context, "reports")
 
     (traced,) = pipeline.trace(context, report["row_id"])
-    assert (traced.receipt_id, traced.curated.value, traced.releases) == (report["receipt_id"], "present", ("d@v1",))
+    assert (traced.receipt_id, traced.curated.value) == (report["receipt_id"], "present")
+    assert traced.releases == (Release("d@v1", VERIFIED),)
+    receipts = context.workspace.published / "d@v1" / "receipts.jsonl"
+    receipts.write_bytes(receipts.read_bytes().replace(b"d@v1", b"d@v2") + b"\n")
+    (changed,) = pipeline.trace(context, report["row_id"])
+    assert changed.releases[0].checked.result is Result.DISAGREES
     assert [step.name for step in traced.receipt.steps] == ["read", "join", "clean", "inspect"]
     assert "scanner" not in traced.text()
     assert len(pipeline.trace(context, report["patient_id"])) == 2 + 4

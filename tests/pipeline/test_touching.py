@@ -66,7 +66,7 @@ ASKED: dict[str, Callable[[Trace], bool]] = {
     "policy=RESEARCH": lambda trace: trace.receipt.policy == "research",
     "tool=governance": lambda _: True,
     "project=demo": lambda _: True,
-    "release=first@v1": lambda trace: trace.releases == ("first@v1",),
+    "release=first@v1": lambda trace: [each.name for each in trace.releases] == ["first@v1"],
     "device=ge policy=research-headers": lambda trace: of_ct(trace) and trace.receipt.policy == "research-headers",
 }
 
