@@ -233,8 +233,9 @@ def _touched(args: argparse.Namespace, answer: pipeline.Answer) -> int:
             write(provenance.touched_to_svg(touched))
         case _:
             show(args, {"touched": touched.record()}, touched.text())
-            return _shown(args, answer.traces, touched.outputs)
-    return 0
+            exit_code = _shown(args, answer.traces, touched.outputs)
+            return exit_code if touched.agrees else 3
+    return 0 if touched.agrees else 3
 
 
 def _shown(args: argparse.Namespace, traces: Iterable[provenance.Trace], outputs: int) -> int:

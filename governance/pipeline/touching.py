@@ -30,6 +30,7 @@ from governance.errors import Misconfigured
 from governance.pipeline import rulings as decisions
 from governance.pipeline.context import Context
 from governance.pipeline.tracing import Looking, releases_named
+from governance.pipeline.vouching import Vouching
 from governance.provenance import Origin, Touched, Trace
 
 LEAST_DIGITS = 6
@@ -344,7 +345,11 @@ def _of_release(connection: Connection, context: Context, asked: Mapping[str, st
     held = [(known[number].origin, outputs) for number, outputs in connection.execute(rows)]
     outputs = sum(outputs for _, outputs in held)
     sizes = {"patients": row.patients, "studies": row.studies, "series": row.series}
-    touched = Touched(asked, _most(held), outputs, **sizes, releases={f"{name}@v{version}": outputs})
+    called = f"{name}@v{version}"
+    count = select(func.count()).where(release_receipts.c.name == name, release_receipts.c.version == version)
+    ids = connection.execute(count).scalar_one()
+    vouched = Vouching(connection, context).counted(called, sizes, outputs, ids)
+    touched = Touched(asked, _most(held), outputs, **sizes, releases={called: outputs}, release=vouched)
     return Answer(touched, _in_release(context, name, version))
 
 

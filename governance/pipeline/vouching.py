@@ -5,7 +5,7 @@ batch is, and has to say what the row says. A release also has its manifest in `
 digest the event has. What does not agree is told as that: it is no reason to show nothing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from governance.provenance import VERIFIED, Checked, Left, Person, Release, Resu
 from governance.release import layout
 from governance.release.layout import FileEntry
 from governance.release.listing import Listing
-from governance.rows import table_of
+from governance.rows import TableKind, table_of
 
 GONE = Checked(Result.NOT_VERIFIED, "its folder is not in published/")
 
@@ -63,6 +63,19 @@ class Vouching:
             except Tampered as error:
                 self._published[name] = Published(_disagrees(str(error)))
         return self._published[name]
+
+    def counted(self, name: str, sizes: Mapping[str, int | None], *outputs: int) -> Release:
+        """One release, and what is counted of it. sizes: as its manifest calls them; outputs: objects and rows."""
+        published = self.release(name)
+        if published.listing is None:
+            return Release(name, published.checked)
+        said = published.listing.said
+        signed = said["counts"]["instances"] + sum(said["tables"].get(kind, {"rows": 0})["rows"] for kind in TableKind)
+        # Of a release whose receipts an earlier version did not keep, sizes are not known.
+        differs = {each for each in sizes if sizes[each] not in (None, said["counts"][each])}
+        if differs or set(outputs) != {signed}:
+            return Release(name, _disagrees("what is counted of it is not what was signed"))
+        return Release(name, VERIFIED)
 
     def _holding(self, receipt_ids: Iterable[str]) -> list[str]:
         table = release_receipts

@@ -10,6 +10,7 @@ from governance.provenance.origins import Origin
 from governance.provenance.picture import Box, count, drawing, listed
 from governance.provenance.prov import Document, add_model, local, short
 from governance.provenance.touched import NO_DEVICE, PARTS, Touched, device
+from governance.provenance.traces import Result
 
 MOST_ORIGINS = 100
 """Ways that a PROV document tells of one by one; what it leaves out is counted."""
@@ -27,17 +28,22 @@ def touched_to_prov(touched: Touched) -> str:
     for origin, outputs in touched.origins[:MOST_ORIGINS]:
         document.relate("hadMember", collection=whole, entity=_add(document, origin, outputs))
     for name, outputs in touched.releases.items():
-        label = {"prov:label": name}
+        label = {"prov:label": name, "gov:checked": _checked(touched)}
         release = document.typed("entity", f"gov:release-{local(name)}", "prov:Collection", label)
         part = {"prov:label": f"{_asked(touched)} in {name}", "gov:outputs": outputs}
         inside = document.typed("entity", f"gov:part-{short(_asked(touched), name)}", "prov:Collection", part)
         document.relate("hadMember", collection=release, entity=inside)
         document.relate("wasDerivedFrom", generatedEntity=inside, usedEntity=whole)
     for name, outputs in touched.people.items():
-        said = {"prov:label": name, "gov:decided": outputs}
+        said = {"prov:label": name, "gov:decided": outputs, "gov:checked": Result.NOT_VERIFIED.value}
         person = document.typed("agent", f"gov:person-{short(name)}", "prov:Person", said)
         document.relate("wasAttributedTo", entity=whole, agent=person)
     return document.to_json()
+
+
+def _checked(touched: Touched) -> str:
+    """What was verified of a release and its counts."""
+    return Result.NOT_VERIFIED.value if touched.release is None else touched.release.checked.text()
 
 
 def _add(document: Document, origin: Origin, outputs: int) -> str:
@@ -77,7 +83,8 @@ def touched_to_svg(touched: Touched) -> str:
     heading += [
         count(len(each), *words) for each, words in ((models, ("model",)), (people, ("person", "people"))) if each
     ]
-    beside = (", ".join(heading), *listed(policies), *listed(models), *listed(people))
+    unverified = [f"{Result.NOT_VERIFIED.value}:"] if people else []
+    beside = (", ".join(heading), *listed(policies), *listed(models), *unverified, *listed(people))
     counts = [("patient", "patients", touched.patients), ("study", "studies", touched.studies)]
     counts.append(("series", "series", touched.series))
     made = [f"{number:,} {one if number == 1 else several}" for one, several, number in counts if number is not None]
@@ -98,7 +105,9 @@ def touched_to_svg(touched: Touched) -> str:
         times = (f"from {touched.first[:19]}Z", f"to   {touched.last[:19]}Z") if touched.first else ()
         boxes.append(Box("batch", (f"{touched.batches:,} signed batches", *times)))
     releases = _counted(touched.releases)
-    boxes.append(Box("release", (count(len(releases), "release"), *listed(releases))))
+    checked = Result.NOT_VERIFIED if touched.release is None else touched.release.checked.result
+    kind = "release" if touched.agrees else "lost"
+    boxes.append(Box(kind, (f"{count(len(releases), 'release')}, {checked.text()}", *listed(releases))))
     return drawing(_asked(touched), _asked(touched), [boxes])
 
 

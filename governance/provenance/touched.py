@@ -4,16 +4,17 @@ Counts, not a list: a million outputs of one scanner have some hundred origins. 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
 from governance.provenance.origins import Origin
-from governance.provenance.traces import block
+from governance.provenance.traces import Release, Result, block
 
 MOST_LISTED = 10
 """Devices, policies, programs or models that are named in a text."""
 NO_DEVICE = "not recorded in the source"
+UNVERIFIED = "not verified:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,16 @@ class Touched:
     """Time of the first batch, and of the last."""
     last: str = ""
     releases: Mapping[str, int] = field(default_factory=dict)
-    """How many of them are in each."""
+    """How many of them are in each: nobody verified that, but of a release that was asked about (`release`)."""
     people: Mapping[str, int] = field(default_factory=dict)
-    """Who decided on the pixels of how many of them; empty where that was not asked."""
+    """Who decided on the pixels of how many of them; empty where that was not asked. Nobody verified it."""
+    release: Release | None = None
+    """The one that was asked about, with its counts: against its event and its signed manifest."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing that was checked contradicts it."""
+        return self.release is None or self.release.checked.result is not Result.DISAGREES
 
     def by(self, told: Callable[[Origin], Iterable[str]]) -> dict[str, int]:
         """Outputs by what is told of their origins, the most first."""
@@ -55,6 +63,7 @@ class Touched:
             "releases": dict(self.releases),
             **{name: self.by(told) for name, told in PARTS.items()},
             "people": dict(self.people),
+            "release": None if self.release is None else asdict(self.release),
         }
 
     def text(self) -> str:
@@ -65,6 +74,7 @@ class Touched:
             *([] if gone is None else [f"{self.current:,} current", f"{gone:,} superseded"]),
         ]
         named = (("patients", self.patients), ("studies", self.studies), ("series", self.series))
+        held = [f"{name}  {count:,}" for name, count in self.releases.items()]
         times = [f"first signed {self.first}", f"last signed {self.last}"] if self.first else []
         entries: list[tuple[str, Iterable[str]]] = [
             ("outputs", made),
@@ -75,8 +85,9 @@ class Touched:
                 for name, told in PARTS.items()
                 for what, n in self.by(told).items()
             ),
-            ("decided by", [f"{name}  {count:,}" for name, count in self.people.items()]),
-            ("releases", [f"{name}  {count:,}" for name, count in self.releases.items()] or ["none"]),
+            ("decided by", [*([UNVERIFIED] if self.people else []), *(f"{n}  {c:,}" for n, c in self.people.items())]),
+            ("releases", [UNVERIFIED, *(held or ["none"])] if self.release is None else []),
+            ("release", [] if self.release is None else self.release.text()),
         ]
         return block(" ".join(f"{kind}={value}" for kind, value in self.asked.items()), entries)
 

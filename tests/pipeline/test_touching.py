@@ -19,7 +19,7 @@ from governance.pipeline import Kind
 from governance.pipeline.recording import record
 from governance.provenance import Trace, touched_to_prov, touched_to_svg
 from governance.provenance.picture import CHARACTERS
-from tests.databases import PostgreSQL, unguarded
+from tests.databases import PostgreSQL, alter, unguarded
 from tests.pipeline import test_rulings
 from tests.pipeline.test_origins import receipt
 from tests.pipeline.test_tracing import forged_body, prepare
@@ -186,6 +186,37 @@ def test_a_model_is_named_with_its_version_or_digest(asked: str, own: pipeline.C
             ask(own, f"model={other}")
 
 
+RELEASE = [
+    "UPDATE releases SET manifest_digest = 'a'",
+    "UPDATE releases SET patients = 1",
+    "UPDATE released SET outputs = outputs + 1",
+    "DELETE FROM release_receipts WHERE receipt_id = (SELECT min(receipt_id) FROM release_receipts)",
+]
+
+
+@pytest.mark.sqlite_alone(reason="what is compared is the same on both")
+@pytest.mark.parametrize("change", RELEASE)
+def test_a_release_and_its_counts_are_held_against_what_was_signed(
+    change: str, own: pipeline.Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["trace", "release=first@v1", "--limit", "1", "-w", str(own.workspace.root)]
+    assert main(words) == 0
+    assert "  release      first@v1  verified\n" in capsys.readouterr().out
+
+    alter(own.engine, change)
+
+    assert [main([*words, *more]) for more in ([], ["--json"], ["--as", "prov"], ["--as", "svg"])] == [3] * 4
+    assert capsys.readouterr().out.count("DOES NOT AGREE") >= 3
+
+
+def test_what_nobody_counted_again_is_said_not_to_be_verified(calm: pipeline.Context) -> None:
+    touched = ask(calm, "policy=research").touched
+
+    assert "  releases     not verified:  first@v1  2" in touched.text()
+    assert '"gov:checked": "not verified"' in touched_to_prov(touched)
+    assert "1 release, not verified" in touched_to_svg(touched)
+
+
 # ------------------------------------------------------------------ forms
 
 
@@ -206,7 +237,13 @@ def test_the_picture_counts_and_no_line_leaves_its_box(calm: pipeline.Context) -
     svg = touched_to_svg(ask(calm, "project=demo").touched)
 
     said = [each.text or "" for each in etree.fromstring(svg.encode()).iter("{http://www.w3.org/2000/svg}text")]
-    assert {"4 outputs", "2 current, 2 superseded", "2 signed batches", "1 release", "2 × first@v1"} < set(said)
+    assert {
+        "4 outputs",
+        "2 current, 2 superseded",
+        "2 signed batches",
+        "1 release, not verified",
+        "2 × first@v1",
+    } < set(said)
     assert all(len(line) <= CHARACTERS for line in said[1:])
 
 
