@@ -24,9 +24,9 @@ def places(engine: Engine) -> dict[str, list[int | None]]:
 
 
 def earlier(engine: Engine) -> None:
-    """As revision 0005 left it."""
+    """As revision 0006 left it."""
     dropped = [f"ALTER TABLE {name} DROP COLUMN event_index" for name in TABLES]
-    alter(engine, *dropped, "UPDATE alembic_version SET version_num = '0005'")
+    alter(engine, *dropped, "UPDATE alembic_version SET version_num = '0006'")
 
 
 @pytest.fixture
