@@ -3,16 +3,19 @@
 import errno
 import os
 import secrets
-from collections.abc import Callable, Iterable
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 
 from governance.buffers import CHUNK, Data, chunks
-from governance.errors import Leak, Unavailable
+from governance.errors import Leak, Misconfigured, Unavailable
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
+_MODE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +97,97 @@ def _staged(staging: Path, write: Callable[[int], tuple[str, int]]) -> Staged:
 def _write(descriptor: int, data: memoryview) -> None:
     while data:
         data = data[os.write(descriptor, data) :]
+
+
+@dataclass(frozen=True, slots=True)
+class Unnamed:
+    """An open file for its owner alone that has no name until all of it is on the disk."""
+
+    _file: int
+    _folder: int
+    _name: str
+
+    def reserve(self, size: int) -> None:
+        """Take room for so many bytes, and write none of them.
+
+        Raises:
+            Misconfigured: something came into the place.
+            Unavailable: the disk is full.
+        """
+        _refuse_taken(self._folder, self._name)
+        full = False
+        try:
+            os.posix_fallocate(self._file, 0, size)
+        except OSError as error:  # some file systems reserve nothing
+            full = error.errno in FULL
+        if full:
+            raise Unavailable("the disk of this place is full", hint="make room, and run the same command again")
+
+    def publish(self, data: bytes) -> None:
+        """Write all of it, and give it its name.
+
+        Raises:
+            OSError: it cannot be written, or something came into the place: that stays as it is.
+        """
+        _write(self._file, memoryview(data))
+        os.ftruncate(self._file, len(data))
+        os.fsync(self._file)
+        os.link(_open_file(self._file), self._name, dst_dir_fd=self._folder, follow_symlinks=True)
+        try:
+            os.fsync(self._folder)
+        except BaseException:
+            os.unlink(self._name, dir_fd=self._folder)
+            raise
+
+
+@contextmanager
+def unnamed(path: Path) -> Iterator[Unnamed]:
+    """A new file that can be published as `path`. Whoever is killed before that leaves nothing: the system frees it.
+
+    Raises:
+        Misconfigured: there is a file, the folder cannot be written, or its file system knows no files without a name.
+    """
+    folder = _opened(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _refuse_taken(folder, path.name)
+        file = _opened(Path("."), os.O_RDWR | os.O_TMPFILE, folder)
+        try:
+            os.fchmod(file, _MODE)
+            if stat.S_IMODE(os.fstat(file).st_mode) != _MODE or not os.path.exists(_open_file(file)):
+                raise _unfit("it does not keep who may read a file")
+            yield Unnamed(file, folder, path.name)
+        finally:
+            os.close(file)
+    finally:
+        os.close(folder)
+
+
+def _open_file(descriptor: int) -> str:
+    """Where linkat(2) finds an open file without a privilege."""
+    return f"/proc/self/fd/{descriptor}"
+
+
+def _opened(path: Path, flags: int, folder: int | None = None) -> int:
+    try:
+        return os.open(path, flags | os.O_CLOEXEC, _MODE, dir_fd=folder)
+    except OSError as error:
+        problem = type(error).__name__
+    raise _unfit(problem)
+
+
+def _refuse_taken(folder: int, name: str) -> None:
+    problem = ""
+    try:
+        os.stat(name or ".", dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        problem = type(error).__name__
+    if problem:
+        raise _unfit(problem)
+    raise Misconfigured("there is a file in this place", hint="name one that does not exist yet")
+
+
+def _unfit(problem: str) -> Misconfigured:
+    hint = "name a file in a folder of your own on a local disk; a share or a stick may not do"
+    return Misconfigured(f"the file cannot be made ({problem})", hint=hint)

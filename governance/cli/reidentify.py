@@ -97,34 +97,17 @@ def reidentify_approve(args: argparse.Namespace) -> int:
 
 def reidentify_open(args: argparse.Namespace) -> int:
     """Answer a request, once, if enough different people approve. Confidential."""
-    if args.output is not None and os.path.lexists(args.output):
-        raise Misconfigured("there is a file in this place", hint="name one that does not exist yet")
-    context = opened(args)
-    if args.output is not None:
-        keys.write_new(args.output, b"")  # before the request is used up: it may be that it cannot be made
-    try:
-        answers = pipeline.open_request(context, args.request, args.approvals)
-    except BaseException:
-        if args.output is not None:
-            args.output.unlink(missing_ok=True)
-        raise
+    line = _json_line if args.json else pipeline.Reidentified.text
+    answers = pipeline.open_request(opened(args), args.request, args.approvals, output=args.output, line=line)
     if args.output is None:
         say("governance: confidential: original values follow; they are told this once")
         for answer in answers:
-            show(args, answer.record(), _line(answer))
-        return 0
-    text = [json.dumps(answer.record()) if args.json else _line(answer) for answer in answers]
-    with args.output.open("w", encoding="utf-8") as file:
-        file.write("".join(f"{line}\n" for line in text))
-        file.flush()
-        os.fsync(file.fileno())
+            show(args, answer.record(), answer.text())
     return 0
 
 
-def _line(answer: pipeline.Reidentified) -> str:
-    """A pseudonym and what it stands for; several values, and an issuer behind an id, on the same line."""
-    values = (" ".join(pipeline.shown(value) for _, value in said) for said in answer.values)
-    return "  ".join((answer.pseudonym, *values))
+def _json_line(answer: pipeline.Reidentified) -> str:
+    return json.dumps(answer.record())
 
 
 def _reason(args: argparse.Namespace) -> str | None:

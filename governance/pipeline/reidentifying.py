@@ -2,7 +2,8 @@
 
     ask      in the workspace: a request file, the reason sealed, an event
     approve  anywhere: a signature over the request; no workspace is needed
-    open     in the workspace: everything is checked, the request is used up with its event, and then told
+    open     in the workspace: everything is checked, the request is used up with its event, and then told, or written
+             to a file that gets its name when all of it is there
 
 The log is checked whole before anything is opened, so that no approver and no use of a request is forgotten by whoever
 has the database and not the root key. Who has the root key and the vault needs no program at all.
@@ -10,8 +11,8 @@ has the database and not the root key. Who has the root key and the vault needs 
 
 import json
 import secrets
-from collections.abc import Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -26,10 +27,12 @@ from governance.errors import Misconfigured, Refused, Tampered
 from governance.pipeline import approving
 from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.rulings import account_name
+from governance.pipeline.values import shown
 from governance.pipeline.vaulting import open_vault
 from governance.pseudonymise import approvals
 from governance.pseudonymise.approvals import MOST_PSEUDONYMS, MOST_REASON, NAME, Approval, Request, Want, Why
 from governance.pseudonymise.vault import Kind, Place, Said, Vault
+from governance.staging import Unnamed, unnamed
 
 ASKED, OPENED, REFUSED = "reidentification-asked", "reidentification-opened", "reidentification-refused"
 UNKNOWN = "unknown"
@@ -67,6 +70,11 @@ class Reidentified(Confidential):
     def record(self) -> dict[str, Any]:
         """For JSON."""
         return {"pseudonym": self.pseudonym, "want": self.want.value, "values": [dict(said) for said in self.values]}
+
+    def text(self) -> str:
+        """On one line: several values, and an issuer behind an id, beside each other."""
+        values = (" ".join(shown(value) for _, value in said) for said in self.values)
+        return "  ".join((self.pseudonym, *values))
 
 
 def ask(
@@ -161,18 +169,54 @@ def approve(
     return made
 
 
-def open_request(context: Context, request: Path, approved: Sequence[Path]) -> list[Reidentified]:
+def open_request(
+    context: Context,
+    request: Path,
+    approved: Sequence[Path],
+    *,
+    output: Path | None = None,
+    line: Callable[[Reidentified], str] = Reidentified.text,
+) -> list[Reidentified]:
     """What was asked for, once, if enough people approve; the request is used up before this returns.
 
     A kill behind that burns the approvals: nothing is ever told twice, or without its event.
 
+    output: a new file for the answers, a line each, which only its owner reads. There is room for it before the request
+    is used up, and behind that it is there as a whole or not at all.
+
     Raises:
-        Misconfigured: a file cannot be read.
+        Misconfigured: a file cannot be read or made.
+        Unavailable: the disk of the output is full.
         Refused: why not; it is in the log too.
         Tampered: the log, the approvers or a row of the vault are not what they were.
     """
-    read = _read(request), [_read(path) for path in approved]
-    asked, given = _parsed(*read)
+    with ExitStack() as stack:
+        file = None if output is None else stack.enter_context(unnamed(output))
+        asked, given, known = _approved(context, request, approved)
+        with closing(open_vault(context)) as vault:
+            answers = [_answer(vault, pseudonym, asked.want) for pseudonym in asked.pseudonyms]
+        if not all(answer.values for answer in answers):
+            raise _refused(context, asked.request_id, Why.NO_ROW)
+        text = "".join(f"{line(answer)}\n" for answer in answers).encode()
+        if file is not None:
+            file.reserve(len(text))
+        with writing(context.engine) as connection:
+            if approving.known(context, connection).rows != known.rows:
+                raise Misconfigured("the approvers were changed at this moment", hint="run the same command again")
+            if not (used := _is_used(connection, asked)):
+                _use(context, connection, asked, given, answers, threshold=known.registry.threshold)
+        if used:
+            raise _refused(context, asked.request_id, Why.USED)
+        if file is not None:
+            _publish(file, text)
+    return answers
+
+
+def _approved(
+    context: Context, request: Path, approved: Sequence[Path]
+) -> tuple[Request, list[Approval], approving.Known]:
+    """A request that may be answered, what approves it, and who could by then. Raises Refused, Tampered."""
+    asked, given = _parsed(_read(request), [_read(path) for path in approved])
     if asked is None:
         raise _refused(context, UNKNOWN, Why.NOT_ASKED)
     with context.engine.connect() as connection:
@@ -186,18 +230,19 @@ def open_request(context: Context, request: Path, approved: Sequence[Path]) -> l
         raise _refused(context, UNKNOWN, Why.NOT_ASKED)
     if why is not None:
         raise _refused(context, asked.request_id, why)
-    with closing(open_vault(context)) as vault:
-        answers = [_answer(vault, pseudonym, asked.want) for pseudonym in asked.pseudonyms]
-    if not all(answer.values for answer in answers):
-        raise _refused(context, asked.request_id, Why.NO_ROW)
-    with writing(context.engine) as connection:
-        if approving.known(context, connection).rows != known.rows:
-            raise Misconfigured("the approvers were changed at this moment", hint="run the same command again")
-        if not (used := _is_used(connection, asked)):
-            _use(context, connection, asked, given or [], answers, threshold=known.registry.threshold)
-    if used:
-        raise _refused(context, asked.request_id, Why.USED)
-    return answers
+    return asked, given or [], known
+
+
+def _publish(file: Unnamed, text: bytes) -> None:
+    """Write an answer whose request is used up."""
+    problem = ""
+    try:
+        file.publish(text)
+    except OSError as error:
+        problem = type(error).__name__
+    if problem:
+        message = f"the request is used up, and its answer could not be written ({problem})"
+        raise Misconfigured(message, hint="nothing was told; ask again")
 
 
 def _parsed(request: bytes, approved: Sequence[bytes]) -> tuple[Request | None, list[Approval] | None]:
