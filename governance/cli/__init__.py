@@ -1,8 +1,8 @@
 """Arguments in; text or --json out; exit codes. No logic.
 
 stdout is data, stderr is talk. Exit codes: 0 done, 1 our bug, 2 misuse or
-misconfiguration, 3 some sources were not published or something does not verify,
-75 try later.
+misconfiguration, 3 some sources were not published, something does not verify or
+a withdrawal is not complete, 75 try later.
 
 arguments.py  what may be typed
 parsing.py    how misuse is refused

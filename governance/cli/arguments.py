@@ -15,8 +15,8 @@ _GOES_ON = "; the same command goes on where it stopped"
 _STARTS_AGAIN = "; nothing was kept, the same command starts from the beginning"
 
 _EXIT_CODES = (
-    "exit codes: 0 done, 1 our bug, 2 misuse or misconfiguration, 3 some sources were not published or something"
-    " does not verify, 75 try later"
+    "exit codes: 0 done, 1 our bug, 2 misuse or misconfiguration, 3 some sources were not published,"
+    " something does not verify or a withdrawal is not complete, 75 try later"
 )
 _TAKES = "file, folder, zip, tar(.gz/.xz) or DICOMDIR"
 _RUN_TAKES = f"{_TAKES}; also tables of reports and labels: .csv, .tsv, .jsonl, .parquet"

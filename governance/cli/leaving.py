@@ -35,13 +35,15 @@ def withdraw(args: argparse.Namespace) -> int:
         show(args, left, left.text())
     if not args.json:
         _after(found, args)
-    return 0
+    return 3 if any(left.unknown_policies for left in found) else 0
 
 
 def _after(found: list[pipeline.Left], args: argparse.Namespace) -> None:
     """What to know behind it."""
     if any(left.releases for left in found):
         say("governance: hint: releases are never rewritten; withdraw those copies by hand, and publish again")
+    if any(left.unknown_policies for left in found):
+        say("governance: hint: put these policies back as they were, or name each form of the ids, and run it again")
     if args.dry_run:
         say("next: the same command without --dry-run; it cannot be undone")
 

@@ -99,7 +99,7 @@ def register(context: Context, sources: Sequence[Path], *, project: str, policy_
             raise Misconfigured("a source lies in the workspace", hint="what comes out does not go in again")
     run_id = secrets.token_hex(8)
     place = policy_name if policy_name in policy.named() else os.path.abspath(policy_name)
-    request = Request([str(path) for path in sources], place, os.getcwd())
+    request = Request([str(path) for path in sources], place, os.getcwd(), rules.patients)
     with writing(context.engine) as connection:
         connection.execute(
             insert(runs).values(

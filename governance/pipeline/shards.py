@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from governance import ingest, policy
@@ -22,6 +23,7 @@ from governance.database import outcomes, runs, shards, writing
 from governance.datatypes import Confidential, Outcome, Source, SourceOutcome
 from governance.errors import Misconfigured
 from governance.keys import Keyring
+from governance.patients import PatientRules
 from governance.pipeline import tables, vaulting
 from governance.pipeline.commit import Committer
 from governance.pipeline.context import Context, sign
@@ -50,6 +52,8 @@ class Request(Confidential):
     sources: list[str]
     policy: str
     folder: str
+    patients: PatientRules | None = None
+    """When the policy took two numbers for one patient's; None in runs of earlier versions."""
 
     def seal(self, keyring: Keyring) -> bytes:
         """As it is stored."""
@@ -58,7 +62,7 @@ class Request(Confidential):
     @classmethod
     def unseal(cls, sealed: bytes, keyring: Keyring) -> Self:
         """As it was sealed."""
-        return cls(**json.loads(keyring.unseal(sealed, purpose="request")))
+        return TypeAdapter(cls).validate_json(keyring.unseal(sealed, purpose="request"))
 
     @property
     def places(self) -> list[Path]:

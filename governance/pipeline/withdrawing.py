@@ -47,6 +47,8 @@ from governance.pipeline.studies import SEALED_FOR, patient_ids_of
 from governance.pseudonymise import Pseudonymiser
 
 MOST_IDS = 100_000
+_UNKNOWN = "policies_not_known"
+"""In an event: digests, with commas between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,9 @@ class Left:
     time: str = ""
     again: bool = False
     """Whether the patient had left before, and nothing of them is there."""
+    unknown_policies: Mapping[str, str] = field(default_factory=dict)
+    """Names by digest of policies of which nobody knows any more which numbers they took for one patient's: what they
+    keyed by another form of an id that was given is still there, and comes in again."""
 
     def text(self) -> str:
         """For a person, on a line, and one for each release."""
@@ -76,7 +81,12 @@ class Left:
         if self.project and not self.again:
             lines[0] += f": {self.objects} objects, {self.rows} rows"
             lines[0] += "" if self.names is None else f", {self.names} names of sources erased"
-        return "\n".join(lines + [f"  stays in {name}: {count}" for name, count in self.releases.items()])
+        lines += [f"  stays in {name}: {count}" for name, count in self.releases.items()]
+        lines += [
+            f"  not complete: the policy {name}, {digest[:12]}, is not there as it was"
+            for digest, name in self.unknown_policies.items()
+        ]
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +103,13 @@ class Withdrawal:
     person: str | None = None
     """Who decided; None once that was redacted."""
     reason: str | None = None
+    unknown_policies: tuple[str, ...] = ()
+    """Digests of those without which it was not complete."""
 
     def text(self) -> str:
         """On one line."""
         where = self.project or "every project"
-        still = "  not at its end yet" if self.open else ""
+        still = ("  not at its end yet" if self.open else "") + ("  not complete" if self.unknown_policies else "")
         why = "redacted" if self.person is None else f"{self.person}  {self.reason}"
         return f"{self.time}  event {self.event}  {where}  {self.objects} objects, {self.rows} rows{still}  {why}"
 
@@ -111,6 +123,12 @@ class _Person(Confidential):
     ids: frozenset[str] = frozenset()
     """As it was written, and as policies key it."""
     leaves_all: bool = False
+    unknown: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By project: policies that may take other forms of the ids for theirs, names by digest."""
+
+    @property
+    def unknown_anywhere(self) -> dict[str, str]:
+        return {digest: name for policies in self.unknown.values() for digest, name in policies.items()}
 
 
 @dataclass(slots=True, repr=False)
@@ -175,9 +193,12 @@ def preview(
             for where, patient in person.patients:
                 there = _there(connection, context, where, patient, person.ids)
                 again = not (there.objects or there.rows or _new(connection, where, there.digests))
-                found.append(Left(where, patient, len(there.objects), there.rows, None, there.releases, again=again))
+                unknown = person.unknown.get(where, {})
+                counts = len(there.objects), there.rows, None, there.releases
+                found.append(Left(where, patient, *counts, again=again, unknown_policies=unknown))
             if person.leaves_all:
-                found.append(Left(EVERYWHERE, "", again=not _new(connection, EVERYWHERE, _everywhere(context, person))))
+                again = not _new(connection, EVERYWHERE, _everywhere(context, person))
+                found.append(Left(EVERYWHERE, "", again=again, unknown_policies=person.unknown_anywhere))
     return found
 
 
@@ -193,7 +214,8 @@ def withdrawals(context: Context) -> list[Withdrawal]:
             shown = audit.shown(connection, context.keyring, event=index)
             said = {each.field: each.opened[1] for each in shown if each.opened}
             who, why = said.get("person"), said.get("reason")
-            found.append(Withdrawal(index, time, project, objects, rows, index in still, who, why))
+            unknown = tuple(filter(None, str(details.get(_UNKNOWN, "")).split(",")))
+            found.append(Withdrawal(index, time, project, objects, rows, index in still, who, why, unknown))
     return found
 
 
@@ -221,7 +243,9 @@ def _persons(
             raise Misconfigured(f"nobody here goes by pseudonym number {number}", hint=hint)
         joined = {row.project: decided[row.project].joined(row.patient) for row in rows}
         found.append(_Person([(where, each) for where, same in joined.items() for each in same]))
-    by = {each: _pseudonymisers(connection, context, each) for each in projects}
+    by, unknown = {}, {}
+    for each in projects if patient_ids else ():
+        by[each], unknown[each] = _pseudonymisers(connection, context, each)
     for patient_id in dict.fromkeys(patient_ids):
         ids, patients = {patient_id}, dict[tuple[str, str], None]()
         for each in projects:
@@ -229,20 +253,40 @@ def _persons(
             ids |= keys.keys() - {""}
             for own in (pseudonymiser.pseudonym(key) for key, pseudonymiser in keys.items() if key):
                 patients |= {(each, other): None for other in decided[each].joined(own)}
-        found.append(_Person(list(patients), frozenset(ids), leaves_all=project is None))
+        found.append(_Person(list(patients), frozenset(ids), leaves_all=project is None, unknown=unknown))
     return found
 
 
-def _pseudonymisers(connection: Connection, context: Context, project: str) -> list[Pseudonymiser]:
-    """As every policy has it under which the project was run, where it still loads; and as none has it."""
+def _pseudonymisers(
+    connection: Connection, context: Context, project: str
+) -> tuple[list[Pseudonymiser], dict[str, str]]:
+    """As every policy had it under which the project was run, and as none has it; and the policies that nobody knows.
+
+    Runs say what it was, but for those of earlier versions: there the policy counts as it is, and is not known unless
+    it is the same. Returns the names of these by digest.
+    """
     last = select(func.max(runs.c.number)).where(runs.c.project == project).group_by(runs.c.policy_digest)
-    requests = connection.execute(select(runs.c.sealed_request).where(runs.c.number.in_(last))).scalars()
-    rules = {PatientRules(): None}
-    for place in {Request.unseal(sealed, context.keyring).policy for sealed in requests}:
-        with suppress(GovernanceError):
-            rules[policy.load(place).patients] = None
+    query = select(runs.c.sealed_request, runs.c.policy_digest, runs.c.policy).where(runs.c.number.in_(last))
+    rules, unknown = {PatientRules(): None}, {}
+    for sealed, digest, name in connection.execute(query.order_by(runs.c.number)):
+        request = Request.unseal(sealed, context.keyring)
+        there, same = request.patients, True
+        if there is None:
+            there, same = _as_it_is(request.policy, digest)
+        if there is not None:
+            rules[there] = None
+        if not same:
+            unknown[digest] = name
     keys = context.keyring.project(project)
-    return [Pseudonymiser(keys, patients=each) for each in rules]
+    return [Pseudonymiser(keys, patients=each) for each in rules], unknown
+
+
+def _as_it_is(place: str, digest: str) -> tuple[PatientRules | None, bool]:
+    """What a policy says now of patients, if it still loads, and whether it is the one of this digest."""
+    found: policy.Rules | None = None
+    with suppress(GovernanceError):
+        found = policy.load(place)
+    return (None, False) if found is None else (found.patients, found.digest == digest)
 
 
 def _there(connection: Connection, context: Context, project: str, patient: str, ids: Collection[str]) -> _There:
@@ -307,36 +351,37 @@ def _everywhere(context: Context, person: _Person) -> set[str]:
 
 def _leave(connection: Connection, context: Context, person: _Person, said: Mapping[str, str]) -> Iterator[Left]:
     for project, patient in person.patients:
-        yield _leave_project(connection, context, project, patient, person.ids, said)
+        yield _leave_project(connection, context, project, patient, person, said)
     if person.leaves_all:
-        new = _new(connection, EVERYWHERE, _everywhere(context, person))
+        new, unknown = _new(connection, EVERYWHERE, _everywhere(context, person)), person.unknown_anywhere
         if not new:
-            yield Left(EVERYWHERE, "", again=True)
+            yield Left(EVERYWHERE, "", again=True, unknown_policies=unknown)
             return
         subject = min(new)
-        index, time = _log(connection, context, EVERYWHERE, subject, new, said, {"objects": 0, "rows": 0})
-        yield Left(EVERYWHERE, "", event=index, time=time)
+        index, time = _log(connection, context, EVERYWHERE, subject, new, said, {"objects": 0, "rows": 0}, unknown)
+        yield Left(EVERYWHERE, "", event=index, time=time, unknown_policies=unknown)
 
 
 def _leave_project(
-    connection: Connection, context: Context, project: str, patient: str, ids: Collection[str], said: Mapping[str, str]
+    connection: Connection, context: Context, project: str, patient: str, person: _Person, said: Mapping[str, str]
 ) -> Left:
-    there = _there(connection, context, project, patient, ids)
+    there, unknown = _there(connection, context, project, patient, person.ids), person.unknown.get(project, {})
     new = _new(connection, project, there.digests)
     if not (new or there.objects or there.rows):
-        return Left(project, patient, releases=there.releases, again=True)
+        return Left(project, patient, releases=there.releases, again=True, unknown_policies=unknown)
     names = erasing.names(connection, context, project, [patient])
     counts = {"objects": len(there.objects), "rows": there.rows, "names": names, "releases": len(there.releases)}
     subject = tombstone(context.keyring.tombstone_key(project), Of.PATIENT, patient)
     mine = (receipts.c.project == project) & (receipts.c.patient == patient)
     gone = supersede(connection, mine, by=audit.size(connection))
-    index, time = _log(connection, context, project, subject, new, said, {**counts, **gone})
+    index, time = _log(connection, context, project, subject, new, said, {**counts, **gone}, unknown)
     declared = [{"path": path, "run_id": run_id} for path, run_id in there.objects.items()]
     if declared:
         connection.execute(upsert(connection, pending).on_conflict_do_nothing(), declared)
     erasing.forget(connection, project, patient, alone=there.alone)
     connection.execute(insert(departures).values(event_index=index, project=project, patient=patient))
-    return Left(project, patient, len(there.objects), there.rows, names, there.releases, index, time)
+    found = len(there.objects), there.rows, names, there.releases
+    return Left(project, patient, *found, index, time, unknown_policies=unknown)
 
 
 def _log(
@@ -347,6 +392,7 @@ def _log(
     new: Collection[str],
     said: Mapping[str, str],
     counts: Mapping[str, str | int],
+    unknown: Collection[str],
 ) -> tuple[int, str]:
     """Append and sign the event, and set the tombstones; returns the event's index and time.
 
@@ -355,6 +401,7 @@ def _log(
     digests = sorted(new)
     details: dict[str, Any] = {**counts, "project": project}
     details |= {"tombstones": len(digests), "digest": audit.digest_of_tombstones(digests)}
+    details |= {_UNKNOWN: ",".join(sorted(unknown))} if unknown else {}
     logged = event(WITHDRAWAL_EVENT, subject, **details)
     index = log_of_persons(connection, context, logged, said)
     rows = [{"project": project, "digest": each, "event_index": index, "time": logged.time} for each in digests]

@@ -10,6 +10,8 @@ import pytest
 from governance import pipeline
 from tests.cli.test_commands import governance, lines
 from tests.pipeline.beside import PATIENT, image, run
+from tests.pipeline.test_leaving_policies import as_earlier_versions_did
+from tests.pipeline.test_patients import SITE
 
 REASON = "letter of the third of May"
 
@@ -93,3 +95,28 @@ def test_ids_that_are_no_text_are_refused(workspace: Path, tmp_path: Path) -> No
 
     assert done.returncode == 2
     assert "cannot be read" in done.stderr
+
+
+def test_a_withdrawal_that_is_not_complete_says_so_and_is_none_of_done(workspace: Path, tmp_path: Path) -> None:
+    context = pipeline.open_context(workspace, passphrase=None)
+    site = tmp_path / "site.yaml"
+    site.write_text(SITE)
+    image(tmp_path / "more", AccessionNumber="2", SOPInstanceUID="1.2.3.4")
+    run(context, tmp_path / "more", policy=str(site))
+    as_earlier_versions_did(context)
+    context.engine.dispose()
+    site.unlink()
+    (tmp_path / "ids.txt").write_text(PATIENT)
+    words = ("withdraw", "--patient-ids", tmp_path / "ids.txt", "-w", workspace)
+
+    would = governance(*words, "--dry-run")
+    done = governance(*words, "--reason", REASON, "--json")
+
+    assert (would.returncode, done.returncode) == (3, 3)
+    assert "not complete" in would.stdout
+    assert "put these policies back" in would.stderr
+    assert [list(left["unknown_policies"].values()) for left in map(json.loads, done.stdout.splitlines())] == [
+        ["site"],
+        ["site"],
+    ]
+    assert PATIENT not in would.stdout + would.stderr + done.stdout + done.stderr
