@@ -13,6 +13,9 @@ GovernanceError
 Messages name the attribute and the rule, never the value. `hint` says what to do next.
 """
 
+RESTORE = "keep the workspace as it is for whoever looks into this, and work on in a backup"
+"""The hint where somebody changed what this program wrote."""
+
 
 class GovernanceError(Exception):
     """Anything this package raises on purpose."""

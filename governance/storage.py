@@ -16,7 +16,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -27,7 +27,7 @@ import yaml
 
 from governance import keys
 from governance.database import Line, Place, Server, create_database
-from governance.errors import GovernanceError, Misconfigured, Refused, Unavailable
+from governance.errors import RESTORE, GovernanceError, Misconfigured, Refused, Tampered, Unavailable
 from governance.staging import FULL as FULL
 from governance.staging import Staged as Staged
 from governance.staging import stage as stage
@@ -207,12 +207,51 @@ class Workspace:
         self.sync(folder for folder in folders if folder.is_relative_to(self.curated))
 
     def restore(self, relative: str, sha256_digest: str) -> bool:
-        """Put back what an unrecorded commit replaced at `curated/relative`, if it was these bytes."""
-        kept = self._kept(relative)
+        """Put back what an unrecorded commit replaced at `curated/relative`, if it was these bytes.
+
+        Raises:
+            Tampered: the place is outside of the curated zone.
+        """
+        kept, target = self._kept(relative), self.curated_at(relative)
         if not kept.is_file() or sha256(kept.read_bytes()).hexdigest() != sha256_digest:
             return False
-        os.replace(kept, self._target(relative))
+        os.replace(kept, target)
         return True
+
+    def curated_at(self, relative: str, checked: set[Path] | None = None) -> Path:
+        """The place of an object of which a row of the database tells, and whoever wrote that row.
+
+        checked: folders that are known to lie in the zone; this one's comes to them.
+
+        Raises:
+            Tampered: it is outside of the curated zone, where no object ever was.
+        """
+        with suppress(Refused):
+            return self._target(relative, checked)
+        raise Tampered("the database names a file outside of the curated zone", hint=RESTORE)
+
+    def remove(self, relative: str) -> None:
+        """Delete the object at `curated/relative`, if there is one.
+
+        Raises:
+            Tampered: the place is outside of the curated zone, or a folder; nothing was deleted.
+        """
+        target = self.curated_at(relative)
+        if target.is_dir() and not target.is_symlink():
+            raise Tampered("the database names a folder as an object", hint=RESTORE)
+        with suppress(NotADirectoryError):
+            target.unlink(missing_ok=True)
+
+    def remove_emptied(self, relative: str) -> None:
+        """Delete the folders at `curated/relative` in which nothing is left.
+
+        Raises:
+            Tampered: the place is outside of the curated zone.
+        """
+        top = self.curated_at(f"{relative}/each").parent
+        for folder, _, _ in os.walk(top, topdown=False):
+            with suppress(OSError):  # what is not empty, or gone
+                os.rmdir(folder)
 
     def forget_replaced(self) -> None:
         """Forget what commits replaced: what they put there is recorded."""

@@ -12,10 +12,9 @@ from governance.audit import post_quantum
 from governance.audit.tree import Frontier
 from governance.database import checkpoints, events
 from governance.datatypes import Event
+from governance.errors import RESTORE as RESTORE
 from governance.errors import Tampered
 from governance.keys import Keyring
-
-RESTORE = "keep the workspace as it is for whoever looks into this, and work on in a backup"
 
 
 def encode(event: Event) -> bytes:

@@ -18,6 +18,7 @@ from governance import audit, keys
 from governance.database import approvers as table
 from governance.database import contains, events, writing
 from governance.datatypes import Confidential
+from governance.errors import RESTORE as RESTORE
 from governance.errors import Misconfigured, Tampered
 from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.rulings import account_name
@@ -26,7 +27,6 @@ from governance.pseudonymise.approvals import LEAST_THRESHOLD, NAME, Registry
 MOST_APPROVERS = 100
 _PURPOSE = "approver"
 _MARK = b'"kind":"approver-'
-RESTORE = "keep the workspace as it is for whoever looks into this, and work on in a backup"
 
 
 class Change(StrEnum):

@@ -148,7 +148,7 @@ class Committer(Confidential):
         workspace.forget_replaced()
         if gone := withdrawn | lost | moved | undone:
             for path in gone:
-                (workspace.curated / path).unlink(missing_ok=True)
+                workspace.remove(path)
             with writing(engine) as connection:
                 connection.execute(delete(pending).where(pending.c.path.in_(gone)))
 
@@ -216,7 +216,7 @@ class Committer(Confidential):
         there, lost = None, []
         for row in self._by_instance.all(instance=receipt.instance):
             found, body = _Curated(*row[:4]), json.loads(row[4])
-            if is_there(self._context.workspace.curated / found.path, body):
+            if is_there(self._context.workspace.curated_at(found.path), body):
                 there = there or found._replace(ruling=rulings.obeyed(body), known=knew(body))
             elif found.path != receipt.path:
                 lost.append(found.path)

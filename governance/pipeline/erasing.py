@@ -6,10 +6,8 @@ vouch for others need them.
 """
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Collection
-from contextlib import suppress
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
 
@@ -129,14 +127,12 @@ def _listed(connection: Connection, keyring: Keyring, run_id: str, numbers: Coll
 
 def remove(context: Context, project: str, patient: str, paths: Collection[str] = ()) -> None:
     """Delete files, emptied folders, and pictures of sources. It may be done again."""
-    curated = context.workspace.curated
+    workspace = context.workspace
     for path in paths:
-        (curated / path).unlink(missing_ok=True)
-    for folder, _, _ in os.walk(curated / patient, topdown=False):
-        with suppress(OSError):  # what is not empty, or gone
-            os.rmdir(folder)
-    context.workspace.sync([curated])
-    pictures = list((context.workspace.inner / SHEETS).rglob("*.png"))
+        workspace.remove(path)
+    workspace.remove_emptied(patient)
+    workspace.sync([workspace.curated])
+    pictures = list((workspace.inner / SHEETS).rglob("*.png"))
     if pictures:
         of_patient = (receipts.c.project == project) & (receipts.c.patient == patient)
         with context.engine.connect() as connection:

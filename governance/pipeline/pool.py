@@ -17,14 +17,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import bindparam, select
 
 from governance import audit, ingest, policy
-from governance.database import Line, Place, Question, open_database, receipts
+from governance.database import Line, Question, open_database, receipts
 from governance.datatypes import Confidential, Outcome, Ruling, Source, SourceOutcome
 from governance.errors import Misconfigured, Unavailable
 from governance.keys import ProjectKeys, Seal
@@ -36,6 +36,7 @@ from governance.pipeline.rows import Joined, RowWorker
 from governance.pipeline.studies import SEALED_FOR, Others, knew
 from governance.pseudonymise import Pseudonymiser
 from governance.pseudonymise.vault import Held
+from governance.storage import Workspace
 
 CHUNK_FILES = 16
 CHUNK_BYTES = 64 << 20
@@ -54,10 +55,7 @@ Waiting = tuple[Chunk, Future[list[Processed]]]
 class Job(Confidential):
     """What a worker process is started with."""
 
-    database: Place
-    vault: Place
-    staging: Path
-    curated: Path
+    workspace: Workspace
     rules: policy.Rules
     keys: ProjectKeys
     rulings: Mapping[str, Ruling]
@@ -81,7 +79,9 @@ class _Process(Confidential):
     known: Question
     others: Others
     held: Held
-    curated: Path
+    workspace: Workspace
+    folders: set[Path] = field(default_factory=set)
+    """Of the curated zone, known to lie in it."""
     settled: bool = False
 
     def run(self, chunk: Chunk) -> list[Processed]:
@@ -117,7 +117,7 @@ class _Process(Confidential):
             return False
         receipt = json.loads(row[1])
         return (
-            is_there(self.curated / row[0], receipt)
+            is_there(self.workspace.curated_at(row[0], self.folders), receipt)
             and matching.is_current(self.others.matches, receipt)
             and rulings.obeyed(receipt) == self.worker.ruling_on(digest)
             and knew(receipt) == self.others.of(receipt["patient"], receipt["study"]).digest
@@ -159,12 +159,12 @@ def _end_with_parent() -> None:
 
 
 def _make(job: Job) -> _Process:
-    engine = open_database(job.database)
+    engine = open_database(job.workspace.database)
     others = Others(engine, job.seal, keys=job.keys, until=job.until, matches=job.matches)
     worker = Worker(
         rules=job.rules,
         keys=job.keys,
-        staging=job.staging,
+        staging=job.workspace.staging,
         rulings=job.rulings,
         elsewhere=others.of,
         gone=job.gone,
@@ -177,8 +177,8 @@ def _make(job: Job) -> _Process:
         receipts.c.superseded_by.is_(None),
     )
     rows = RowWorker(rules=job.rules, keys=job.keys)
-    held = Held(open_database(job.vault, Line.VAULT), job.keys.project)
-    return _Process(worker, rows, Question(engine, known), others, held, job.curated)
+    held = Held(open_database(job.workspace.vault, Line.VAULT), job.keys.project)
+    return _Process(worker, rows, Question(engine, known), others, held, job.workspace)
 
 
 def _run(chunk: Chunk) -> list[Processed]:
@@ -209,10 +209,7 @@ class Workers(Confidential):
         decided = rulings.in_force(context)  # what is decided from now on is for the next run
         matches = matching.in_force(context, keys.project)
         self._job = Job(
-            database=workspace.database,
-            vault=workspace.vault,
-            staging=workspace.staging,
-            curated=workspace.curated,
+            workspace=workspace,
             rules=rules,
             keys=keys,
             rulings=decided,

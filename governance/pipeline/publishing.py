@@ -17,7 +17,7 @@ from governance.datatypes import Event, Receipt
 from governance.errors import Misconfigured, Tampered
 from governance.pipeline import matching, origins, rulings
 from governance.pipeline.context import Context, now, sign
-from governance.pipeline.recovery import recover
+from governance.pipeline.recovery import declared, recover
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -142,6 +142,7 @@ def verify_audit(context: Context) -> audit.AuditReport:
     # Before the rows are read: a release that is made meanwhile has a folder first, and then a row.
     standing = release.standing(context.workspace.published)
     with context.engine.connect() as connection:
+        declared(context, connection)
         shown = audit.shown(connection, context.keyring)
         report = audit.verify(
             connection, context.keyring.public_key, origin=context.log_origin, standing=standing, shown=shown

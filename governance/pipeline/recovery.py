@@ -3,7 +3,7 @@
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 
 from governance import audit
 from governance.database import pending, receipts, writing
@@ -15,20 +15,23 @@ LOST_EVENT = "objects-lost"
 
 
 def recover(context: Context) -> None:
-    """Make `curated/` hold what the receipts say and nothing else. Call under the workspace's lock."""
+    """Make `curated/` hold what the receipts say and nothing else. Call under the workspace's lock.
+
+    Raises:
+        Tampered: what was declared is outside of `curated/`; nothing was deleted.
+    """
     workspace = context.workspace
     lost = []
     with writing(context.engine) as connection:
-        for (path,) in connection.execute(select(pending.c.path)).all():
-            target = workspace.curated / path
+        for path, target in declared(context, connection).items():
             recorded = connection.execute(
                 select(receipts.c.sha256).where(receipts.c.path == path, receipts.c.superseded_by.is_(None))
             ).scalar()
             if recorded is None:
-                target.unlink(missing_ok=True)
+                workspace.remove(path)
             elif _digest(target) != recorded and not workspace.restore(path, recorded):
                 # Neither the new bytes, which are not recorded, nor the old ones: a run makes them again.
-                target.unlink(missing_ok=True)
+                workspace.remove(path)
                 lost.append(path)
         if lost:
             said = supersede(connection, receipts.c.path.in_(lost), by=audit.size(connection))
@@ -38,6 +41,17 @@ def recover(context: Context) -> None:
     workspace.forget_replaced()
     workspace.clear_staging()
     erasing.finish(context)
+
+
+def declared(context: Context, connection: Connection) -> dict[str, Path]:
+    """The paths that are about to come or to go, each with its place; all are looked at before anything is done.
+
+    Raises:
+        Tampered: one is outside of `curated/`: somebody else declared it.
+    """
+    checked: set[Path] = set()
+    paths = connection.execute(select(pending.c.path)).scalars().all()
+    return {path: context.workspace.curated_at(path, checked) for path in paths}
 
 
 def _digest(path: Path) -> str | None:

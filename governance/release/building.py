@@ -30,6 +30,7 @@ from governance.release.evidence import BATCH_FIELDS, EventLine, Proved, Receipt
 from governance.release.layout import FileEntry
 from governance.release.ports import Ports
 from governance.rows import TableKind
+from governance.storage import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def build(
     folder: Path,
     identity: Identity,
     *,
-    curated: Path,
+    workspace: Workspace,
     connection: Connection,
     checkpoint: str,
     keyring: Keyring,
@@ -81,7 +82,7 @@ def build(
         Tampered: a curated object is not what its receipt says, or an event is missing.
     """
     project = identity.project
-    entries = _link_objects(folder, curated, connection, project)
+    entries = _link_objects(folder, workspace, connection, project)
     origin, size = checkpoint.split("\n")[:2]
     (folder / layout.CHECKPOINT).write_text(checkpoint, encoding="utf-8", newline="")
     used = _write_batches(folder, connection, project)
@@ -118,9 +119,10 @@ def build(
     return manifest
 
 
-def _link_objects(folder: Path, curated: Path, connection: Connection, project: str) -> list[FileEntry]:
+def _link_objects(folder: Path, workspace: Workspace, connection: Connection, project: str) -> list[FileEntry]:
     expected = [(row.path, row.sha256) for row in _stream(connection, current(project).where(is_object()))]
-    placed = (_place(curated / path, folder / layout.OBJECTS / path) for path, _ in expected)
+    checked: set[Path] = set()
+    placed = (_place(workspace.curated_at(path, checked), folder / layout.OBJECTS / path) for path, _ in expected)
     entries = []
     # Read where it lies now: what is linked is what was checked.
     for (path, said), (found, size) in zip(expected, layout.digests(placed), strict=True):

@@ -102,7 +102,7 @@ def publish(
                 manifest = build(
                     folder,
                     identity,
-                    curated=workspace.curated,
+                    workspace=workspace,
                     connection=connection,
                     checkpoint=note,
                     keyring=keyring,
