@@ -7,7 +7,8 @@ vouch for others need them.
 
 import json
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
 
@@ -17,6 +18,7 @@ from governance.database import (
     contents,
     departures,
     doubts,
+    events,
     outcomes,
     persons,
     receipts,
@@ -26,7 +28,8 @@ from governance.database import (
     studies,
     writing,
 )
-from governance.datatypes import CARRIED_OUT_EVENT
+from governance.datatypes import CARRIED_OUT_EVENT, WITHDRAWAL_EVENT
+from governance.errors import RESTORE, Tampered
 from governance.keys import Keyring
 from governance.pipeline import leaving, vaulting
 from governance.pipeline.context import Context, event, sign
@@ -142,10 +145,30 @@ def remove(context: Context, project: str, patient: str, paths: Collection[str] 
                 picture.unlink(missing_ok=True)
 
 
+def begun(context: Context, connection: Connection) -> Sequence[Any]:
+    """Event, project and patient of every withdrawal that is not at its end.
+
+    Raises:
+        Tampered: the log does not tell of one.
+    """
+    of_event = select(departures, events.c.body).outerjoin(events, events.c.idx == departures.c.event_index)
+    rows = connection.execute(of_event.order_by(departures.c.event_index)).all()
+    for row in rows:
+        said = {} if row.body is None else json.loads(row.body)
+        subject = leaving.tombstone(context.keyring.tombstone_key(row.project), leaving.Of.PATIENT, row.patient)
+        if (said.get("kind"), said.get("subject")) != (WITHDRAWAL_EVENT, subject):
+            raise Tampered("the log does not tell of a withdrawal that is not at its end", hint=RESTORE)
+    return rows
+
+
 def finish(context: Context) -> None:
-    """Carry out every withdrawal that is not at its end. Call under the workspace's lock, behind `pending`."""
+    """Carry out every withdrawal that is not at its end. Call under the workspace's lock, behind `pending`.
+
+    Raises:
+        Tampered: a row tells of one, and the log does not: nothing is erased for it.
+    """
     with context.engine.connect() as connection:
-        left = connection.execute(select(departures).order_by(departures.c.event_index)).all()
+        left = begun(context, connection)
     for row in left:
         remove(context, row.project, row.patient)
         shredded = vaulting.shred(context, row.project, row.patient)

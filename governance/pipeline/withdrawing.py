@@ -413,8 +413,7 @@ def _log(
 def _remove(context: Context) -> None:
     """Delete files of who left while a run has the workspace. They stay declared, for whoever has it next."""
     with context.engine.connect() as connection:
-        left = connection.execute(select(departures.c.project, departures.c.patient)).all()
-        for project, patient in left:
-            mine = pending.c.path.startswith(f"{patient}/", autoescape=True)
+        for row in erasing.begun(context, connection):
+            mine = pending.c.path.startswith(f"{row.patient}/", autoescape=True)
             paths = connection.execute(select(pending.c.path).where(mine)).scalars().all()
-            erasing.remove(context, project, patient, paths)
+            erasing.remove(context, row.project, row.patient, paths)

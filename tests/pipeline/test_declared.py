@@ -1,12 +1,14 @@
 """Who has the database and not the key deletes and moves nothing outside of `curated/`: no row leads out of it."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from governance import pipeline
 from governance.errors import Tampered
+from governance.pipeline.vaulting import open_vault
 from tests.databases import alter
 from tests.pipeline.test_others import image, run
 from tests.pipeline.test_runs import objects
@@ -88,12 +90,21 @@ def test_an_image_that_is_curated_elsewhere_by_its_row_is_not_moved_from_there(
     assert stranger.is_file()
 
 
-def test_no_patient_of_a_row_empties_folders_outside(context: pipeline.Context, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    row = "insert into departures (event_index, project, patient) values (0, 'demo', '../../empty')"
-    alter(context.engine, row)
+def test_nobody_leaves_of_whom_the_log_does_not_tell(context: pipeline.Context, tmp_path: Path) -> None:
+    image(tmp_path / "raw", 1)
+    run(context, tmp_path / "raw")
+    (patient,) = pipeline.patients(context, "demo")
+    alter(context.engine, f"insert into departures (event_index, project, patient) values (0, 'demo', '{patient}')")
+    kept = vault_rows(context)
 
-    with pytest.raises(Tampered):
+    with pytest.raises(Tampered, match="log does not tell of a withdrawal"):
         pipeline.publish(context, project="demo", dataset="demo")
 
-    assert (tmp_path / "empty").is_dir()
+    assert kept
+    assert vault_rows(context) == kept
+
+
+def vault_rows(context: pipeline.Context) -> int:
+    with closing(open_vault(context)) as vault:
+        (patient,) = pipeline.patients(context, "demo")
+        return len(vault.places(patient))
