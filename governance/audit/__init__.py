@@ -28,7 +28,7 @@ show that.
 from governance.audit.bundle import Bundled, bundle
 from governance.audit.compare import check_current, details_of, digest_of_ruling, digest_of_tombstones
 from governance.audit.log import RESTORE, append, checkpoint, encode, holds_more_than, latest, size
-from governance.audit.payloads import Payload, Shown, erase, shown
+from governance.audit.payloads import Payload, Shown, erase, said_of_persons, shown
 from governance.audit.post_quantum import EVENT as POST_QUANTUM_EVENT
 from governance.audit.post_quantum import details as post_quantum_details
 from governance.audit.post_quantum import digest as post_quantum_digest
@@ -85,6 +85,7 @@ __all__ = [
     "post_quantum_details",
     "post_quantum_digest",
     "post_quantum_has_begun",
+    "said_of_persons",
     "shown",
     "siem_lines",
     "size",

@@ -55,13 +55,12 @@ class Payload(Confidential):
 
     def record(self, connection: Connection, keyring: Keyring, *, event: int) -> None:
         """Keep the texts, in the transaction that appends their event."""
-        connection.execute(
-            insert(payloads),
-            [
-                {"event_index": event, "field": field, "sealed": keyring.seal(salt.hex() + text, purpose=_PURPOSE)}
-                for field, (salt, text) in self.salted.items()
-            ],
-        )
+        rows = [
+            {"event_index": event, "field": field, "sealed": keyring.seal(salt.hex() + text, purpose=_PURPOSE)}
+            for field, (salt, text) in self.salted.items()
+        ]
+        if rows:
+            connection.execute(insert(payloads), rows)
 
 
 def digest(salt: bytes, text: str) -> str:
@@ -108,6 +107,19 @@ def compare(
     return len(there) - erased, erased
 
 
+def said_of_persons(
+    connection: Connection, keyring: Keyring, event: int, details: Mapping[str, object]
+) -> dict[str, str | None]:
+    """What an event with these details says of persons, by field; None where it was erased.
+
+    Raises:
+        Tampered: that is not what is kept.
+    """
+    there = list(shown(connection, keyring, event=event))
+    compare(there, {(event, name): value for name, value in digests_in(details).items()}, {event})
+    return {each.field: each.opened[1] if each.opened else None for each in there}
+
+
 def erase(connection: Connection, event: int) -> list[str]:
     """Erase salts and texts of one event, in the transaction that appends the event which says so; returns the fields.
 
@@ -122,7 +134,7 @@ def erase(connection: Connection, event: int) -> list[str]:
         what = (
             "what this event said of persons is erased already" if known else "this event says nothing that is erased"
         )
-        raise Misconfigured(what, hint="withdrawals and redactions say who and why")
+        raise Misconfigured(what, hint="withdrawals, decisions, releases and acts on the root key say who")
     connection.execute(update(payloads).where(mine).values(sealed=None))
     return list(fields)
 

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, select
 
 from governance import merkle, signed_note
 from governance.audit.log import RESTORE, latest
+from governance.audit.payloads import MARK
 from governance.audit.tiles import Tell
 from governance.audit.told import RESTATED_EVENT
 from governance.database import events
@@ -101,9 +102,12 @@ class _Logged:
 
     @property
     def person(self) -> str:
-        """Who acted, as far as the event says it: a person, or the account that the program ran under."""
-        actor, account = self.body["actor"], self.body["details"].get("account")
-        return str(account) if actor == PROGRAM and account else str(actor)
+        """Who acted, as far as the event says it: a person, or the account that the program ran under.
+
+        An event that has only a salted digest of them does not.
+        """
+        actor, account = self.body["actor"], str(self.body["details"].get("account", ""))
+        return account if actor == PROGRAM and account and not account.startswith(MARK) else str(actor)
 
     def details(self) -> list[tuple[str, str]]:
         """What the event says, and where it stands."""

@@ -20,6 +20,7 @@ approving.py   who may approve that one is opened
 reidentifying.py  a pseudonym opened: asked, approved, answered once
 commit.py      results made real, batch by batch
 rulings.py     what people decide on the pixels of single sources
+deciders.py    who acted, which lies beside the log
 matching.py    what stewards decide on whose studies are
 persons.py     who may be one person under two pseudonyms, or two under one
 reviewing.py   which images a person should look at

@@ -7,7 +7,7 @@ workspace next, and tells what to look for. What was begun lies in a file beside
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +19,9 @@ from sqlalchemy import select
 from governance import audit, keys
 from governance.database import events, writing
 from governance.errors import Unavailable
-from governance.pipeline.context import Context, event, sign
+from governance.pipeline.context import Context, event, log_of_persons
+from governance.pipeline.deciders import ACCOUNT
+from governance.pipeline.rulings import account_name
 
 FILE = "act"
 """In the folder of the key: what was begun; empty when it has ended."""
@@ -61,15 +63,16 @@ def said(context: Context, act: Act, **details: str | int) -> Iterator[None]:
         _end(context, file)
         begun = _Begun(act, token_hex(8), _size(context))
         _write(file, json.dumps(begun).encode())
-        _log(context, f"{act}-begun", begun, **details)
+        who = {ACCOUNT: account_name()}
+        _log(context, f"{act}-begun", begun, who, **details)
         try:
             yield
         except BaseException:
             with suppress(Exception):  # where that cannot be written either, the next opening tells
-                _log(context, f"{act}-given-up", begun)
+                _log(context, f"{act}-given-up", begun, {})
                 _write(file, b"")
             raise
-        _log(context, DONE[act], begun, **details)
+        _log(context, DONE[act], begun, who, **details)
         _write(file, b"")
 
 
@@ -94,15 +97,15 @@ def _end(context: Context, file: int) -> tuple[str, ...]:
         path = context.workspace.key_path
         keys.forget_left(path)  # a new key file that never got its name
         now = {"provider": keys.recorded(path).kind.value} if path.is_file() else {}
-        _log(context, f"{begun.act}-interrupted", begun, **now)
+        _log(context, f"{begun.act}-interrupted", begun, {}, **now)
     _write(file, b"")
     return (_LOOK[begun.act],) if interrupted else ()
 
 
-def _log(context: Context, kind: str, begun: _Begun, **details: str | int) -> None:
+def _log(context: Context, kind: str, begun: _Begun, who: Mapping[str, str], **details: str | int) -> None:
     with writing(context.engine) as connection:
-        audit.append(connection, [event(kind, context.keyring.key_id, act=begun.number, **details)])
-        sign(context, connection)
+        said = event(kind, context.keyring.key_id, act=begun.number, **details)
+        log_of_persons(connection, context, said, who)
 
 
 def _size(context: Context) -> int:

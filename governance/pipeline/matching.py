@@ -9,7 +9,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
@@ -20,7 +20,8 @@ from governance.datatypes import Confidential
 from governance.errors import Misconfigured
 from governance.patients import MATCH_EVENT, Match, Matches, MatchKind
 from governance.pipeline import rulings
-from governance.pipeline.context import Context, event, now, sign
+from governance.pipeline.context import Context, event, log_of_persons, now
+from governance.pipeline.deciders import Actors
 from governance.pipeline.studies import SEALED_FOR, key_of
 from governance.pseudonymise import Pseudonymiser
 
@@ -124,7 +125,8 @@ def in_force(context: Context, project: str) -> Matches:
 def decided(context: Context, project: str) -> list[Decided]:
     """The decisions in force, in their order."""
     with context.engine.connect() as connection:
-        return [_decided(context, dict(row._mapping)) for row in _in_force(_rows(connection, project))]
+        actors = Actors(connection, context)
+        return [_decided(context, dict(row._mapping), actors.of(row)) for row in _in_force(_rows(connection, project))]
 
 
 def obeyed(receipt: Mapping[str, Any]) -> tuple[str, ...]:
@@ -180,17 +182,16 @@ def _record(
     row |= {
         "sealed_key": context.keyring.seal(key, purpose=SEALED_KEY),
         "sealed_reason": context.keyring.seal(who.reason, purpose=_REASON),
-        "actor": who.actor,
-        "account": who.account,
+        "actor": "",  # and below: who decided lies beside the event, where it can be erased
+        "account": "",
         "time": now(),
     }
-    details: dict[str, str | int] = {name: row[name] for name in ("project", "patient", "into", "account")}
+    details: dict[str, str | int] = {name: row[name] for name in ("project", "patient", "into")}
     details |= {"decision": row["kind"], "studies": len(json.loads(row["studies"]))}
     details |= {"row": audit.digest_of_ruling(row)} | ({"undoes": row["undoes"]} if row["undoes"] else {})
-    index = audit.append(connection, [replace(event(MATCH_EVENT, row["match_id"], **details), actor=row["actor"])])
+    index = log_of_persons(connection, context, event(MATCH_EVENT, row["match_id"], **details), who.who.texts)
     connection.execute(insert(matches).values(**row, event_index=index))
-    sign(context, connection)
-    return _decided(context, row)
+    return _decided(context, row, who.actor)
 
 
 def _rows(connection: Connection, project: str) -> Sequence[Any]:
@@ -237,8 +238,8 @@ def _key(context: Context, connection: Connection, project: str, found: Matches,
     return key
 
 
-def _decided(context: Context, row: Mapping[str, Any]) -> Decided:
+def _decided(context: Context, row: Mapping[str, Any], actor: str) -> Decided:
     reason = context.keyring.unseal(row["sealed_reason"], purpose=_REASON)
     studies = tuple(json.loads(row["studies"]))
     match_id, kind = row["match_id"], MatchKind(row["kind"])
-    return Decided(match_id, kind, row["patient"], row["into"], studies, reason, row["actor"], row["time"])
+    return Decided(match_id, kind, row["patient"], row["into"], studies, reason, actor, row["time"])

@@ -15,7 +15,6 @@ from governance.database import open_database
 from governance.errors import Misconfigured
 from governance.pipeline.context import Context
 from governance.pipeline.key_acts import Act, said
-from governance.pipeline.rulings import account_name
 from governance.storage import Workspace
 
 MOST_BYTES = 1 << 12
@@ -57,7 +56,7 @@ def rewrap(context: Context, *, place: keys.Place, passphrase: bytes | None) -> 
     """
     path = context.workspace.key_path
     with context.workspace.lock():
-        details = {"from": keys.recorded(path).kind.value, "to": place.kind.value, "account": account_name()}
+        details = {"from": keys.recorded(path).kind.value, "to": place.kind.value}
         with said(context, Act.REWRAP, **details):
             keys.rewrap(path, context.keyring, passphrase=passphrase, place=place)
     return root_key(context.workspace.root)
@@ -77,7 +76,7 @@ def back_up(context: Context, *, shares: int, threshold: int, folder: Path) -> l
     _make_private(folder)
     written: list[Path] = []
     details: dict[str, str | int] = {"set": made[0].backup.hex(), "shares": shares, "threshold": threshold}
-    with said(context, Act.BACKUP, **details, account=account_name()):
+    with said(context, Act.BACKUP, **details):
         try:
             for number, share in enumerate(made, 1):
                 written.append(folder / f"share-{number}-of-{shares}.txt")
@@ -108,7 +107,7 @@ def restore(path: Path, files: Sequence[Path], *, place: keys.Place, passphrase:
         raise Misconfigured("the shares restore another key than this workspace's", hint="compare their key id")
     workspace.key_path.parent.mkdir(mode=0o700, exist_ok=True)
     context = Context(workspace, open_database(workspace.database), keyring)
-    with workspace.lock(), said(context, Act.RESTORE, shares=len(files), account=account_name()):
+    with workspace.lock(), said(context, Act.RESTORE, shares=len(files)):
         keys.save(workspace.key_path, keyring, passphrase=passphrase, place=place)
     return root_key(path)
 

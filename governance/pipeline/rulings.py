@@ -11,7 +11,7 @@ import pwd
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select
@@ -21,7 +21,8 @@ from governance import audit
 from governance.database import outcomes, receipts, rulings, writing
 from governance.datatypes import RULING_EVENT, Confidential, Region, Ruling, RulingKind, Step
 from governance.errors import Misconfigured
-from governance.pipeline.context import Context, event, now, sign
+from governance.pipeline.context import Context, event, log_of_persons, now
+from governance.pipeline.deciders import Actors, Who
 
 PERSON = "person"
 """The detector of a region that somebody drew."""
@@ -66,6 +67,11 @@ class Signed(NamedTuple):
     actor: str
     account: str
 
+    @property
+    def who(self) -> Who:
+        """Without why."""
+        return Who(self.actor, self.account)
+
 
 def decide(
     context: Context, digest: str, kind: RulingKind, *, boxes: Sequence[Region] = (), reason: str, actor: str | None
@@ -83,8 +89,8 @@ def decide(
         "kind": kind.value,
         "boxes": json.dumps([[box.left, box.top, box.right, box.bottom, box.frame] for box in boxes]),
         "sealed_reason": context.keyring.seal(who.reason, purpose=_PURPOSE),
-        "actor": who.actor,
-        "account": who.account,
+        "actor": "",  # and below: who decided lies beside the event, where it can be erased
+        "account": "",
         "time": now(),
     }
     with writing(context.engine) as connection:
@@ -92,11 +98,10 @@ def decide(
         if kind is RulingKind.WITHDRAW and row["source_digest"] not in _last(connection):
             raise Misconfigured("there is no decision on this source to withdraw", hint="governance review lists them")
         said: dict[str, str | int] = {"decision": kind.value, "boxes": len(boxes), "source": row["source_digest"]}
-        said |= {"account": who.account, "row": audit.digest_of_ruling(row)}
-        index = audit.append(connection, [replace(event(RULING_EVENT, row["ruling_id"], **said), actor=row["actor"])])
+        said["row"] = audit.digest_of_ruling(row)
+        index = log_of_persons(connection, context, event(RULING_EVENT, row["ruling_id"], **said), who.who.texts)
         connection.execute(insert(rulings).values(**row, event_index=index))
-        sign(context, connection)
-    return _recorded(context, row)
+    return _recorded(context, row, who.actor)
 
 
 def signed(reason: str, actor: str | None) -> Signed:
@@ -108,10 +113,19 @@ def signed(reason: str, actor: str | None) -> Signed:
     reason = reason.strip()
     if not 0 < len(reason) <= MOST_REASON or not reason.isprintable():
         raise Misconfigured("a decision needs a reason", hint=f"one line of up to {MOST_REASON} characters")
+    return Signed(reason, *acting(actor))
+
+
+def acting(actor: str | None) -> Who:
+    """By whom something is done. actor: None for the user of the system.
+
+    Raises:
+        Misconfigured: that is no name of a person.
+    """
     account = account_name()
     if _ACTOR.fullmatch(actor or account) is None:
         raise Misconfigured("a person is named by up to 64 letters, digits, and . _ @ -", hint="see --as")
-    return Signed(reason, actor or account, account)
+    return Who(actor or account, account)
 
 
 def drawn(box: str) -> list[Region]:
@@ -136,15 +150,16 @@ def in_force(context: Context) -> dict[str, Ruling]:
     """The ruling on each source on which there is one, by the source's digest."""
     with context.engine.connect() as connection:
         rows = _last(connection)
-    return {digest: _recorded(context, dict(row._mapping)).ruling for digest, row in rows.items()}
+    return {digest: _ruling(context, dict(row._mapping)) for digest, row in rows.items()}
 
 
 def history(context: Context) -> dict[str, list[Recorded]]:
     """Every ruling on each source in the order in which they were made, withdrawals too."""
     found: dict[str, list[Recorded]] = {}
     with context.engine.connect() as connection:
+        actors = Actors(connection, context)
         for row in connection.execute(select(rulings).order_by(rulings.c.number)):
-            found.setdefault(row.source_digest, []).append(_recorded(context, dict(row._mapping)))
+            found.setdefault(row.source_digest, []).append(_recorded(context, dict(row._mapping), actors.of(row)))
     return found
 
 
@@ -209,12 +224,15 @@ def _last(connection: Connection) -> dict[str, Any]:
     return {digest: row for digest, row in last.items() if row.kind != RulingKind.WITHDRAW}
 
 
-def _recorded(context: Context, row: Mapping[str, Any]) -> Recorded:
+def _recorded(context: Context, row: Mapping[str, Any], actor: str) -> Recorded:
+    return Recorded(_ruling(context, row), row["source_digest"], actor, row["time"])
+
+
+def _ruling(context: Context, row: Mapping[str, Any]) -> Ruling:
     drawn = json.loads(row["boxes"])
     boxes = tuple(Region(left, top, right, bottom, frame, PERSON, 1.0) for left, top, right, bottom, frame in drawn)
     reason = context.keyring.unseal(row["sealed_reason"], purpose=_PURPOSE)
-    ruling = Ruling(row["ruling_id"], RulingKind(row["kind"]), boxes, reason)
-    return Recorded(ruling, row["source_digest"], row["actor"], row["time"])
+    return Ruling(row["ruling_id"], RulingKind(row["kind"]), boxes, reason)
 
 
 def _source(connection: Connection, digits: str) -> str:

@@ -29,6 +29,7 @@ from governance.database import (
 from governance.errors import Misconfigured
 from governance.pipeline import rulings as decisions
 from governance.pipeline.context import Context
+from governance.pipeline.deciders import Actors
 from governance.pipeline.tracing import Looking, releases_named
 from governance.pipeline.vouching import Vouching
 from governance.provenance import Origin, Touched, Trace
@@ -108,7 +109,7 @@ def touched_by(context: Context, asked: Mapping[Kind, str]) -> Answer:
                     _in_batches(context, {o.origin for o in found.values()}, set(found)),
                 )
             case Kind.PERSON:
-                keys = _decided_by(connection, value)
+                keys = _decided_by(connection, context, value)
             case Kind.BATCH:
                 keys = _of_batch(connection, value)
             case Kind.RELEASE:
@@ -117,9 +118,8 @@ def touched_by(context: Context, asked: Mapping[Kind, str]) -> Answer:
                 assert_never(kind)
         if not keys:
             raise _nothing(kind)
-        return Answer(
-            _counted(connection, said, keys), _listed(context, [(key.batch_id, key.batch_index) for key in keys])
-        )
+        listed = _listed(context, [(key.batch_id, key.batch_index) for key in keys])
+        return Answer(_counted(connection, context, said, keys), listed)
 
 
 def listed(context: Context, kind: Kind) -> Mapping[str, int]:
@@ -127,8 +127,8 @@ def listed(context: Context, kind: Kind) -> Mapping[str, int]:
     with context.engine.connect() as connection:
         match kind:
             case Kind.PERSON:
-                query = select(rulings.c.actor, func.count()).group_by(rulings.c.actor).order_by(rulings.c.actor)
-                return {row[0]: row[1] for row in connection.execute(query)}
+                actors = Actors(connection, context)
+                return dict(sorted(Counter(map(actors.of, connection.execute(select(rulings)))).items()))
             case Kind.BATCH:
                 recent = select(batches.c.batch_id, batches.c.size).order_by(batches.c.event_index)
                 return {row[0]: row[1] for row in connection.execute(recent)}
@@ -259,12 +259,12 @@ def _batches(connection: Connection, numbers: Iterable[int]) -> Sequence[str]:
 # ------------------------------------------------------------------ by their rows
 
 
-def _decided_by(connection: Connection, actor: str) -> list[Any]:
+def _decided_by(connection: Connection, context: Context, actor: str) -> list[Any]:
     """Receipts of objects that were made as a person decided."""
-    query = select(rulings.c.ruling_id, rulings.c.source_digest).where(rulings.c.actor == actor)
-    ruled = {digest: set[str]() for _, digest in connection.execute(query)}
-    for ruling_id, digest in connection.execute(query):
-        ruled[digest].add(ruling_id)
+    actors, ruled = Actors(connection, context), dict[str, set[str]]()
+    for row in connection.execute(select(rulings)):
+        if actors.of(row) == actor:
+            ruled.setdefault(row.source_digest, set()).add(row.ruling_id)
     digests = sorted(ruled)
     found: list[Any] = []
     for at in range(0, len(digests), _AT_ONCE):
@@ -287,7 +287,7 @@ def _of_batch(connection: Connection, digits: str) -> list[Any]:
     return list(connection.execute(query))
 
 
-def _counted(connection: Connection, asked: Mapping[str, str], rows: Sequence[Any]) -> Touched:
+def _counted(connection: Connection, context: Context, asked: Mapping[str, str], rows: Sequence[Any]) -> Touched:
     """Rows that are few enough to be read."""
     bodies = [json.loads(row.body) for row in rows]
     times: dict[str, str] = {}
@@ -300,7 +300,8 @@ def _counted(connection: Connection, asked: Mapping[str, str], rows: Sequence[An
     for at in range(0, len(receipt_ids), _AT_ONCE):
         some = release_receipts.c.receipt_id.in_(receipt_ids[at : at + _AT_ONCE])
         held.update(f"{r.name}@v{r.version}" for r in connection.execute(select(release_receipts).where(some)))
-    people = Counter(actor for body in bodies if (actor := _actor(connection, decisions.obeyed(body))))
+    obeyed = Counter(filter(None, map(decisions.obeyed, bodies)))
+    people = _people(connection, context, obeyed) if obeyed else {}
     return Touched(
         asked=asked,
         origins=_most(Counter(map(provenance.origin_in, bodies)).items()),
@@ -313,14 +314,17 @@ def _counted(connection: Connection, asked: Mapping[str, str], rows: Sequence[An
         first=min(times.values(), default=""),
         last=max(times.values(), default=""),
         releases=dict(sorted(held.items())),
-        people=dict(people.most_common()),
+        people=people,
     )
 
 
-def _actor(connection: Connection, ruling: str) -> str | None:
-    if not ruling:
-        return None
-    return connection.execute(select(rulings.c.actor).where(rulings.c.ruling_id == ruling)).scalar()
+def _people(connection: Connection, context: Context, obeyed: Mapping[str, int]) -> dict[str, int]:
+    """Who made these rulings, with how many outputs obey them; who has the most first."""
+    actors, found = Actors(connection, context), Counter[str]()
+    for row in connection.execute(select(rulings)):
+        if row.ruling_id in obeyed:
+            found[actors.of(row)] += obeyed[row.ruling_id]
+    return dict(found.most_common())
 
 
 def _listed(context: Context, keys: Iterable[tuple[str, int]]) -> Iterator[Trace]:

@@ -16,6 +16,7 @@ from governance.database import receipts, release_receipts, releases, rulings, t
 from governance.datatypes import RELEASE_EVENT, RULING_EVENT, WITHDRAWAL_EVENT, Receipt
 from governance.errors import Tampered
 from governance.pipeline.context import Context
+from governance.pipeline.deciders import REDACTED, of_event
 from governance.pipeline.leaving import Of, tombstone
 from governance.provenance import VERIFIED, Checked, Left, Person, Release, Result
 from governance.release import layout
@@ -23,6 +24,7 @@ from governance.release.layout import FileEntry
 from governance.release.listing import Listing
 from governance.rows import TableKind, table_of
 
+ERASED = Checked(Result.NOT_VERIFIED, "who it was is erased; audit verify tells whether an event says so")
 GONE = Checked(Result.NOT_VERIFIED, "its folder is not in published/")
 
 
@@ -147,16 +149,18 @@ class Vouching:
         row = self._connection.execute(select(rulings).where(rulings.c.ruling_id == ruling_id)).first()
         if row is None:
             return Person(ruling_id, "", "", _disagrees("the database does not have this decision"))
-        checked = VERIFIED
+        actor, checked = row.actor, VERIFIED
         try:
-            event = self._event(row.event_index, RULING_EVENT, ruling_id)
-            if event["details"]["row"] != audit.digest_of_ruling(dict(row._mapping)):
+            details = self._event(row.event_index, RULING_EVENT, ruling_id)["details"]
+            if details["row"] != audit.digest_of_ruling(dict(row._mapping)):
                 raise Tampered("its row is not what was logged")
             if (row.source_digest, row.kind) != (receipt.source_digest, said["decision"]):
                 raise Tampered("it is not the decision that the receipt names")
+            actor = actor or of_event(self._connection, self._context, row.event_index, details).actor
+            checked = ERASED if actor == REDACTED else checked
         except Tampered as error:
             checked = _disagrees(str(error))
-        return Person(ruling_id, row.actor, row.time, checked)
+        return Person(ruling_id, actor, row.time, checked)
 
     def left(self, receipt: Receipt) -> Left | None:
         """The first withdrawal of the patient."""

@@ -203,6 +203,16 @@ def test_an_account_that_acted_is_the_one_who_acted(engine: Engine) -> None:
     assert message.find("ActiveParticipant/RoleIDCode") is None
 
 
+def test_who_acted_is_no_salted_digest(engine: Engine) -> None:
+    said_of = audit.Payload.of({"account": "aquill"}).details
+    log(engine, Event("key-backed-up", "governance", TIME, "3f9a0c12", said_of))
+
+    (fhir,), (dicom,) = (said(engine, form) for form in (audit.Format.FHIR, audit.Format.DICOM))
+
+    assert json.loads(fhir)["agent"][0]["who"]["identifier"]["value"] == "governance"
+    assert etree.fromstring(dicom).find("ActiveParticipant").get("UserID") == "governance"
+
+
 @pytest.mark.parametrize("character", ["\ufffe", "\uffff", "\x0b", "\n"])
 def test_what_is_no_character_of_xml_is_refused(engine: Engine, character: str) -> None:
     log(engine, some("run-finished", f"a{character}b"))
