@@ -204,6 +204,8 @@ def _publish(make: Make) -> None:
     _in_workspace(sub)
     sub.add_argument("--project", "-p", required=True, metavar="P", help="what is curated in this project")
     sub.add_argument("--dataset", required=True, metavar="NAME", help="lower-case letters, digits, ., _ and -")
+    text = "who publishes, for the log; default: the user of the system"
+    sub.add_argument("--as", dest="actor", metavar="NAME", help=text)
 
 
 def _trace(make: Make) -> None:

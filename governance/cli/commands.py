@@ -174,7 +174,7 @@ def decide(args: argparse.Namespace) -> int:
 
 def publish(args: argparse.Namespace) -> int:
     """Write release NAME@vN."""
-    published = pipeline.publish(opened(args), project=args.project, dataset=args.dataset)
+    published = pipeline.publish(opened(args), project=args.project, dataset=args.dataset, actor=args.actor)
     state = "published" if published.changed else "unchanged"
     value = {
         "release": f"{published.name}@v{published.version}",

@@ -16,7 +16,8 @@ from governance import audit, provenance
 from governance.datatypes import Event, Receipt
 from governance.errors import Misconfigured, Tampered
 from governance.pipeline import matching, origins, rulings
-from governance.pipeline.context import Context, now, sign
+from governance.pipeline.context import Context, log_of_persons, now
+from governance.pipeline.deciders import Who
 from governance.pipeline.recovery import declared, recover
 
 if TYPE_CHECKING:
@@ -74,17 +75,21 @@ def ports() -> release.Ports:
     )
 
 
-def publish(context: Context, *, project: str, dataset: str) -> release.Published:
+def publish(context: Context, *, project: str, dataset: str, actor: str | None = None) -> release.Published:
     """Write the next version of `dataset`, unless the latest one has the same contents.
 
+    actor: who publishes; None for the user of the system. It stands beside the log, and nowhere in the release.
+
     Raises:
-        Misconfigured: the name is not one, nothing is curated in the project, or a decision has not taken effect.
+        Misconfigured: the name is not one, nothing is curated in the project, a decision has not taken effect, or that
+            is no name of a person.
         Tampered: a curated object is not what its receipt says, or what is current not what the log tells; nothing is
             published.
         Unavailable: another command works in this workspace.
     """
     from governance import release
 
+    who = rulings.acting(actor)
     with context.workspace.lock():
         recover(context)
         rulings.refuse_waiting(context, project=project)
@@ -99,7 +104,7 @@ def publish(context: Context, *, project: str, dataset: str) -> release.Publishe
             dataset=dataset,
             now=now(),
             ports=ports(),
-            log=_log(context),
+            log=_log(context, who),
         )
 
 
@@ -162,12 +167,10 @@ def verify_counts(context: Context) -> int:
         return origins.check(connection)
 
 
-def _log(context: Context) -> release.Log:
+def _log(context: Context, who: Who) -> release.Log:
     from governance import release
 
     def append(connection: Connection, event: Event) -> int:
-        index = audit.append(connection, [event])
-        sign(context, connection)
-        return index
+        return log_of_persons(connection, context, event, who.texts)
 
     return release.Log(append=append, latest=audit.latest, held=audit.of_release)

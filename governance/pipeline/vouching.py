@@ -18,7 +18,7 @@ from governance.errors import Tampered
 from governance.pipeline.context import Context
 from governance.pipeline.deciders import REDACTED, of_event
 from governance.pipeline.leaving import Of, tombstone
-from governance.provenance import VERIFIED, Checked, Left, Person, Release, Result
+from governance.provenance import VERIFIED, Checked, Left, Person, Publisher, Release, Result
 from governance.release import layout
 from governance.release.layout import FileEntry
 from governance.release.listing import Listing
@@ -34,6 +34,7 @@ class Published:
 
     checked: Checked
     listing: Listing | None = None
+    by: Publisher | None = None
 
 
 class Vouching:
@@ -49,7 +50,7 @@ class Vouching:
     def releases(self, receipt_id: str, receipt: Receipt) -> tuple[Release, ...]:
         """Those that hold an output as the database says, and those in `published/` of which it does not say so."""
         known = self._holding([receipt_id])
-        found = [Release(name, self._held(name, receipt_id, receipt)) for name in known]
+        found = [Release(name, self._held(name, receipt_id, receipt), self.release(name).by) for name in known]
         others = [name for name in self._lying(receipt) if name not in known]
         if others:
             same = (receipts.c.path == receipt.path) & (receipts.c.sha256 == receipt.sha256)
@@ -70,14 +71,14 @@ class Vouching:
         """One release, and what is counted of it. sizes: as its manifest calls them; outputs: objects and rows."""
         published = self.release(name)
         if published.listing is None:
-            return Release(name, published.checked)
+            return Release(name, published.checked, published.by)
         said = published.listing.said
         signed = said["counts"]["instances"] + sum(said["tables"].get(kind, {"rows": 0})["rows"] for kind in TableKind)
         # Of a release whose receipts an earlier version did not keep, sizes are not known.
         differs = {each for each in sizes if sizes[each] not in (None, said["counts"][each])}
         if differs or set(outputs) != {signed}:
-            return Release(name, _disagrees("what is counted of it is not what was signed"))
-        return Release(name, VERIFIED)
+            return Release(name, _disagrees("what is counted of it is not what was signed"), published.by)
+        return Release(name, VERIFIED, published.by)
 
     def _holding(self, receipt_ids: Iterable[str]) -> list[str]:
         table = release_receipts
@@ -90,17 +91,20 @@ class Vouching:
         row = self._connection.execute(select(releases).where(here)).first()
         if row is None:
             raise Tampered("the database has no such release")
-        details = self._event(row.event_index, RELEASE_EVENT, called)["details"]
+        event = self._event(row.event_index, RELEASE_EVENT, called)
+        details = event["details"]
         if (details["manifest"], details["project"]) != (row.manifest_digest, row.project):
             raise Tampered("its row is not what was logged")
+        who = of_event(self._connection, self._context, row.event_index, details)
+        by = Publisher(*who, event["time"], layout.RECORDED_LATER.items() <= details.items())
         folder = self._context.workspace.published / called
         if not folder.is_dir():
-            return Published(GONE)
+            return Published(GONE, by=by)
         listing = Listing.read(folder, self._context.keyring.public_key)
         said = {each: listing.said.get(each) for each in ("name", "version", "project", "time")}
         if listing.digest != row.manifest_digest or said != {each: row._mapping[each] for each in said}:
             raise Tampered("its manifest is not the one that was published")
-        return Published(VERIFIED, listing)
+        return Published(VERIFIED, listing, by)
 
     def _held(self, name: str, receipt_id: str, receipt: Receipt) -> Checked:
         published = self.release(name)

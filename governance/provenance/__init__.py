@@ -41,7 +41,7 @@ from governance.provenance.picture import to_svg
 from governance.provenance.prov import to_prov
 from governance.provenance.receipts import from_json, id_of, receipt_id, to_json
 from governance.provenance.touched import PARTS, Touched
-from governance.provenance.traces import VERIFIED, Checked, Left, Person, Release, Result, State, Trace
+from governance.provenance.traces import VERIFIED, Checked, Left, Person, Publisher, Release, Result, State, Trace
 
 __all__ = [
     "PARTS",
@@ -58,6 +58,7 @@ __all__ = [
     "Model",
     "Origin",
     "Person",
+    "Publisher",
     "Recorded",
     "Release",
     "Result",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from governance.provenance.origins import Origin
 from governance.provenance.picture import Box, count, drawing, listed
-from governance.provenance.prov import Document, add_model, local, short
+from governance.provenance.prov import Document, add_model, add_publisher, local, short
 from governance.provenance.touched import NO_DEVICE, PARTS, Touched, device
 from governance.provenance.traces import Result
 
@@ -30,6 +30,8 @@ def touched_to_prov(touched: Touched) -> str:
     for name, outputs in touched.releases.items():
         label = {"prov:label": name, "gov:checked": _checked(touched)}
         release = document.typed("entity", f"gov:release-{local(name)}", "prov:Collection", label)
+        if touched.release is not None:
+            add_publisher(document, release, touched.release)
         part = {"prov:label": f"{_asked(touched)} in {name}", "gov:outputs": outputs}
         inside = document.typed("entity", f"gov:part-{short(_asked(touched), name)}", "prov:Collection", part)
         document.relate("hadMember", collection=release, entity=inside)

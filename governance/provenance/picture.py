@@ -10,7 +10,7 @@ from html import escape
 from typing import NamedTuple
 
 from governance.provenance.origins import models_of
-from governance.provenance.traces import EQUIPMENT, MEANINGS, Result, State, Trace, shown
+from governance.provenance.traces import EQUIPMENT, MEANINGS, Release, Result, State, Trace, shown
 
 MOST_COLUMNS, MOST_LISTED = 6, 4
 """Ways that are drawn, and batches or releases that are named."""
@@ -132,15 +132,16 @@ def _column(traces: Sequence[Trace]) -> list[Box]:
 
 def _releases(traces: Sequence[Trace]) -> Box:
     """What does not agree comes first, so that it is drawn however many there are."""
-    found = {
-        (each.checked.result is not Result.DISAGREES, each.name, each.checked.result)
-        for t in traces
-        for each in t.releases
-    }
+    found = {(each.checked.result is not Result.DISAGREES, each.name, each) for t in traces for each in t.releases}
     names = {name for _, name, _ in found}
-    said = [f"{name}, {result.text()}" for _, name, result in sorted(found)]
+    said = dict.fromkeys(_release(each) for _, _, each in sorted(found, key=lambda each: each[:2]))
     kind = "release" if all(agrees for agrees, _, _ in found) else "lost"
-    return Box(kind, (count(len(names), "release"), *listed(said)))
+    return Box(kind, (count(len(names), "release"), *listed(list(said))))
+
+
+def _release(release: Release) -> str:
+    by = f", by {release.published.actor}" if release.published and release.published.actor else ""
+    return f"{release.name}, {release.checked.result.text()}{by}"
 
 
 def _drawn(column: Iterable[Box], left: int) -> Iterable[str]:

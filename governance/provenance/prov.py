@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Any
 
 from governance.provenance.origins import Model, models_of
-from governance.provenance.traces import EQUIPMENT, Person, Result, Trace
+from governance.provenance.traces import EQUIPMENT, Person, Release, Result, Trace
 
 PREFIX = {"gov": "urn:governance:", "dicom": "urn:governance:dicom:"}
 """`dicom:` before a keyword of PS3.6."""
@@ -23,14 +23,15 @@ Attributes = dict[str, Any]
 
 
 class Document:
-    """Records by kind and name; one that several traces tell of is there once."""
+    """Records by kind and name; one that several traces tell of is there once, with all that they say."""
 
     def __init__(self) -> None:
         self.records: dict[str, dict[str, Attributes]] = {}
 
     def add(self, kind: str, name: str, **said: Any) -> str:
         """A record under a name of ours; returns the name."""
-        self.records.setdefault(kind, {})[name] = {key: each for key, each in said.items() if each is not None}
+        record = self.records.setdefault(kind, {}).setdefault(name, {})
+        record.update({key: each for key, each in said.items() if each is not None})
         return name
 
     def typed(self, kind: str, name: str, of: str, said: Attributes) -> str:
@@ -88,6 +89,7 @@ def _add(document: Document, trace: Trace) -> None:
         name = document.typed("entity", f"gov:release-{local(release.name)}", "prov:Collection", label)
         if release.checked.result is not Result.DISAGREES:
             document.relate("hadMember", collection=name, entity=result)
+            add_publisher(document, name, release)
 
 
 def _checked(trace: Trace) -> Attributes:
@@ -150,6 +152,21 @@ def add_model(document: Document, model: Model) -> str:
     """A model by its digest; returns its name."""
     said = {"prov:label": model.name, "gov:sha256": model.digest}
     return document.typed("entity", f"gov:model-{model.digest}", "gov:Model", said)
+
+
+def add_publisher(document: Document, collection: str, release: Release) -> None:
+    """Who published a release, as the agent of an activity of its own."""
+    by = release.published
+    if by is None:
+        return
+    said: Attributes = {"prov:endTime": by.time, "gov:account": by.account or None}
+    said["gov:recorded_later"] = _value(True) if by.recorded_later else None
+    activity = document.add("activity", f"gov:publishing-{local(release.name)}", **said)
+    document.relate("wasGeneratedBy", entity=collection, activity=activity)
+    if by.actor:
+        label = {"prov:label": by.actor}
+        agent = document.typed("agent", f"gov:person-{short(by.actor)}", "prov:Person", label)
+        document.relate("wasAssociatedWith", activity=activity, agent=agent)
 
 
 def _person(document: Document, person: Person) -> str:

@@ -75,16 +75,37 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Publisher:
+    """Who published a release, and when, by its event; the name is one that they gave of themselves."""
+
+    actor: str
+    """Empty where an earlier version did not ask."""
+    account: str
+    """Of the system, whoever the actor says to be."""
+    time: str
+    recorded_later: bool
+    """Whether a kill left the release without its event: then this is who published next, and not who made it."""
+
+    def text(self) -> str:
+        """For a person."""
+        did = "recorded after a kill" if self.recorded_later else "published"
+        account = f" (account {self.account})" if self.account != self.actor else ""
+        return f"{did} {self.time}{f' by {self.actor}{account}' if self.actor else ''}"
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """A release that an object is in."""
 
     name: str
     checked: Checked
     """Its row against its event and its signed manifest, and that this lists the object."""
+    published: Publisher | None = None
+    """None where the event does not agree."""
 
     def text(self) -> list[str]:
         """In parts."""
-        return [self.name, self.checked.text()]
+        return [self.name, self.checked.text(), *([self.published.text()] if self.published else [])]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ EVENTS = "events.jsonl"
 LISTED = (README, PUBLIC_KEY, CHECKPOINT, RECEIPTS, BATCHES, EVENTS)
 """What the manifest lists besides objects and tables."""
 
+RECORDED_LATER = {"recorded": "later"}
+"""What the event of a release says too that a crash left without it: who acts is not who made it."""
+
 OBJECTS = "objects"
 TABLES = "instances"
 SERIES = "series"

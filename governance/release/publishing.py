@@ -16,7 +16,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -112,7 +112,7 @@ def publish(
             _sync(workspace, folder)
             _move(folder, target)
         workspace.sync([workspace.published])
-        _record(connection, manifest, sorted(ids), now=now, ports=ports, log=log)
+        _record(connection, manifest, sorted(ids), {}, now=now, ports=ports, log=log)
     return Published(dataset, identity.version, target, rows, changed=True)
 
 
@@ -205,13 +205,20 @@ def _move(folder: Path, target: Path) -> None:
 
 
 def _record(
-    connection: Connection, manifest: bytes, receipt_ids: Sequence[str], *, now: str, ports: Ports, log: Log
+    connection: Connection,
+    manifest: bytes,
+    receipt_ids: Sequence[str],
+    how: Mapping[str, str],
+    *,
+    now: str,
+    ports: Ports,
+    log: Log,
 ) -> None:
-    """Record a release that has its name."""
+    """Record a release that has its name. how: what else its event says."""
     said = json.loads(manifest)
     key = {"name": said["name"], "version": said["version"]}
     digest = sha256(manifest).hexdigest()
-    details = {"manifest": digest, "project": said["project"], "instances": said["counts"]["instances"]}
+    details = {"manifest": digest, "project": said["project"], "instances": said["counts"]["instances"], **how}
     details |= log.held(receipt_ids)
     subject = layout.folder_name(said["name"], said["version"])
     index = log.append(connection, Event(RELEASE_EVENT, "governance", now, subject, details))
@@ -227,7 +234,7 @@ def heal(
     """Record the version of `dataset` that a crash left without a row.
 
     A folder gets its name only when it is whole and on the disk, so one that does not verify
-    was not left by a crash. It is not ours to remove: it stops the publish.
+    was not left by a crash. It is not ours to remove: it stops the publish. Its event says that it was recorded later.
 
     Raises:
         Tampered: a folder has the name of a release that this workspace did not make.
@@ -241,7 +248,8 @@ def heal(
             raise Tampered(f"published/{folder.name}: not made by this workspace", hint=MOVE)
         lines = (folder / layout.RECEIPTS).read_bytes().splitlines()
         ids = sorted(json.loads(line)["receipt_id"] for line in lines)
-        _record(connection, (folder / layout.MANIFEST).read_bytes(), ids, now=now, ports=ports, log=log)
+        manifest = (folder / layout.MANIFEST).read_bytes()
+        _record(connection, manifest, ids, layout.RECORDED_LATER, now=now, ports=ports, log=log)
         recorded.add(version)
 
 

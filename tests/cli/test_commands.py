@@ -100,7 +100,7 @@ def test_the_whole_story(tmp_path: Path) -> None:
     assert apart("audit", "verify", *in_workspace).returncode == 0
 
     traced, _ = lines(apart("trace", str(outcome["output"]), *in_workspace, "--json"))
-    assert traced["releases"] == [{"name": "first@v1", "checked": {"result": "verified", "why": ""}}]
+    assert [(each["name"], each["checked"]["result"]) for each in traced["releases"]] == [("first@v1", "verified")]
 
     bucket = next(release.rglob("*.parquet"))
     bucket.chmod(0o644)

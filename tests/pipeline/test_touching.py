@@ -201,7 +201,7 @@ def test_a_release_and_its_counts_are_held_against_what_was_signed(
 ) -> None:
     words = ["trace", "release=first@v1", "--limit", "1", "-w", str(own.workspace.root)]
     assert main(words) == 0
-    assert "  release      first@v1  verified\n" in capsys.readouterr().out
+    assert "  release      first@v1  verified  published 20" in capsys.readouterr().out
 
     alter(own.engine, change)
 

@@ -93,7 +93,7 @@ def test_facts_stand_under_their_keywords_and_no_original_value_is_there(
 
 
 def test_no_device_is_invented(traces: list[Trace]) -> None:
-    bare = replace(traces[0], receipt=replace(traces[0].receipt, facts={}), made_by={})
+    bare = replace(traces[0], receipt=replace(traces[0].receipt, facts={}), made_by={}, releases=())
 
     data = document(bare)
 

@@ -100,7 +100,7 @@ def test_a_release_names_all_its_objects(name: str, calm: pipeline.Context) -> N
     assert sorted(str(p.relative_to(folder / "objects")) for p in folder.rglob("*.dcm")) == [
         t.receipt.path for t in found
     ]
-    assert all(t.releases == (provenance.Release("first@v1", VERIFIED),) and t.given is None for t in found)
+    assert all([(r.name, r.checked) for r in t.releases] == [("first@v1", VERIFIED)] and t.given is None for t in found)
 
 
 @pytest.mark.parametrize("name", ["", ".", "2.25.1", "first@v2", "objects/", "/", "%", "\0", "x" * 5000])
