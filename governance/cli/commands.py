@@ -211,8 +211,11 @@ def trace(args: argparse.Namespace) -> int:
         return _state(traces)
     seen: dict[tuple[str, str], None] = {}
     exit_code = _shown(args, _noted(found.traces, seen), found.outputs)
-    for series in pipeline.acquisitions(context, seen):
+    told = pipeline.acquisitions(context, found, seen)
+    for series in told:
         show(args, {"acquisition": asdict(series)}, series.text())
+    if not told and seen and not args.json:
+        say("governance: hint: trace the id of a series to see how all of it was taken")
     return exit_code
 
 

@@ -7,14 +7,14 @@ what rows say of its releases, of who decided and of a withdrawal was verified (
 
 import json
 import os
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Text, cast, or_, select
+from sqlalchemy import ColumnElement, Connection, Text, cast, func, or_, select
 
 from governance import audit, provenance
 from governance.database import batches, contents, receipts, release_receipts, releases, uids
@@ -44,6 +44,8 @@ class Found:
 
     outputs: int
     traces: Iterator[Trace]
+    current: Mapping[tuple[str, str], int]
+    """Projects and series, and how many outputs of them are current."""
 
 
 def find(context: Context, wanted: str) -> Found:
@@ -60,7 +62,8 @@ def find(context: Context, wanted: str) -> Found:
     asked = _Asked.of(context, wanted)
     with context.engine.connect() as connection:
         keys, wanted_uids = _looked_up(connection, asked)
-        columns = [receipts.c[name] for name in (*_NAMED, "batch_index", "superseded_by", *(["body"] if keys else []))]
+        needed = (*_NAMED, "project", "batch_index", "superseded_by", *(["body"] if keys else []))
+        columns = [receipts.c[name] for name in needed]
         query = select(*columns).where(_condition(connection, asked, keys))
         rows = connection.execute(query.order_by(receipts.c.path, receipts.c.superseded_by.is_not(None))).all()
     rows = [row for row in rows if not keys or _is_of(row, asked, wanted_uids)]
@@ -69,7 +72,8 @@ def find(context: Context, wanted: str) -> Found:
             "nothing here goes by that name",
             hint="a pseudonym, published UID, receipt id, digest, release NAME@vN, or a file or its path",
         )
-    return Found(len(rows), _traces(context, asked, rows))
+    current = Counter((row.project, row.series) for row in rows if row.superseded_by is None)
+    return Found(len(rows), _traces(context, asked, rows), current)
 
 
 def _traces(context: Context, asked: "_Asked", rows: Sequence[Any]) -> Iterator[Trace]:
@@ -129,22 +133,30 @@ class Looking:
         return self._batches[batch_id]
 
 
-def acquisitions(context: Context, wanted: Iterable[tuple[str, str]]) -> list[Acquisition]:
-    """How series were taken, each by all that is curated of it now. wanted: projects and series.
+def acquisitions(context: Context, found: Found, shown: Iterable[tuple[str, str]]) -> list[Acquisition]:
+    """How series were taken, each by all that is curated of it now. shown: projects and series.
+
+    Only those of which all was found: who asks for one instance of many reads in its trace how that one was taken, and
+    need not wait until all others were read and checked.
 
     Raises:
         Tampered: what the database says of it is not what was signed.
     """
-    found = provenance.Acquisitions()
+    made = provenance.Acquisitions()
     with context.engine.connect() as connection:
         looking = Looking(connection, context)
-        for project, series in sorted(wanted):
+        for project, series in sorted(shown):
             of_series = (receipts.c.project == project) & (receipts.c.series == series)
-            query = select(receipts).where(of_series, receipts.c.superseded_by.is_(None)).order_by(receipts.c.path)
-            for row in connection.execute(query).all():
+            of_series &= receipts.c.superseded_by.is_(None)
+            count = select(func.count()).select_from(receipts).where(of_series)
+            if connection.execute(count).scalar_one() > found.current.get((project, series), 0):
+                continue
+            # Batch by batch, so that each is read and checked once.
+            order = (receipts.c.batch_id, receipts.c.batch_index)
+            for row in connection.execute(select(receipts).where(of_series).order_by(*order)).all():
                 looking.batch(row.batch_id)
-                found.add(_receipt(row))
-    return list(found.records())
+                made.add(_receipt(row))
+    return list(made.records())
 
 
 @dataclass(frozen=True, slots=True)
