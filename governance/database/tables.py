@@ -291,6 +291,7 @@ departures = Table(
     Column("event_index", Integer, ForeignKey("events.idx"), primary_key=True, autoincrement=False),
     _text("project"),
     _text("patient"),  # who withdrew, until nothing of them is left to be removed
+    Column("vault_rows", Integer, nullable=True),  # that the vault held, once somebody counted
 )
 
 payloads = Table(

@@ -164,6 +164,9 @@ def begun(context: Context, connection: Connection) -> Sequence[Any]:
 def finish(context: Context) -> None:
     """Carry out every withdrawal that is not at its end. Call under the workspace's lock, behind `pending`.
 
+    Rows of the vault are counted, and the count is kept, before the first of them goes: a kill behind that would leave
+    nothing to count. None come while the workspace is locked, nor any of who has left.
+
     Raises:
         Tampered: a row tells of one, and the log does not: nothing is erased for it.
     """
@@ -171,11 +174,16 @@ def finish(context: Context) -> None:
         left = begun(context, connection)
     for row in left:
         remove(context, row.project, row.patient)
-        shredded = vaulting.shred(context, row.project, row.patient)
+        mine = departures.c.event_index == row.event_index
+        counted = row.vault_rows
+        if counted is None and (counted := vaulting.count(context, row.project, row.patient)):
+            with writing(context.engine) as connection:
+                connection.execute(update(departures).where(mine).values(vault_rows=counted))
+        vaulting.shred(context, row.project, row.patient)
         with writing(context.engine) as connection:
             key = context.keyring.tombstone_key(row.project)
             subject = leaving.tombstone(key, leaving.Of.PATIENT, row.patient)
-            details = {"withdrawal": row.event_index} | ({"vault_rows": shredded} if shredded else {})
+            details = {"withdrawal": row.event_index} | ({"vault_rows": counted} if counted else {})
             audit.append(connection, [event(CARRIED_OUT_EVENT, subject, **details)])
-            connection.execute(delete(departures).where(departures.c.event_index == row.event_index))
+            connection.execute(delete(departures).where(mine))
             sign(context, connection)

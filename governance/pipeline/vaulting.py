@@ -4,7 +4,8 @@ It is another database than the workspace's, so no transaction holds both. What 
 row of what was never recorded does no harm, and nothing is recorded without its row.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 
 from governance import audit
@@ -49,6 +50,11 @@ def open_vault(context: Context) -> Vault:
     return Vault(open_database(context.workspace.vault, Line.VAULT), context.keyring)
 
 
+def count(context: Context, project: str, patient: str) -> int:
+    """How many rows the vault holds of a patient; none, where there never was a vault. Raises as `shred`."""
+    return _of_patient(context, project, patient, vaults.count)
+
+
 def shred(context: Context, project: str, patient: str) -> int:
     """Erase the key of all that the vault holds of a patient; returns of how many rows. It may be done again.
 
@@ -56,14 +62,15 @@ def shred(context: Context, project: str, patient: str) -> int:
         Misconfigured: a vault that was there is missing.
         Unavailable: another program reads it, or its server does not answer.
     """
+    return _of_patient(context, project, patient, vaults.shred)
+
+
+def _of_patient(context: Context, project: str, patient: str, act: Callable[..., int]) -> int:
     place = context.workspace.vault
     if context.workspace.vault_said is None and isinstance(place, Path) and not place.exists():
         return 0
-    vault = open_vault(context)
-    try:
-        return vaults.shred(vault, project=project, patient=patient)
-    finally:
-        vault.close()
+    with closing(open_vault(context)) as vault:
+        return act(vault, project=project, patient=patient)
 
 
 def _refuse_missing(workspace: Workspace) -> None:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
+from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select
 
 from governance.database import Question, erase_deleted, patient_keys, upsert, writing
 from governance.database import originals as table
@@ -212,6 +212,13 @@ class Vault(Confidential):
         if (project, epoch) not in self._seals:
             self._seals[project, epoch] = self._keyring.vault(project, epoch=epoch)
         return self._seals[project, epoch]
+
+
+def count(vault: Vault, *, project: str, patient: str) -> int:
+    """How many rows there are of a patient, by the pseudonym: what `shred` would make unreadable."""
+    mine = select(func.count()).where(table.c.project == project, table.c.patient == patient)
+    with vault.engine.connect() as connection:
+        return int(connection.execute(mine).scalar_one())
 
 
 def shred(vault: Vault, *, project: str, patient: str) -> int:

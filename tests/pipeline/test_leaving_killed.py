@@ -16,7 +16,7 @@ from governance.database import departures, events, pending, tombstones
 from governance.errors import Unavailable
 from governance.pipeline import erasing, vaulting, withdrawing
 from governance.storage import MARKER
-from tests.databases import rows
+from tests.databases import alter, rows
 from tests.pipeline.beside import PATIENT, released, run
 from tests.pipeline.test_leaving import OTHER, REASON, counted, files, leave, of_kind, pseudonym, raw, used
 
@@ -29,6 +29,7 @@ MOMENTS: dict[str, tuple[object, str]] = {
     "before it is carried out": (withdrawing, "recover"),
     "before files are deleted": (Path, "unlink"),
     "between two files": (Path, "unlink"),
+    "before rows of the vault are counted": (vaulting, "count"),
     "before the vault shreds": (vaulting, "shred"),
     "before it is logged that the vault shredded": (vaulting, "shred"),
     "before its end is committed": (erasing, "sign"),
@@ -83,7 +84,7 @@ def test_whoever_comes_next_carries_it_out(used: pipeline.Context, raw: Path, mo
 
 
 def check(used: pipeline.Context, raw: Path, moment: str, *, healed_by: str) -> None:
-    before = files(used)
+    before, held = files(used), vaulting.count(used, "lung", pseudonym(used))
 
     assert killed(used, moment) == -signal.SIGKILL
 
@@ -98,7 +99,10 @@ def check(used: pipeline.Context, raw: Path, moment: str, *, healed_by: str) -> 
     else:
         assert len(released(used, "reports")) == 1
     assert {name.partition("/")[0] for name in files(used)} == {pseudonym(used, OTHER)}
-    assert len(of_kind(used, "patient-withdrawn")) == len(of_kind(used, "withdrawal-carried-out")) == 1
+    assert len(of_kind(used, "patient-withdrawn")) == 1
+    (carried_out,) = of_kind(used, "withdrawal-carried-out")
+    assert isinstance(carried_out["details"], dict)
+    assert carried_out["details"]["vault_rows"] == held > 0
     assert counted(used, pending) == counted(used, departures) == 0
     assert rows(used.engine, "select distinct patient from studies") == [(pseudonym(used, OTHER),)]
     assert pipeline.verify_audit(used).withdrawals == 1
@@ -108,12 +112,14 @@ def test_the_vault_shreds_once_and_the_log_says_how_much(
     used: pipeline.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, str]] = []
+    held, whole = vaulting.count(used, "lung", pseudonym(used)), vaulting.shred
 
-    def shred(_context: pipeline.Context, project: str, patient: str) -> int:
+    def shred(context: pipeline.Context, project: str, patient: str) -> int:
         asked.append((project, patient))
+        rows = whole(context, project, patient)
         if len(asked) == 1:
-            raise Unavailable("the vault is away")
-        return 3
+            raise Unavailable("another program reads the vault")
+        return rows
 
     monkeypatch.setattr(vaulting, "shred", shred)
     left = leave(used)
@@ -124,7 +130,18 @@ def test_the_vault_shreds_once_and_the_log_says_how_much(
 
     assert asked == [("lung", pseudonym(used))] * 2
     (event,) = of_kind(used, "withdrawal-carried-out")
-    assert event["details"] == {"withdrawal": left.event, "vault_rows": 3}
+    assert event["details"] == {"withdrawal": left.event, "vault_rows": held}
+
+
+@pytest.mark.sqlite_alone(reason="what is counted is the same")
+def test_no_number_is_said_where_an_earlier_version_shredded_and_counted_nothing(used: pipeline.Context) -> None:
+    assert killed(used, "before it is logged that the vault shredded") == -signal.SIGKILL
+    alter(used.engine, "update departures set vault_rows = null")
+
+    pipeline.publish(used, project="lung", dataset="d")
+
+    (event,) = of_kind(used, "withdrawal-carried-out")
+    assert list(event["details"]) == ["withdrawal"]  # type: ignore[call-overload]
 
 
 @pytest.mark.sqlite_alone(reason="the file of a vault is taken away")
