@@ -4,7 +4,7 @@ import os
 import secrets
 import stat
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -84,6 +84,18 @@ class Passphrase:
         return cipher
 
 
+def _is_kept(status: os.stat_result, groups: Collection[int]) -> bool:
+    """Whether nobody but whom its owner means may read a file with a secret, or put another in its place.
+
+    Its owner alone, as a rule. What root owns may also be read, and no more, by a group of this process: so Kubernetes
+    mounts a secret for the `fsGroup` of a pod, and so PostgreSQL takes a key. Any other owner's group is one that the
+    system gave, as that of all users, and that nobody chose for this file.
+    """
+    open_to = stat.S_IMODE(status.st_mode) & 0o077
+    by_group = open_to == stat.S_IRGRP and status.st_uid == 0 and status.st_gid in groups
+    return not open_to or by_group
+
+
 def read_passphrase(environ: Mapping[str, str]) -> bytes | None:
     """From the file that GOVERNANCE_PASSPHRASE_FILE names, else GOVERNANCE_PASSPHRASE, else None.
 
@@ -102,13 +114,14 @@ def read_secret(environ: Mapping[str, str], *, variable: str, file_variable: str
     name = environ.get(file_variable)
     if not name:
         return os.fsencode(environ[variable]) if environ.get(variable) else None
-    mode, read = 0, None
+    status, read = None, None
     with suppress(OSError, ValueError), Path(name).open("rb") as file:
-        mode, read = os.fstat(file.fileno()).st_mode, file.read()
-    if read is None:
+        status, read = os.fstat(file.fileno()), file.read()
+    if status is None or read is None:
         raise Misconfigured(f"the {what} file cannot be read", hint=f"see {file_variable}")
-    if stat.S_ISREG(mode) and stat.S_IMODE(mode) & 0o077:
-        raise Misconfigured(f"others than its owner may read the {what} file", hint="chmod 600 it")
+    if stat.S_ISREG(status.st_mode) and not _is_kept(status, {os.getegid(), *os.getgroups()}):
+        hint = "chmod 600 it; a file of root may be 440 or 640 for a group of this process, as secrets are mounted"
+        raise Misconfigured(f"others than its owner may read the {what} file", hint=hint)
     read = read.removesuffix(b"\n").removesuffix(b"\r")
     if not read:
         raise Misconfigured(f"the {what} file holds nothing", hint=f"see {file_variable}")

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -217,15 +218,67 @@ def test_a_passphrase_file_without_a_passphrase_is_refused(tmp_path: Path, conte
         keys.read_passphrase({keys.PASSPHRASE_FILE: str(tmp_path / "passphrase")})
 
 
-@pytest.mark.parametrize("mode", [0o604, 0o640, 0o644, 0o666])
-def test_a_passphrase_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
-    (tmp_path / "passphrase").write_bytes(PASSPHRASE)
-    (tmp_path / "passphrase").chmod(mode)
+MINE, THEIRS = os.getegid(), 1 + max([os.getegid(), *os.getgroups()])
+
+
+@pytest.fixture
+def owned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int, int], Path]:
+    """A passphrase file of this mode, owner and group, as the system says it: giving files away takes a privilege."""
+
+    def make(mode: int, owner: int, group: int) -> Path:
+        path = tmp_path / "passphrase"
+        path.write_bytes(PASSPHRASE)
+        path.chmod(mode | 0o400)
+        was = os.fstat
+
+        def fstat(descriptor: int) -> os.stat_result:
+            said = list(was(descriptor))
+            said[4:6] = owner, group
+            return os.stat_result(said)
+
+        monkeypatch.setattr(os, "fstat", fstat)
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize("group", [MINE, THEIRS], ids=["my group", "a group of others"])
+@pytest.mark.parametrize("owner", [0, 4711], ids=["root", "somebody"])
+@pytest.mark.parametrize("mode", [0o604, 0o644, 0o666, 0o444, 0o660, 0o620, 0o610, 0o460, 0o450])
+def test_a_passphrase_file_that_others_may_read_or_a_group_may_write_is_refused(
+    owned: Callable[[int, int, int], Path], mode: int, owner: int, group: int
+) -> None:
+    path = owned(mode, owner, group)
 
     with pytest.raises(Misconfigured, match="others than its owner") as refusal:
-        keys.read_passphrase({keys.PASSPHRASE_FILE: str(tmp_path / "passphrase")})
+        keys.read_passphrase({keys.PASSPHRASE_FILE: str(path)})
 
     assert refusal.value.__context__ is None
+    assert "a file of root may be 440" in refusal.value.hint
+
+
+@pytest.mark.parametrize("mode", [0o440, 0o640])
+def test_a_passphrase_file_of_root_may_be_read_by_a_group_of_this_process_alone(
+    owned: Callable[[int, int, int], Path], mode: int
+) -> None:
+    """Kubernetes mounts a secret so for the fsGroup of a pod."""
+    path = owned(mode, 0, MINE)
+    assert keys.read_passphrase({keys.PASSPHRASE_FILE: str(path)}) == PASSPHRASE
+
+    for owner, group in ((0, THEIRS), (4711, MINE), (4711, THEIRS)):
+        path = owned(mode, owner, group)
+        with pytest.raises(Misconfigured, match="others than its owner"):
+            keys.read_passphrase({keys.PASSPHRASE_FILE: str(path)})
+
+
+@pytest.mark.parametrize("owner", [0, 4711])
+@pytest.mark.parametrize("mode", [0o400, 0o600])
+def test_a_passphrase_file_for_its_owner_alone_is_read_whoever_that_is(
+    owned: Callable[[int, int, int], Path], mode: int, owner: int
+) -> None:
+    path = owned(mode, owner, THEIRS)
+
+    assert keys.read_passphrase({keys.PASSPHRASE_FILE: str(path)}) == PASSPHRASE
 
 
 # ------------------------------------------------------------------ files of earlier versions
