@@ -5,7 +5,7 @@ not allow, is absent. Read from the object as written, so that pseudonymous UIDs
 dates and cleaned descriptions are what a fact can hold at most.
 
 Multi-frame objects keep much of this in functional groups (PS3.3, C.7.6.16): a value
-there counts if all frames share it. Some facts live in other sequences, which a table
+there counts if all frames share it, a maker's private one too. Some facts live in other sequences, which a table
 names: a value there counts if no item says another one. A code is one text in the
 notation of PS3.16: `(399162004, SCT, "cranio-caudal")`. Makers state some facts in private
 attributes (`makers`), which count where no standard attribute says anything.
@@ -94,6 +94,7 @@ def recorded(instance: Instance, element: Element) -> list[Recorded]:
         rank = _OF_ALL_FRAMES if tag == SHARED else _OF_FRAMES
         groups = element.items[:1] if tag == SHARED else element.items
         found += _facts(rank, _WITHIN[tag], _common(instance, groups))
+        found += _of_makers(instance, groups, rank, _WITHIN[tag])
     place = _nested_places().get(tag)
     if place is not None:
         rank, wanted = place
@@ -164,6 +165,41 @@ def _of_maker(instance: Instance, element: Element) -> list[Recorded]:
     if any(abs(number) >= makers.MOST or (how.positive and number <= 0) for number in numbers):
         return []
     return [Recorded(rank, how.fact, values[0] if how.single else values, name)]  # type: ignore[arg-type]
+
+
+def _of_makers(instance: Instance, groups: Iterable[Item], rank: int, within: str) -> list[Recorded]:
+    """What private elements in all `groups` state in the same way; below what they state at the top of the object."""
+    common: dict[str, Recorded | None] | None = None
+    for group in groups:
+        here = _stated(instance, group)
+        if common is None:
+            common = here
+        else:
+            common = {name: said for name, said in common.items() if said and _fact_of(here.get(name)) == said.fact}
+        if not common:
+            break
+    below = len(makers.PRIVATE) * (_OF_ALL_FRAMES - rank + 1)
+    found = [said for said in (common or {}).values() if said]
+    return [said._replace(rank=said.rank - below, place=f"{within}{said.place}") for said in found]
+
+
+def _stated(instance: Instance, group: Item) -> dict[str, Recorded | None]:
+    """What private elements of one group and of its macros state, by their names; None where two contradict."""
+    found: dict[str, Recorded | None] = {}
+    for element in group.elements:
+        places = [("", element)] if element.items is None else list[tuple[str, Element]]()
+        name = makers.name_of(element.tag, element.creator) if element.creator else dicom.keyword_of(element.tag)
+        for _, number, item in _numbered(element):
+            places += [(f"{name}[{number}].", inside) for inside in item.elements]
+        for place, private in places:
+            for said in _of_maker(instance, private) if private.creator else ():
+                if _fact_of(found.setdefault(said.place, said._replace(place=f"{place}{said.place}"))) != said.fact:
+                    found[said.place] = None
+    return found
+
+
+def _fact_of(said: Recorded | None) -> Fact:
+    return None if said is None else said.fact
 
 
 def _contradicts(private: Fact, standard: Fact) -> bool:

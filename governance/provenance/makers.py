@@ -9,6 +9,9 @@ encoding steps and percentages), and Siemens' CSA headers, which nobody calls sa
 Where the standard has an attribute of the same meaning, the fact goes by its keyword, and the
 standard attribute counts if the object has both. Everything else is a `maker_` fact, as the
 maker wrote it: nothing is converted, and no list says its unit.
+
+Enhanced multi-frame objects have them in functional groups, most of them in private sequences.
+What a list calls safe at the top of an object means the same there (`policy.standard`).
 """
 
 from dataclasses import replace
@@ -109,9 +112,14 @@ def stated(element: Element) -> tuple[Private, Element, int, str] | None:
     return (found, replace(element, vr=found.vr), rank, name) if element.vr == "UN" else None
 
 
+def name_of(tag: int, creator: str) -> str:
+    """The name of a private element, whatever its block."""
+    return f"({tag >> 16:04X},xx{tag & 0xFF:02X}) {creator}"
+
+
 @lru_cache(maxsize=1)
 def _places() -> dict[tuple[int, int, str], tuple[int, str]]:
     """Of each attribute its rank, no two the same, and its name as `Decision.path` has it, with the creator."""
     return {
-        key: (rank, f"({key[0]:04X},xx{key[1]:02X}) {key[2]}") for rank, key in enumerate(PRIVATE, start=-len(PRIVATE))
+        key: (rank, name_of(key[0] << 16 | key[1], key[2])) for rank, key in enumerate(PRIVATE, start=-len(PRIVATE))
     }

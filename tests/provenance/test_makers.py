@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydicom import datadict
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -180,3 +182,122 @@ def test_a_fact_of_an_item_names_the_first_that_says_it() -> None:
     found = of(SequenceOfUltrasoundRegions=[silent, saying])
 
     assert found["recorded_in"] == ["TransducerFrequency=SequenceOfUltrasoundRegions[1].TransducerFrequency"]
+
+
+# ------------------------------------------------------------------ functional groups of enhanced multi-frame images
+
+PER_FRAME_OF_PHILIPS = (0x2005, 0x0F, "Philips MR Imaging DD 005")
+SHARED_OF_SIEMENS = (0x0021, 0xFE, SIEMENS_SDS)
+
+
+def with_private(found: Dataset, *private: tuple[int, int, str, str, Any]) -> Dataset:
+    for number, element, creator, vr, value in private:
+        found.private_block(number, creator, create=True).add_new(element, vr, value)
+    return found
+
+
+def inside(sequence: tuple[int, int, str], *private: tuple[int, int, str, str, Any], **macros: Dataset) -> Dataset:
+    """A functional group with private elements in an item of a private sequence."""
+    number, element, creator = sequence
+    return with_private(group(**macros), (number, element, creator, "SQ", [with_private(Dataset(), *private)]))
+
+
+def frames(*values: Any, key: tuple[int, int, str, str] = (0x2001, 0x22, PHILIPS, "FL")) -> list[Dataset]:
+    """A functional group for each value, without the element where it is None."""
+    private = [[] if value is None else [(*key, value)] for value in values]
+    return [inside(PER_FRAME_OF_PHILIPS, *each) for each in private]
+
+
+def test_a_private_attribute_that_all_frames_share_is_a_fact_that_names_its_way() -> None:
+    found = of(
+        SharedFunctionalGroupsSequence=[inside(SHARED_OF_SIEMENS, (0x0021, 0x09, SIEMENS_SDS, "LO", "p2"))],
+        PerFrameFunctionalGroupsSequence=frames(12.5, 12.5),
+    )
+
+    assert only(found, "maker_parallel_mode", "maker_water_fat_shift", "recorded_in", "contradictions") == {
+        "maker_parallel_mode": "p2",
+        "maker_water_fat_shift": 12.5,
+        "recorded_in": [
+            "maker_parallel_mode=SharedFunctionalGroupsSequence[0].(0021,xxFE) SIEMENS MR SDS 01[0]."
+            "(0021,xx09) SIEMENS MR SDS 01",
+            "maker_water_fat_shift=PerFrameFunctionalGroupsSequence[*].(2005,xx0F) Philips MR Imaging DD 005[0]."
+            "(2001,xx22) Philips Imaging DD 001",
+        ],
+    }
+
+
+@given(values=st.lists(st.sampled_from([None, 0.0, 1.7e38, 50.0, 1000.0]), min_size=1, max_size=4))
+def test_it_is_one_only_where_every_frame_states_the_same(values: list[float | None]) -> None:
+    """Philips writes zero, or half of the largest float, where a b-value does not apply: such a frame states none."""
+    key = (0x2001, 0x03, PHILIPS, "FL")
+
+    found = of(PerFrameFunctionalGroupsSequence=frames(*values, key=key))
+
+    expected = values[0] if len(set(values)) == 1 and values[0] in (50.0, 1000.0) else None
+    assert found.get("DiffusionBValue") == expected
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param([(0x2001, 0x22, PHILIPS, "FL", 12.5)], id="in the group itself"),
+        pytest.param([(0x2001, 0x22, PHILIPS, "FL", 12.5), (0x2001, 0x18, PHILIPS, "SL", 3)], id="beside another"),
+    ],
+)
+def test_it_may_stand_in_the_group_itself_or_in_a_macro_of_the_standard(
+    made: list[tuple[int, int, str, str, Any]],
+) -> None:
+    macro = group(MREchoSequence=with_private(dataset(EffectiveEchoTime=80.0), *made))
+
+    direct = of(PerFrameFunctionalGroupsSequence=[with_private(Dataset(), *made)])
+    nested = of(PerFrameFunctionalGroupsSequence=[macro])
+
+    assert direct["maker_water_fat_shift"] == nested["maker_water_fat_shift"] == 12.5
+    assert f"maker_water_fat_shift=PerFrameFunctionalGroupsSequence[*].(2001,xx22) {PHILIPS}" in str(direct)
+    assert f"PerFrameFunctionalGroupsSequence[*].MREchoSequence[0].(2001,xx22) {PHILIPS}" in str(nested["recorded_in"])
+
+
+def test_two_of_one_frame_that_contradict_state_nothing() -> None:
+    one = inside(PER_FRAME_OF_PHILIPS, (0x2001, 0x22, PHILIPS, "FL", 12.5))
+    with_private(one, (0x2001, 0x22, PHILIPS, "FL", 11.0))
+
+    assert "maker_water_fat_shift" not in of(PerFrameFunctionalGroupsSequence=[one])
+    assert "maker_water_fat_shift" not in of(PerFrameFunctionalGroupsSequence=[one, *frames(12.5)])
+
+
+def test_there_too_the_standard_attribute_counts_and_a_contradiction_is_told() -> None:
+    key = (0x2001, 0x03, PHILIPS, "FL")
+    diffusion = dataset(DiffusionBValue=800.0)
+    made = [inside(PER_FRAME_OF_PHILIPS, (*key, 1000.0), MRDiffusionSequence=diffusion) for _ in range(2)]
+
+    found = of(PerFrameFunctionalGroupsSequence=made)
+
+    assert found["DiffusionBValue"] == 800.0
+    assert found["contradictions"] == [
+        "PerFrameFunctionalGroupsSequence[*].(2005,xx0F) Philips MR Imaging DD 005[0]."
+        "(2001,xx03) Philips Imaging DD 001: DiffusionBValue=1000.0"
+    ]
+
+
+def test_what_stands_at_the_top_counts_before_what_all_frames_share_and_that_before_what_each_says() -> None:
+    groups = {
+        "SharedFunctionalGroupsSequence": frames(11.0),
+        "PerFrameFunctionalGroupsSequence": frames(10.0, 10.0),
+    }
+
+    top = of((0x2001, 0x22, PHILIPS, "FL", 12.0), **groups)
+
+    assert top["maker_water_fat_shift"] == 12.0
+    assert len(top["contradictions"]) == 2  # type: ignore[arg-type]
+    assert of(**groups)["maker_water_fat_shift"] == 11.0
+
+
+def test_an_element_in_a_block_that_its_item_does_not_reserve_states_nothing() -> None:
+    """The creator of another item, or of the top, is none of this one's (PS3.5, 7.8.1)."""
+    item = Dataset()
+    item.add_new(0x20011022, "FL", 12.5)
+    made = with_private(Dataset(), (*PER_FRAME_OF_PHILIPS, "SQ", [item]))
+
+    found = of((0x2001, 0x18, PHILIPS, "SL", 3), PerFrameFunctionalGroupsSequence=[made])
+
+    assert "maker_water_fat_shift" not in found
