@@ -40,6 +40,8 @@ VAULT, VAULT_SQLITE = "vault", "vault.sqlite3"
 """Its folder in the inner zone, where it is a file."""
 IN_FILE = "file"
 """What the marker says of a vault that is one; of one on a server it says the address."""
+CHECKPOINT = "checkpoint"
+"""How far the log was seen, beside the root key; and what the marker calls that."""
 _ORIGIN = re.compile(r"governance/(?!batch$)[0-9a-z]+", re.ASCII)  # which begins a signed batch
 BUILDING = ".governance-init"
 """Where `create` works inside the folder; what it moved out of there is complete once the marker is."""
@@ -60,6 +62,8 @@ class Workspace:
     """Of its database, where that is on a server."""
     vault_said: str | None = None
     """The address of its vault, or that it is a file; None: it was made before there were vaults."""
+    keeps_checkpoint: bool = False
+    """Whether how far the log was seen was ever kept beside the root key."""
 
     @property
     def inner(self) -> Path:
@@ -107,6 +111,17 @@ class Workspace:
     def key_path(self) -> Path:
         """The root key's file."""
         return self.inner / "keys" / "root.json"
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """The checkpoint of the log that was seen last, apart from the database."""
+        return self.key_path.with_name(CHECKPOINT)
+
+    def say_checkpoint(self) -> None:
+        """Say in the marker that a checkpoint is kept: from then on one that is not there is missed."""
+        marker = self.root / MARKER
+        said = yaml.safe_dump(_config(marker) | {CHECKPOINT: IN_FILE}, sort_keys=False)
+        keys.replace(marker, said.encode(), mode=0o666)
 
     @classmethod
     def create(
@@ -163,7 +178,8 @@ class Workspace:
             config["origin"]
         ):
             raise Misconfigured(f"{MARKER} cannot be read", hint="restore it from a backup")
-        workspace = cls(root, config["origin"], config["public_key"], address, vault)
+        seen = config.get(CHECKPOINT) == IN_FILE
+        workspace = cls(root, config["origin"], config["public_key"], address, vault, seen)
         if not all(folder.is_dir() for folder in (workspace.staging, workspace.curated, workspace.published)):
             raise Misconfigured("a folder of the workspace is missing", hint="restore it from a backup")
         # SQLite would make a new one, and every outcome and receipt would be forgotten.
@@ -241,17 +257,6 @@ class Workspace:
             raise Tampered("the database names a folder as an object", hint=RESTORE)
         with suppress(NotADirectoryError):
             target.unlink(missing_ok=True)
-
-    def remove_emptied(self, relative: str) -> None:
-        """Delete the folders at `curated/relative` in which nothing is left.
-
-        Raises:
-            Tampered: the place is outside of the curated zone.
-        """
-        top = self.curated_at(f"{relative}/each").parent
-        for folder, _, _ in os.walk(top, topdown=False):
-            with suppress(OSError):  # what is not empty, or gone
-                os.rmdir(folder)
 
     def forget_replaced(self) -> None:
         """Forget what commits replaced: what they put there is recorded."""
@@ -416,7 +421,8 @@ def _fill(
     marker = {"format": FORMAT, "created": created, "origin": origin, "public_key": keyring.public_key.hex()}
     if address is not None:
         marker["database"] = address
-    marker["vault"] = IN_FILE if vault_address is None else vault_address
+    marker |= {"vault": IN_FILE if vault_address is None else vault_address, CHECKPOINT: IN_FILE}
+    keys.replace(inner / "keys" / CHECKPOINT, b"")
     (building / MARKER).write_text(yaml.safe_dump(marker, sort_keys=False))
     _sync(building / MARKER)
     # Last: on a server it is not undone with the folder.

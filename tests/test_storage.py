@@ -40,6 +40,7 @@ def test_a_new_workspace_has_its_zones_and_opens(tmp_path: Path) -> None:
         "workspace.yaml",
         "inner",
         "inner/keys",
+        "inner/keys/checkpoint",
         "inner/keys/root.json",
         "inner/staging",
         "inner/vault",

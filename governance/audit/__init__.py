@@ -20,14 +20,27 @@ before it: after that, a change, a deletion, an insertion or another order is fo
 
 Every transaction that appends also signs, so an event without a signature is a forgery.
 
-What cannot be found here: who puts back an old copy of the whole workspace puts back a log
-that is true in itself. Checkpoints that left the machine, as one does with every release,
-show that.
+What cannot be found by the database alone: who cuts the log back to an earlier checkpoint leaves
+one that is true in itself. `pipeline.continuing` keeps the last checkpoint beside the root key.
+Who puts back an old copy of the whole workspace puts that back too: checkpoints that left the
+machine, as one does with every release, show it.
 """
 
 from governance.audit.bundle import Bundled, bundle
 from governance.audit.compare import check_current, details_of, digest_of_ruling, digest_of_tombstones
-from governance.audit.log import RESTORE, append, checkpoint, encode, holds_more_than, latest, size
+from governance.audit.log import (
+    LOG_RESTORED_EVENT,
+    RESTORE,
+    append,
+    checkpoint,
+    encode,
+    has_signed,
+    holds_more_than,
+    latest,
+    newest,
+    root_at,
+    size,
+)
 from governance.audit.payloads import Payload, Shown, erase, said_of_persons, shown
 from governance.audit.post_quantum import EVENT as POST_QUANTUM_EVENT
 from governance.audit.post_quantum import details as post_quantum_details
@@ -52,6 +65,7 @@ from governance.audit.witness import Witnessed, witness
 
 __all__ = [
     "FINISHED_EVENT",
+    "LOG_RESTORED_EVENT",
     "OF_OUTCOME",
     "OUTCOMES_EVENT",
     "POST_QUANTUM_EVENT",
@@ -77,14 +91,17 @@ __all__ = [
     "erase",
     "event_of",
     "export",
+    "has_signed",
     "holds_more_than",
     "latest",
+    "newest",
     "of_release",
     "of_superseded",
     "outcomes_told",
     "post_quantum_details",
     "post_quantum_digest",
     "post_quantum_has_begun",
+    "root_at",
     "said_of_persons",
     "shown",
     "siem_lines",

@@ -16,6 +16,9 @@ from governance.errors import RESTORE as RESTORE
 from governance.errors import Tampered
 from governance.keys import Keyring
 
+LOG_RESTORED_EVENT = "log-restored"
+"""The kind of event by which a log goes on that was put back from a backup."""
+
 
 def encode(event: Event) -> bytes:
     """The leaf of an event: canonical JSON (RFC 8785)."""
@@ -106,6 +109,34 @@ def latest(connection: Connection) -> str:
     if note is None:
         raise Tampered("the log is empty", hint=RESTORE)
     return str(note)
+
+
+def newest(connection: Connection, public_key: bytes, *, origin: str) -> tuple[int, str] | None:
+    """The size and the note of the last checkpoint, its signature checked; None where nothing was signed.
+
+    Raises:
+        Tampered: it is not what was signed.
+    """
+    row = connection.execute(select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1)).first()
+    if row is None:
+        return None
+    if signed_note.parse_checkpoint(row.note, public_key, origin).size != row.size:
+        raise Tampered(f"the checkpoint at {row.size} speaks for another size", hint=RESTORE)
+    return row.size, row.note
+
+
+def has_signed(connection: Connection, size: int, note: str) -> bool:
+    """Whether this note is the log's checkpoint of that size."""
+    return bool(note == connection.execute(select(checkpoints.c.note).where(checkpoints.c.size == size)).scalar())
+
+
+def root_at(connection: Connection, size: int) -> bytes | None:
+    """The RFC 6962 root of the first events, by their stored hashes; None if there are not so many."""
+    leaves = select(events.c.leaf_hash).where(events.c.idx < size).order_by(events.c.idx)
+    tree = Frontier()
+    for leaf in connection.execute(leaves.execution_options(yield_per=10_000)).scalars():
+        tree.push(leaf)
+    return tree.root() if tree.size == size else None
 
 
 def checkpoint(connection: Connection, keyring: Keyring, *, origin: str) -> str:

@@ -18,7 +18,7 @@ from xml.etree import ElementTree as ET
 from sqlalchemy import Connection, select
 
 from governance import merkle, signed_note
-from governance.audit.log import RESTORE, latest
+from governance.audit.log import LOG_RESTORED_EVENT, RESTORE, latest
 from governance.audit.payloads import MARK
 from governance.audit.tiles import Tell
 from governance.audit.told import RESTATED_EVENT
@@ -79,6 +79,7 @@ _MEANINGS = {
     ),
     "reidentification-opened": _Meaning("R", "A pseudonym was opened", ("11", "Disclosure")),
     "reidentification-refused": _Meaning("R", "A pseudonym was not opened", None),
+    LOG_RESTORED_EVENT: _Meaning("U", "The log was put back from a backup", None),
     RESTATED_EVENT: _Meaning("U", "What was recorded of sources was changed by an act", None),
     "objects-lost": _Meaning("D", "Objects were lost, and are current no more", None),
     "rows-withdrawn": _Meaning("D", "Rows of tables were withdrawn", ("14", "Logical deletion")),

@@ -340,6 +340,12 @@ def _audit(make: Make) -> None:
     sub.add_argument("--as", dest="actor", metavar="NAME", help="who decides; default: the user of the system")
     _in_workspace(sub)
 
+    example = 'governance audit accept-restore -w /data/research --reason "disk lost, backup of 3 May"'
+    sub = _command(checks.add_parser, "accept-restore", commands.audit_accept_restore, example)
+    sub.add_argument("--reason", required=True, metavar="TEXT", help="why; kept sealed")
+    sub.add_argument("--as", dest="actor", metavar="NAME", help="who decides; default: the user of the system")
+    _in_workspace(sub)
+
 
 def _protected(sub: Parser, *, required: bool = False) -> None:
     text = f"who protects the root key: {keys.FORMS}"

@@ -329,6 +329,16 @@ def audit_export_siem(args: argparse.Namespace) -> int:
     return 0
 
 
+def audit_accept_restore(args: argparse.Namespace) -> int:
+    """Go on from a log that was put back from a backup; the log says so, and how far it was seen before."""
+    done = pipeline.accept_restore(opened(args), reason=args.reason, actor=args.actor)
+    seen = "an unknown number" if done.seen is None else str(done.seen)
+    show(args, done, f"the log goes on from {done.events} events, where {seen} were seen; event {done.event} says so")
+    if not args.json:
+        say("next: look at governance approvers list and patients list: what was decided since the backup is forgotten")
+    return 0
+
+
 def audit_redact(args: argparse.Namespace) -> int:
     """Erase what an event says of persons: its reason, who decided. The log itself stays as it is."""
     done = pipeline.redact(opened(args), args.event, reason=args.reason, actor=args.actor)

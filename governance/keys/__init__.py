@@ -22,7 +22,7 @@ Buffers of the secret are wiped after use. Python cannot wipe what libraries han
 immutable objects: the random bytes of a new secret, text of JSON, answers of a service.
 """
 
-from governance.keys.files import create, forget_left, load, recorded, rewrap, save
+from governance.keys.files import create, forget_left, load, recorded, replace, rewrap, save
 from governance.keys.keyring import EPOCH, SECRET_BYTES, Keyring, ProjectKeys, Seal, derive
 from governance.keys.local import PASSPHRASE, PASSPHRASE_FILE, read_passphrase
 from governance.keys.opening import asks
@@ -60,6 +60,7 @@ __all__ = [
     "read_passphrase",
     "read_public_key",
     "recorded",
+    "replace",
     "restored",
     "rewrap",
     "save",

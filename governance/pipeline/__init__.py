@@ -19,6 +19,7 @@ vaulting.py    what pseudonyms stand for, kept before anything is recorded
 approving.py   who may approve that one is opened
 reidentifying.py  a pseudonym opened: asked, approved, answered once
 commit.py      results made real, batch by batch
+continuing.py  how far the log was seen, beside the root key
 rulings.py     what people decide on the pixels of single sources
 deciders.py    who acted, which lies beside the log
 matching.py    what stewards decide on whose studies are
@@ -54,6 +55,7 @@ values.py      values of elements: counted in bounded memory, shown on one line
 from governance.pipeline.approving import Approvers, add_approver, approvers, remove_approver, set_threshold
 from governance.pipeline.auditing import (
     Persons,
+    accept_restore,
     bundle_audit,
     export_audit,
     redact,
@@ -109,6 +111,7 @@ __all__ = [
     "RootKey",
     "Sheets",
     "Summary",
+    "accept_restore",
     "acquisitions",
     "add_approver",
     "add_rule",

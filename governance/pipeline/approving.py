@@ -16,11 +16,12 @@ from sqlalchemy import Connection, insert, select
 
 from governance import audit, keys
 from governance.database import approvers as table
-from governance.database import contains, events, writing
+from governance.database import contains, events
 from governance.datatypes import Confidential
 from governance.errors import RESTORE as RESTORE
 from governance.errors import Misconfigured, Tampered
 from governance.pipeline.context import Context, event, now, sign
+from governance.pipeline.continuing import acting
 from governance.pipeline.rulings import account_name
 from governance.pseudonymise.approvals import LEAST_THRESHOLD, NAME, Registry
 
@@ -126,7 +127,7 @@ def _change(
     account = account_name()
     if NAME.fullmatch(actor or account) is None:
         raise Misconfigured("a person is named by up to 64 letters, digits, and . _ @ -", hint="see --as")
-    with writing(context.engine) as connection:
+    with acting(context) as connection:
         before = known(context, connection)
         check(before)
         time = now()

@@ -13,8 +13,10 @@ from sqlalchemy import Connection
 from governance import audit, policy
 from governance.database import overwritten, writing
 from governance.datatypes import DISCLOSURE_EVENT, REDACTION_EVENT
-from governance.errors import Misconfigured
+from governance.errors import Misconfigured, Tampered
+from governance.pipeline import continuing
 from governance.pipeline.context import Context, event, log_of_persons, sign
+from governance.pipeline.continuing import acting
 from governance.pipeline.publishing import expected_key
 from governance.pipeline.rulings import account_name, signed
 from governance.signed_note import Checkpoint
@@ -30,7 +32,7 @@ def sign_twice(context: Context) -> str:
         Misconfigured: the library of this machine knows no ML-DSA.
     """
     key = audit.post_quantum_digest(context.keyring)
-    with writing(context.engine) as connection:
+    with acting(context) as connection:
         if not audit.post_quantum_has_begun(connection, context.log_origin):
             said = audit.post_quantum_details(context.keyring, context.log_origin)
             audit.append(connection, [event(audit.POST_QUANTUM_EVENT, key, **said, account=account_name())])
@@ -107,11 +109,50 @@ def redact(context: Context, index: int, *, reason: str, actor: str | None = Non
     """
     who = signed(reason, actor)
     said = {"reason": who.reason, "person": who.actor, "account": who.account}
-    with writing(context.engine) as connection:
+    with acting(context) as connection:
         fields = audit.erase(connection, index)
         new = log_of_persons(connection, context, event(REDACTION_EVENT, f"event {index}", event=index), said)
     overwritten(context.engine)
     return Redacted(index, fields, new)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A log that goes on from a backup: its events, those that were seen before, and the event that says so."""
+
+    events: int
+    seen: int | None
+    """None where that was lost."""
+    event: int
+
+
+def accept_restore(context: Context, *, reason: str, actor: str | None = None) -> Restored:
+    """Go on from the log as it is, which somebody put back from a backup; an event says how far it was seen before.
+
+    actor: None for the user of the system.
+
+    Raises:
+        Misconfigured: the log goes on from what was seen, or nothing says why or who.
+        Tampered: it is not true in itself.
+    """
+    who = signed(reason, actor)
+    said = {"reason": who.reason, "person": who.actor, "account": who.account}
+    lost, before = False, None
+    try:
+        before = continuing.seen(context)
+    except Tampered:
+        lost = True
+    with writing(context.engine) as connection:
+        audit.verify(connection, context.keyring.public_key, origin=context.log_origin)
+        if not lost and continuing.goes_on(connection, before):
+            raise Misconfigured("the log goes on from what was seen of it", hint="there is nothing to accept")
+        size = audit.size(connection)
+        details: dict[str, str | int] = {} if before is None else {"seen": before.size, "root": before.root.hex()}
+        index = log_of_persons(
+            connection, context, event(audit.LOG_RESTORED_EVENT, context.log_origin, events=size, **details), said
+        )
+    continuing.go_on(context)
+    return Restored(size, None if before is None else before.size, index)
 
 
 @contextmanager
@@ -174,6 +215,6 @@ def _telling(context: Context, connection: Connection, form: str) -> audit.Tell:
 
 def _told(context: Context, form: str, root: str, **said: str | int) -> None:
     """Log that a part of the log leaves, and under which account. Before it does: a kill leaves no act unsaid."""
-    with writing(context.engine) as connection:
+    with acting(context) as connection:
         audit.append(connection, [event(DISCLOSURE_EVENT, root, form=form, account=account_name(), **said)])
         sign(context, connection)

@@ -6,8 +6,10 @@ vouch for others need them.
 """
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
@@ -133,7 +135,9 @@ def remove(context: Context, project: str, patient: str, paths: Collection[str] 
     workspace = context.workspace
     for path in paths:
         workspace.remove(path)
-    workspace.remove_emptied(patient)
+    for folder, _, _ in os.walk(workspace.curated_at(f"{patient}/each").parent, topdown=False):
+        with suppress(OSError):  # what is not empty, or gone
+            os.rmdir(folder)
     workspace.sync([workspace.curated])
     pictures = list((workspace.inner / SHEETS).rglob("*.png"))
     if pictures:

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from governance import audit, keys
 from governance.database import events, writing
 from governance.errors import Unavailable
+from governance.pipeline import continuing
 from governance.pipeline.context import Context, event, log_of_persons
 from governance.pipeline.deciders import ACCOUNT
 from governance.pipeline.rulings import account_name
@@ -54,12 +55,17 @@ class _Begun(NamedTuple):
 def said(context: Context, act: Act, **details: str | int) -> Iterator[None]:
     """Log that an act begins; do it; log that it is done, or given up.
 
+    What was seen of the log may be lost with the key, so a restore does not ask for it.
+
     Raises:
+        Tampered: the log does not go on from what was seen; nothing was done.
         Unavailable: another command is at work on the key.
     """
     with _locked(context.workspace.key_path.parent / FILE, os.O_RDWR | os.O_CREAT) as file:
         if file is None:
             raise Unavailable("another command works on the root key", hint="wait until it ends")
+        if act is not Act.RESTORE:
+            continuing.keep(context)
         _end(context, file)
         begun = _Begun(act, token_hex(8), _size(context))
         _write(file, json.dumps(begun).encode())
@@ -74,6 +80,8 @@ def said(context: Context, act: Act, **details: str | int) -> Iterator[None]:
             raise
         _log(context, DONE[act], begun, who, **details)
         _write(file, b"")
+    if act is not Act.RESTORE:
+        continuing.keep(context)
 
 
 def told(context: Context) -> tuple[str, ...]:

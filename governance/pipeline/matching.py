@@ -15,12 +15,13 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from governance import audit
-from governance.database import matches, receipts, writing
+from governance.database import matches, receipts
 from governance.datatypes import Confidential
 from governance.errors import Misconfigured
 from governance.patients import MATCH_EVENT, Match, Matches, MatchKind
 from governance.pipeline import rulings
 from governance.pipeline.context import Context, event, log_of_persons, now
+from governance.pipeline.continuing import acting
 from governance.pipeline.deciders import Actors
 from governance.pipeline.studies import SEALED_FOR, key_of
 from governance.pseudonymise import Pseudonymiser
@@ -64,7 +65,7 @@ def merge(context: Context, project: str, patient: str, *, into: str, reason: st
     """
     if patient == into:
         raise Misconfigured("a patient cannot be merged into itself", hint="name two pseudonyms")
-    with writing(context.engine) as connection:
+    with acting(context) as connection:
         found = _matches(context, connection, project)
         for each in (patient, into):
             _refuse_gone(found, each)
@@ -82,7 +83,7 @@ def split(
     Raises:
         Misconfigured: the patient is not known in the project or has no such study, or is another one by a decision.
     """
-    with writing(context.engine) as connection:
+    with acting(context) as connection:
         found = _matches(context, connection, project)
         _refuse_gone(found, patient)
         key = _key(context, connection, project, found, patient)
@@ -106,7 +107,7 @@ def undo(context: Context, project: str, match_id: str, *, reason: str, actor: s
     Raises:
         Misconfigured: there is none of this id in force.
     """
-    with writing(context.engine) as connection:
+    with acting(context) as connection:
         rows = {row.match_id: row for row in _in_force(_rows(connection, project))}
         if match_id not in rows:
             hint = "governance patients list shows the decisions in force"

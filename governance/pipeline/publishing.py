@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from governance import audit, provenance
 from governance.datatypes import Event, Receipt
 from governance.errors import Misconfigured, Tampered
-from governance.pipeline import matching, origins, rulings
+from governance.pipeline import continuing, matching, origins, rulings
 from governance.pipeline.context import Context, log_of_persons, now
 from governance.pipeline.deciders import Who
 from governance.pipeline.recovery import declared, recover
@@ -89,14 +89,16 @@ def publish(context: Context, *, project: str, dataset: str, actor: str | None =
     """
     from governance import release
 
-    who = rulings.acting(actor)
+    who = rulings.acted_by(actor)
     with context.workspace.lock():
         recover(context)
+        before = continuing.seen(context)
         rulings.refuse_waiting(context, project=project)
         matching.refuse_waiting(context, project=project)
         with context.engine.connect() as connection:
+            continuing.check(connection, before)
             audit.check_current(connection)
-        return release.publish(
+        made = release.publish(
             context.workspace,
             context.engine,
             context.keyring,
@@ -106,6 +108,8 @@ def publish(context: Context, *, project: str, dataset: str, actor: str | None =
             ports=ports(),
             log=_log(context, who),
         )
+        continuing.keep(context)
+    return made
 
 
 def verify(folder: Path, *, public_key: str | None = None) -> release.VerifyReport:
@@ -144,6 +148,7 @@ def verify_audit(context: Context) -> audit.AuditReport:
     """
     from governance import release
 
+    before = continuing.seen(context)
     # Before the rows are read: a release that is made meanwhile has a folder first, and then a row.
     standing = release.standing(context.workspace.published)
     with context.engine.connect() as connection:
@@ -152,6 +157,7 @@ def verify_audit(context: Context) -> audit.AuditReport:
         report = audit.verify(
             connection, context.keyring.public_key, origin=context.log_origin, standing=standing, shown=shown
         )
+        continuing.check(connection, before)
     if report.post_quantum_key and report.post_quantum_key != audit.post_quantum_digest(context.keyring):
         raise Tampered("the log names another post-quantum key than this workspace's", hint=audit.RESTORE)
     return report

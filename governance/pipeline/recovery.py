@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, select
 
 from governance import audit
 from governance.database import pending, receipts, writing
-from governance.pipeline import erasing
+from governance.pipeline import continuing, erasing
 from governance.pipeline.context import Context, event, sign
 from governance.pipeline.recording import supersede
 
@@ -18,8 +18,10 @@ def recover(context: Context) -> None:
     """Make `curated/` hold what the receipts say and nothing else. Call under the workspace's lock.
 
     Raises:
-        Tampered: what was declared is outside of `curated/`; nothing was deleted.
+        Tampered: the log does not go on from what was seen, or what was declared is outside of `curated/`; nothing was
+            done.
     """
+    continuing.keep(context)
     workspace = context.workspace
     lost = []
     with writing(context.engine) as connection:

@@ -5,8 +5,9 @@
     open     in the workspace: everything is checked, the request is used up with its event, and then told, or written
              to a file that gets its name when all of it is there
 
-The log is checked whole before anything is opened, so that no approver and no use of a request is forgotten by whoever
-has the database and not the root key. Who has the root key and the vault needs no program at all.
+The log is checked whole before anything is opened, and that it goes on from what was seen of it (`continuing`); it is
+seen anew before an answer leaves. So whoever has the database, and neither the root key nor its folder, lets no
+approver and no use of a request be forgotten. Who has the root key and the vault needs no program at all.
 """
 
 import json
@@ -21,11 +22,12 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from governance import audit, keys
-from governance.database import contains, events, reidentifications, reidentified, writing
+from governance.database import contains, events, reidentifications, reidentified
 from governance.datatypes import Confidential
 from governance.errors import Misconfigured, Refused, Tampered
-from governance.pipeline import approving
+from governance.pipeline import approving, continuing
 from governance.pipeline.context import Context, event, now, sign
+from governance.pipeline.continuing import acting
 from governance.pipeline.rulings import account_name
 from governance.pipeline.values import shown
 from governance.pipeline.vaulting import open_vault
@@ -42,6 +44,7 @@ _HINTS = {
     Why.NO_ROW: "run the sources of its images again, which fills the vault, and ask again",
     Why.TOO_FEW: "governance approvers list says how many it takes",
     Why.EXPIRED: "have it asked and approved again",
+    Why.RESTORED: "ask again: whether it was answered before that, nobody here knows",
     Why.USED: "ask again: each answer needs approvals of its own",
     Why.NOT_REGISTERED: "governance approvers list names who is",
 }
@@ -136,7 +139,7 @@ def _written(context: Context, request: Request, reason: str, out: Path) -> None
         "until": request.until,
         "account": request.account,
     }
-    with writing(context.engine) as connection:
+    with acting(context) as connection:
         connection.execute(insert(reidentifications).values(row))
         audit.append(connection, [replace(event(ASKED, request.request_id, **said), actor=request.asker)])
         sign(context, connection)
@@ -179,7 +182,8 @@ def open_request(
 ) -> list[Reidentified]:
     """What was asked for, once, if enough people approve; the request is used up before this returns.
 
-    A kill behind that burns the approvals: nothing is ever told twice, or without its event.
+    A kill behind that burns the approvals: nothing is ever told twice, or without its event. A request from before the
+    log was put back is answered no more.
 
     output: a new file for the answers, a line each, which only its owner reads. There is room for it before the request
     is used up, and behind that it is there as a whole or not at all.
@@ -190,9 +194,10 @@ def open_request(
         Refused: why not; it is in the log too.
         Tampered: the log, the approvers or a row of the vault are not what they were.
     """
+    before = continuing.seen(context)
     with ExitStack() as stack:
         file = None if output is None else stack.enter_context(unnamed(output))
-        asked, given, known = _approved(context, request, approved)
+        asked, given, known = _approved(context, request, approved, before)
         with closing(open_vault(context)) as vault:
             answers = [_answer(vault, pseudonym, asked.want) for pseudonym in asked.pseudonyms]
         if not all(answer.values for answer in answers):
@@ -200,7 +205,7 @@ def open_request(
         text = "".join(f"{line(answer)}\n" for answer in answers).encode()
         if file is not None:
             file.reserve(len(text))
-        with writing(context.engine) as connection:
+        with acting(context) as connection:
             if approving.known(context, connection).rows != known.rows:
                 raise Misconfigured("the approvers were changed at this moment", hint="run the same command again")
             if not (used := _is_used(connection, asked)):
@@ -213,7 +218,7 @@ def open_request(
 
 
 def _approved(
-    context: Context, request: Path, approved: Sequence[Path]
+    context: Context, request: Path, approved: Sequence[Path], before: continuing.Seen | None
 ) -> tuple[Request, list[Approval], approving.Known]:
     """A request that may be answered, what approves it, and who could by then. Raises Refused, Tampered."""
     asked, given = _parsed(_read(request), [_read(path) for path in approved])
@@ -221,10 +226,13 @@ def _approved(
         raise _refused(context, UNKNOWN, Why.NOT_ASKED)
     with context.engine.connect() as connection:
         audit.verify(connection, context.keyring.public_key, origin=context.log_origin)
+        continuing.check(connection, before)
         recorded = _recorded(context, connection, asked)
+        since = recorded and _is_restored_since(connection, asked)
         known = approving.known(context, connection)
         why = Why.CHANGED if given is None else None
         why = why or approvals.judge(asked, given or [], registry=known.registry, now=now())
+        why = Why.RESTORED if since else why
         why = Why.USED if recorded and _is_used(connection, asked) else why
     if not recorded:
         raise _refused(context, UNKNOWN, Why.NOT_ASKED)
@@ -284,7 +292,7 @@ def _use(
 
 def _refused(context: Context, subject: str, why: Why) -> Refused:
     """What to raise; the log says it first."""
-    with writing(context.engine) as connection:
+    with acting(context) as connection:
         said = {"why": why.name.lower().replace("_", "-"), "account": account_name()}
         audit.append(connection, [event(REFUSED, subject, **said)])
         sign(context, connection)
@@ -312,6 +320,16 @@ def _is_used(connection: Connection, asked: Request) -> bool:
     if row is not None and not logged:
         raise Tampered("a request is used up, and the log does not say so", hint=approving.RESTORE)
     return logged
+
+
+def _is_restored_since(connection: Connection, asked: Request) -> bool:
+    """Whether the log was put back behind the request: nobody knows then whether it was answered before that."""
+    restored = audit.LOG_RESTORED_EVENT
+    mine = contains(events.c.body, asked.request_id.encode()) | contains(events.c.body, restored.encode())
+    bodies = connection.execute(select(events.c.body).where(mine).order_by(events.c.idx)).scalars()
+    told = [(said["kind"], said["subject"]) for said in map(json.loads, bodies)]
+    behind = told[told.index((ASKED, asked.request_id)) :] if (ASKED, asked.request_id) in told else told
+    return restored in {kind for kind, _ in behind}
 
 
 def _places(vault: Vault, pseudonym: str, want: Want) -> list[Place]:

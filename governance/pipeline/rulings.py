@@ -18,10 +18,11 @@ from sqlalchemy import Connection, insert, select
 
 import governance
 from governance import audit
-from governance.database import outcomes, receipts, rulings, writing
+from governance.database import outcomes, receipts, rulings
 from governance.datatypes import RULING_EVENT, Confidential, Region, Ruling, RulingKind, Step
 from governance.errors import Misconfigured
 from governance.pipeline.context import Context, event, log_of_persons, now
+from governance.pipeline.continuing import acting
 from governance.pipeline.deciders import Actors, Who
 
 PERSON = "person"
@@ -93,7 +94,7 @@ def decide(
         "account": "",
         "time": now(),
     }
-    with writing(context.engine) as connection:
+    with acting(context) as connection:
         row["source_digest"] = _source(connection, digest)
         if kind is RulingKind.WITHDRAW and row["source_digest"] not in _last(connection):
             raise Misconfigured("there is no decision on this source to withdraw", hint="governance review lists them")
@@ -113,10 +114,10 @@ def signed(reason: str, actor: str | None) -> Signed:
     reason = reason.strip()
     if not 0 < len(reason) <= MOST_REASON or not reason.isprintable():
         raise Misconfigured("a decision needs a reason", hint=f"one line of up to {MOST_REASON} characters")
-    return Signed(reason, *acting(actor))
+    return Signed(reason, *acted_by(actor))
 
 
-def acting(actor: str | None) -> Who:
+def acted_by(actor: str | None) -> Who:
     """By whom something is done. actor: None for the user of the system.
 
     Raises:

@@ -22,7 +22,7 @@ from governance.database import receipts, runs, writing
 from governance.datatypes import Outcome, SourceOutcome
 from governance.detect import engines, installed
 from governance.errors import Misconfigured
-from governance.pipeline import erasing, matching, shards
+from governance.pipeline import continuing, erasing, matching, shards
 from governance.pipeline.commit import MORE_KNOWN, MOVED, UNCHANGED
 from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.recovery import recover
@@ -149,7 +149,9 @@ def deidentify(
     with context.workspace.lock():
         recover(context)
         with closing(shards.workers(context, run_id, processes=processes)) as workers:
-            return shards.process(context, run_id, number, workers=workers, on_progress=on_progress)
+            done = shards.process(context, run_id, number, workers=workers, on_progress=on_progress)
+        continuing.keep(context)
+        return done
 
 
 def finish(context: Context, run_id: str) -> Summary:
@@ -205,6 +207,7 @@ def _finish(context: Context, run_id: str) -> Summary:
             said: dict[str, str | int] = {"project": summary.project, "sources": summary.sources}
             audit.append(connection, [event(audit.FINISHED_EVENT, run_id, **said, **counts)])
             sign(context, connection)
+    continuing.keep(context)
     return summary
 
 

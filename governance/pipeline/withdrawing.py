@@ -38,6 +38,7 @@ from governance.errors import GovernanceError, Misconfigured, Unavailable
 from governance.patients import PatientRules
 from governance.pipeline import erasing, matching
 from governance.pipeline.context import Context, event, log_of_persons
+from governance.pipeline.continuing import keep
 from governance.pipeline.leaving import EVERYWHERE, Of, tombstone
 from governance.pipeline.recording import supersede
 from governance.pipeline.recovery import recover
@@ -164,6 +165,7 @@ def withdraw(
     """
     who = signed(reason, actor)
     said = {"reason": who.reason, "person": who.actor, "account": who.account}
+    keep(context)
     with context.engine.connect() as connection:
         persons = _persons(connection, context, pseudonyms, patient_ids, project)
     done: list[Left] = []
@@ -176,6 +178,7 @@ def withdraw(
     except Unavailable:  # a run has the workspace; recovery does this again behind it
         _remove(context)
     overwritten(context.engine)
+    keep(context)
     return done
 
 

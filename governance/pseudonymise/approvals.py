@@ -51,6 +51,7 @@ class Why(StrEnum):
     NOT_ASKED = "this request was not asked in this workspace, or was changed"
     EXPIRED = "the request has expired"
     USED = "the request was answered before; approvals count once"
+    RESTORED = "the log was put back from a backup since the request was asked"
     OTHER_REQUEST = "an approval is for another request, or a changed one"
     CHANGED = "an approval was changed, or signed with another key"
     APPROVAL_EXPIRED = "an approval has expired"

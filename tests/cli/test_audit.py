@@ -1,7 +1,9 @@
 """The audit log as an auditor and a witness meet it: from the command line to another machine and back."""
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,28 @@ def test_a_log_is_signed_twice_from_the_beginning_or_from_now_on(workspace: Path
 
     assert command[-2:] == ["--post-quantum", later["post_quantum_key"]]
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "everything agrees")
+
+
+def copy(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
+
+
+def test_a_backup_that_was_put_back_is_accepted_for_a_reason(workspace: Path, tmp_path: Path) -> None:
+    database, earlier = workspace / "inner" / "workspace.sqlite3", tmp_path / "backup.sqlite3"
+    governance("audit", "post-quantum", "-w", workspace)
+    governance("approvers", "key", tmp_path / "ana.pem", GOVERNANCE_PASSPHRASE="Geheim-4711")
+    copy(database, earlier)
+    added = ("approvers", "add", "ana", "--public-key", tmp_path / "ana.pem.pub", "-w", workspace)
+    assert governance(*added).returncode == 0
+    copy(earlier, database)
+
+    refused = governance(*added)
+    done = governance("audit", "accept-restore", "-w", workspace, "--reason", "disk lost")
+
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert "the log does not go on from the 3 events that were seen" in refused.stderr
+    assert "audit accept-restore" in refused.stderr
+    assert done.stdout == "the log goes on from 2 events, where 3 were seen; event 2 says so\n"
+    assert governance(*added).returncode == 0
+    assert governance("audit", "accept-restore", "-w", workspace, "--reason", "again").returncode == 2

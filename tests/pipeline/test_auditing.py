@@ -14,6 +14,7 @@ from governance import audit, pipeline
 from governance.audit import offline
 from governance.database import events
 from governance.errors import Tampered
+from governance.pipeline import continuing
 from tests.databases import PostgreSQL, address_of
 from tests.release.world import World
 
@@ -79,6 +80,7 @@ def test_who_is_killed_while_it_leaves_has_said_so(world: World, tmp_path: Path,
     if process == 0:
         try:
             own = World.open(world.workspace.root)
+            continuing.keep(context(own))
 
             def kill(*_: object) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
