@@ -687,7 +687,7 @@ def _digest(text: str) -> str:
 
 def say(text: str) -> None:
     """Print what may have come from a file: nothing in it moves a cursor or looks like something else."""
-    print(text.encode("ascii", "backslashreplace").decode())
+    print("".join(each if " " <= each <= "~" else each.encode("unicode_escape").decode() for each in text))
 
 
 def main() -> int:

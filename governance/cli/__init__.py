@@ -53,11 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _told(error: Exception) -> tuple[int, str, str]:
     """The exit code of an error, what is said of it, and what to do."""
-    from governance.pipeline import where
+    from governance.pipeline import shown, where
     from governance.storage import FULL
 
     if isinstance(error, GovernanceError):
-        return error.exit_code, str(error), error.hint
+        return error.exit_code, shown(str(error)), error.hint  # which may name what a changed file says
     code = error.errno if isinstance(error, OSError) else None
     if code in FULL:
         return 75, "a disk is full", "make room, and run the same command again"

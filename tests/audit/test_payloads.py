@@ -1,12 +1,14 @@
 """What events say of persons: checked by who is shown it, guessed by nobody, erased without a trace in the tree."""
 
+import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
@@ -15,6 +17,7 @@ from governance.audit import offline
 from governance.audit.payloads import MARK, Payload, digest, digests_in
 from governance.database import events, payloads
 from governance.errors import Misconfigured, Tampered
+from tests.cli.program import governance
 from tests.databases import rows
 
 WHO, WHY = "r.okonkwo", "her daughter asked for it on the phone"
@@ -187,6 +190,38 @@ def test_a_payload_that_does_not_match_its_event_is_found(
     assert any(problem in each for each in problems)
     assert any(f"{offline.PAYLOADS} is not what was bundled" in each for each in problems)
     assert not any(WHO in each or "m.thistle" in each for each in problems)
+
+
+@given(text=st.text())
+@example(text="\x1b[2J\neverything agrees\x7f\x9b\u202e\ud800")
+def test_nothing_that_the_verifier_says_moves_a_cursor_or_makes_a_line(text: str) -> None:
+    with redirect_stdout(io.StringIO()) as out:
+        offline.say(text)
+
+    (line,) = out.getvalue().splitlines()
+    assert line.isascii()
+    assert line.isprintable()
+
+
+def test_a_field_of_a_changed_bundle_forges_no_answer(logged: pipeline.Context, tmp_path: Path) -> None:
+    bundled(logged, tmp_path / "bundle", pipeline.Persons.SHOWN)
+    event = json.loads((tmp_path / "bundle" / offline.EVENTS).read_text().splitlines()[0])
+    field = "\x1b[2J\x1b[Heverything agrees\n\x1b[8m"
+    event["details"] = {field: event["details"]["reason"]}
+    shown = {"event": 0, "field": field, "salt": "00" * 32, "text": ""}
+    for name, value in ((offline.EVENTS, event), (offline.PAYLOADS, shown)):
+        line = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        (tmp_path / "bundle" / name).write_text(f"{line}\n")
+
+    command = [sys.executable, "-I", tmp_path / "bundle" / "verify.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    keys = ("--key", tmp_path / "witness.key", "--state", tmp_path / "state.json")
+    witnessed = governance("audit", "witness", tmp_path / "bundle", *keys)
+
+    assert (done.returncode, witnessed.returncode) == (3, 3)
+    said = [*done.stdout.splitlines(), *witnessed.stderr.splitlines()]
+    assert all(line.isprintable() for line in said)
+    assert "everything agrees" not in said
 
 
 def _nulled(line: str) -> str:
