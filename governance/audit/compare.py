@@ -1,8 +1,9 @@
 """The log against the rest of its workspace.
 
 A log that was cut, wiped or replaced can be true in itself. But the row of each batch, of
-each release, of each ruling and of each match of patients tells of an event, each such event tells of a row, and the
-folder of a release brings the checkpoint that the log had when it was made. Other rows are told by digests: `told`.
+each release, of each ruling, of each match of patients and of each epoch of keys tells of an event, each such event
+tells of a row, and the folder of a release brings the checkpoint that the log had when it was made. Other rows are told
+by digests: `told`.
 """
 
 import json
@@ -15,9 +16,10 @@ from sqlalchemy import Connection, select
 
 from governance.audit import payloads, told
 from governance.audit.log import RESTORE
-from governance.database import batches, checkpoints, events, matches, releases, rulings, tombstones
+from governance.database import batches, checkpoints, epochs, events, matches, releases, rulings, tombstones
 from governance.datatypes import BATCH_EVENT, REDACTION_EVENT, RELEASE_EVENT, RULING_EVENT, WITHDRAWAL_EVENT, Standing
 from governance.errors import Tampered
+from governance.keys import REKEYED
 from governance.patients import MATCH_EVENT
 
 CHUNK = 10_000
@@ -38,10 +40,11 @@ class Compared(NamedTuple):
     withdrawals: int
     payloads: int
     redacted: int
+    epochs: int
 
 
 class _Logged(NamedTuple):
-    """What the log says of each batch, release, ruling, match and withdrawal."""
+    """What the log says of each batch, release, ruling, match, withdrawal and epoch."""
 
     batches: dict[str, object]
     releases: dict[str, object]
@@ -51,6 +54,7 @@ class _Logged(NamedTuple):
     payloads: dict[tuple[int, str], str]
     redacted: set[int]
     telling: told.Telling
+    epochs: dict[str, object]
 
 
 def compare(connection: Connection, standing: Iterable[Standing], shown: Iterable[payloads.Shown] | None) -> Compared:
@@ -59,7 +63,7 @@ def compare(connection: Connection, standing: Iterable[Standing], shown: Iterabl
     shown: all payloads, for who has the key; None: they are not compared.
 
     Raises:
-        Tampered: something does not agree; the message says which batch, release, ruling or match.
+        Tampered: something does not agree; the message says which batch, release, ruling, match or epoch.
     """
     logged = _logged(connection)
     batch_rows = {row.batch_id: (row.event_index, row.root, row.size) for row in connection.execute(select(batches))}
@@ -75,6 +79,8 @@ def compare(connection: Connection, standing: Iterable[Standing], shown: Iterabl
     match_rows = {row.match_id: _ruling(row) for row in connection.execute(select(matches))}
     _same("match", match_rows, logged.matches)
     _same("withdrawal", withdrawal_rows, logged.withdrawals)
+    epoch_rows = {f"{row.project} {row.epoch}": _ruling(row) for row in connection.execute(select(epochs))}
+    _same("epoch", epoch_rows, logged.epochs)
     ended = told.compare_outcomes(connection, logged.telling)
     held = told.compare_receipts(connection, logged.telling, batch_rows)
     told.compare_releases(connection, logged.telling)
@@ -82,7 +88,7 @@ def compare(connection: Connection, standing: Iterable[Standing], shown: Iterabl
     of_persons = (0, 0) if shown is None else payloads.compare(shown, logged.payloads, logged.redacted)
     folders = _folders(connection, standing, {name: manifest for name, (_, manifest, _) in release_rows.items()})
     rows = len(ruling_rows), len(match_rows), len(withdrawal_rows)
-    return Compared(len(batch_rows), ended, held, len(release_rows), folders, *rows, *of_persons)
+    return Compared(len(batch_rows), ended, held, len(release_rows), folders, *rows, *of_persons, len(epoch_rows))
 
 
 def check_current(connection: Connection) -> None:
@@ -95,7 +101,7 @@ def check_current(connection: Connection) -> None:
 
 
 def digest_of_ruling(row: Mapping[str, Any]) -> str:
-    """SHA-256 of all that a row of `rulings` or `matches` says, sealed things as they are sealed; not of its places."""
+    """SHA-256 of what a row of `rulings`, `matches` or `epochs` says, but its places; of sealed things as they are."""
     said = {name: value.hex() if isinstance(value, bytes) else value for name, value in row.items()}
     return sha256(rfc8785.dumps({name: value for name, value in said.items() if name not in _PLACES})).hexdigest()
 
@@ -135,7 +141,7 @@ def _tombstones(connection: Connection) -> dict[str, object]:
 
 
 def _logged(connection: Connection) -> _Logged:
-    logged = _Logged({}, {}, {}, {}, {}, {}, set(), told.Telling())
+    logged = _Logged({}, {}, {}, {}, {}, {}, set(), told.Telling(), {})
     query = select(events.c.idx, events.c.body).order_by(events.c.idx)
     for index, body in connection.execute(query.execution_options(yield_per=CHUNK)):
         event = json.loads(body)
@@ -153,6 +159,8 @@ def _logged(connection: Connection) -> _Logged:
             logged.matches[event["subject"]] = (index, details["row"])
         elif event["kind"] == WITHDRAWAL_EVENT and details["tombstones"]:
             logged.withdrawals[str(index)] = (details["tombstones"], details["digest"])
+        elif event["kind"] == REKEYED:
+            logged.epochs[f"{details['project']} {details['epoch']}"] = (index, details["row"])
         elif event["kind"] == REDACTION_EVENT:
             logged.redacted.add(details["event"])
     return logged

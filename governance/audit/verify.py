@@ -49,6 +49,8 @@ class AuditReport:
     """What events say of persons by salted digests: of these the text is there, and matches."""
     redacted: int
     """Of these it was erased, as an event says."""
+    epochs: int
+    """Of the keys of projects, behind the first ones, each with its row and its event."""
 
 
 def verify(

@@ -355,7 +355,7 @@ def _protected(sub: Parser, *, required: bool = False) -> None:
 
 
 def _keys(make: Make) -> None:
-    text = "The root key: who protects it, and its backup."
+    text = "The root key: who protects it, and its backup; and new keys of a project."
     some = make("keys", help=text, description=text).add_subparsers(required=True, metavar="COMMAND").add_parser
     sub = _command(some, "show", root_keys.keys_show, "governance keys show -w /data/research")
     _in_workspace(sub)
@@ -371,6 +371,13 @@ def _keys(make: Make) -> None:
     sub.add_argument("--shares", type=_count, required=True, metavar="N", help=f"how many; up to {keys.MOST}")
     sub.add_argument("--threshold", type=_count, required=True, metavar="K", help="how many of them restore the key")
     sub.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="new or empty; a file a share")
+    one = 'governance keys rekey -p lung --reason "a list of pseudonyms was lost" -w /data/research'
+    sub = _command(some, "rekey", root_keys.keys_rekey, one)
+    sub.add_argument("-p", "--project", required=True, metavar="P", help="whose keys change")
+    sub.add_argument("--reason", required=True, metavar="TEXT", help="why; kept sealed")
+    sub.add_argument("--as", dest="actor", metavar="NAME", help="who decides; default: the user of the system")
+    sub.add_argument("--dry-run", action="store_true", help="say what would go, and change nothing")
+    _in_workspace(sub)
     one = "governance keys restore share-1-of-5.txt share-3-of-5.txt share-4-of-5.txt -w /data/research --keys none"
     sub = _command(some, "restore", root_keys.keys_restore, one)
     sub.add_argument("shares", type=Path, nargs="+", metavar="SHARE_FILE", help="as backup wrote them, or typed")

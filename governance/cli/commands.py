@@ -174,7 +174,8 @@ def decide(args: argparse.Namespace) -> int:
 
 def publish(args: argparse.Namespace) -> int:
     """Write release NAME@vN."""
-    published = pipeline.publish(opened(args), project=args.project, dataset=args.dataset, actor=args.actor)
+    context = opened(args)
+    published = pipeline.publish(context, project=args.project, dataset=args.dataset, actor=args.actor)
     state = "published" if published.changed else "unchanged"
     value = {
         "release": f"{published.name}@v{published.version}",
@@ -184,6 +185,9 @@ def publish(args: argparse.Namespace) -> int:
     }
     show(args, value, f"{state} {value['release']}: {published.rows} instances in {published.path}")
     if not args.json:
+        if missing := pipeline.fewer(context, args.project, published.rows):
+            text = f"governance: hint: {missing} images fewer than before the keys of the project changed"
+            say(f"{text}; run all its sources again")
         say(f"next: governance verify {published.path}")
     return 0
 

@@ -87,6 +87,25 @@ def keys_backup(args: argparse.Namespace) -> int:
     return 0
 
 
+def keys_rekey(args: argparse.Namespace) -> int:
+    """Begin a new epoch of a project: the next run gives everything in it another pseudonym. It cannot be undone."""
+    context = opened(args)
+    if args.dry_run:
+        found = pipeline.preview_rekey(context, args.project)
+    else:
+        if (
+            sys.stdin.isatty()
+            and input(f"all that is curated of {args.project} goes; its name again: ") != args.project
+        ):
+            raise Misconfigured("that is not the name of the project", hint="nothing was changed")
+        found = pipeline.rekey(context, args.project, reason=args.reason, actor=args.actor)
+    show(args, found, found.text())
+    if not args.json:
+        to_do = "the same command without --dry-run" if args.dry_run else "run all its sources again, and publish"
+        say(f"next: {to_do}")
+    return 0
+
+
 def keys_restore(args: argparse.Namespace) -> int:
     """Write a lost key file anew from its shares."""
     place, passphrase = protection(args, os.environ)

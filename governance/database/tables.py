@@ -18,6 +18,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 metadata = MetaData()
@@ -43,6 +44,7 @@ runs = Table(
     _text("started"),
     _text("finished", null=True),
     _text("status"),
+    Column("epoch", Integer, nullable=False, default=1, server_default="1"),  # of the project's keys, all of it
     Column("sources", Integer),
     Column("sealed_request", LargeBinary, nullable=False),
 )
@@ -359,6 +361,18 @@ matches = Table(
     _logged(),
 )
 
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("number", Integer, primary_key=True),  # in the order in which they began
+    _text("project"),
+    Column("epoch", Integer, nullable=False),  # of its keys from the event on; the first one has no row
+    Column("event_index", Integer, ForeignKey("events.idx"), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # the same, so that nobody without the key begins another one
+    _text("time"),
+    UniqueConstraint("project", "epoch"),
+)
+
 UNTOLD = -1
 """Instead of an event: superseded before events had a digest of what they supersede."""
 
@@ -371,5 +385,6 @@ APPEND_ONLY = (
     "approvers",
     "reidentifications",
     "reidentified",
+    "epochs",
 )
 """Tables whose rows a trigger keeps as they are: against mistakes. The signatures are against malice."""

@@ -23,7 +23,7 @@ immutable objects: the random bytes of a new secret, text of JSON, answers of a 
 """
 
 from governance.keys.files import create, forget_left, load, recorded, replace, rewrap, save
-from governance.keys.keyring import EPOCH, SECRET_BYTES, Keyring, ProjectKeys, Seal, derive
+from governance.keys.keyring import EPOCH, REKEYED, SECRET_BYTES, Keyring, ProjectKeys, Seal, derive
 from governance.keys.local import PASSPHRASE, PASSPHRASE_FILE, read_passphrase
 from governance.keys.opening import asks
 from governance.keys.provider import FORMS, KeyProvider, Kind, Place, Settings, wipe
@@ -38,6 +38,7 @@ __all__ = [
     "PASSPHRASE",
     "PASSPHRASE_FILE",
     "PUBLIC",
+    "REKEYED",
     "SECRET_BYTES",
     "KeyProvider",
     "Keyring",

@@ -19,7 +19,10 @@ from governance.errors import Misconfigured, Tampered
 from governance.signed_note import NEWER_LIBRARY, NO_ML_DSA
 
 EPOCH = 1
-"""Part of every derivation, so that a later epoch can re-key without a new root."""
+"""The first one. It is part of every derivation, so that a later epoch re-keys without a new root."""
+
+REKEYED = "key-rekeyed"
+"""The event from which on a project has a later epoch."""
 
 NO_EPOCH = 0
 """Of what has to be the same in every epoch."""
@@ -29,9 +32,10 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ProjectKeys(Confidential):
-    """What a worker needs to pseudonymise for one project: 32 bytes for each purpose."""
+    """What a worker needs to pseudonymise for one project in one epoch: 32 bytes for each purpose."""
 
     project: str
+    epoch: int
     patient: bytes
     study: bytes
     accession: bytes
@@ -116,10 +120,14 @@ class Keyring(Confidential):
         """16 hexadecimal digits that name the signing key."""
         return sha256(self.public_key).hexdigest()[:16]
 
-    def project(self, name: str) -> ProjectKeys:
-        """The keys of one project; two projects share none, so their pseudonyms cannot be linked."""
-        purposes = [field.name for field in fields(ProjectKeys) if field.name != "project"]
-        return ProjectKeys(name, **{purpose: derive(self._root, purpose, project=name) for purpose in purposes})
+    def project(self, name: str, *, epoch: int = EPOCH) -> ProjectKeys:
+        """The keys of one project in one epoch.
+
+        Two projects share none, and two epochs of one do not either, so their pseudonyms cannot be linked.
+        """
+        purposes = [field.name for field in fields(ProjectKeys) if field.name not in ("project", "epoch")]
+        made = {purpose: derive(self._root, purpose, project=name, epoch=epoch) for purpose in purposes}
+        return ProjectKeys(name, epoch, **made)
 
     def tombstone_key(self, project: str) -> bytes:
         """What digests of patients who withdrew are made with: of no epoch, so that they outlive every pseudonym.
@@ -160,6 +168,10 @@ class Keyring(Confidential):
         if self._post_quantum is None:
             raise Misconfigured(NO_ML_DSA, hint=NEWER_LIBRARY)
         return self._post_quantum
+
+    def seal_of_epoch(self, purpose: str, *, project: str, epoch: int) -> Seal:
+        """As `seal_of`; the same text gives other bytes in another epoch, and from the second on in another project."""
+        return self.seal_of(purpose if epoch == EPOCH else f"{purpose} of {project} in epoch {epoch}")
 
     def seal(self, text: str, *, purpose: str) -> bytes:
         """As `Seal.close`, for one purpose."""

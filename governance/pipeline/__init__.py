@@ -44,8 +44,11 @@ comparison.py  that, added up and shown
 surveying.py   what is in an archive
 inventory.py   that, added up and shown
 reading.py     sources looked at one after the other
-key_acts.py    acts on the root secret, said in the log before they are done
+key_acts.py    acts on keys, said in the log before they are done
 root_keys.py   the root secret: shown, wrapped anew, backed up, restored
+epochs.py      which epoch of its keys a project has
+rekeying.py    the next one begins
+bridging.py    one patient under the pseudonyms of several epochs
 leaving.py     patients who withdrew consent: how they are known again
 erasing.py     what is deleted of them
 withdrawing.py   a patient withdraws: what is taken back, and what cannot be
@@ -72,6 +75,8 @@ from governance.pipeline.planning import plan
 from governance.pipeline.pool import check_processes
 from governance.pipeline.publishing import publish, verify, verify_audit, verify_counts
 from governance.pipeline.reidentifying import Reidentified, approve, ask, described, look, open_request
+from governance.pipeline.rekeying import Rekeyed, fewer, rekey
+from governance.pipeline.rekeying import preview as preview_rekey
 from governance.pipeline.reviewing import Reviewed, review
 from governance.pipeline.root_keys import RootKey, back_up, restore, rewrap, root_key
 from governance.pipeline.rulings import decide, drawn
@@ -107,6 +112,7 @@ __all__ = [
     "Left",
     "Persons",
     "Reidentified",
+    "Rekeyed",
     "Reviewed",
     "RootKey",
     "Sheets",
@@ -134,6 +140,7 @@ __all__ = [
     "device_rule",
     "drawn",
     "export_audit",
+    "fewer",
     "find",
     "finish",
     "list_sources",
@@ -147,9 +154,11 @@ __all__ = [
     "patients",
     "plan",
     "preview",
+    "preview_rekey",
     "publish",
     "redact",
     "register",
+    "rekey",
     "release_asked",
     "remove_approver",
     "restore",

@@ -9,13 +9,14 @@ from sqlalchemy import Connection, bindparam, delete, select
 
 from governance.database import Question, outcomes, pending, receipts, upsert, writing
 from governance.datatypes import Confidential, Outcome, Receipt, SourceOutcome
+from governance.keys import ProjectKeys
 from governance.patients import Matches
-from governance.pipeline import environment, matching, rulings, studies
+from governance.pipeline import environment, epochs, matching, rulings, studies
 from governance.pipeline.context import Context, sign
 from governance.pipeline.instance import Processed
 from governance.pipeline.leaving import WITHDRAWN, Gone, Tombstones
 from governance.pipeline.pool import is_there
-from governance.pipeline.recording import record, seal_source
+from governance.pipeline.recording import record
 from governance.pipeline.studies import SEALED_FOR, Others, knew
 from governance.pipeline.vaulting import Keeping
 
@@ -72,16 +73,17 @@ class Committer(Confidential):
     """
 
     def __init__(
-        self, context: Context, run_id: str, project: str, policy_digest: str, *, until: int, matches: Matches
+        self, context: Context, run_id: str, keys: ProjectKeys, policy_digest: str, *, until: int, matches: Matches
     ) -> None:
         """until, matches: what other studies have told, and what is decided on patients, as the workers know it."""
         environment.made_by()  # what is wrong with it stops a run before it begins
         self._context = context
         self._seal = context.keyring.seal_of(SEALED_FOR)
-        keys = context.keyring.project(project)
+        self._keys, project = keys, keys.project
+        self._names = epochs.names(context.keyring, project, keys.epoch)
         self._others = Others(context.engine, self._seal, keys=keys, until=until, matches=matches)
         self._tombstones = Tombstones(context.keyring, project)
-        self._keeping = Keeping(context, project)
+        self._keeping = Keeping(context, keys)
         self._run_id = run_id
         self._project = project
         self._policy_digest = policy_digest
@@ -174,7 +176,7 @@ class Committer(Confidential):
 
     def _same(self, processed: Processed, output: str) -> Settled:
         """The same bytes are curated already: of this source by an earlier run, or of another one."""
-        sealed = seal_source(self._context.keyring, processed.source)
+        sealed = self._names.close(processed.source)
         if self._before.first(sealed=sealed, digest=processed.source_digest) is not None:
             return Settled(processed, Outcome.PUBLISHED, UNCHANGED, output)
         return Settled(processed, Outcome.DUPLICATE, "the same bytes as another source", output)
@@ -265,6 +267,7 @@ class Committer(Confidential):
         index = record(
             connection,
             self._context.keyring,
+            self._names,
             self._run_id,
             policy=self._policy_digest,
             ended=ended,
@@ -275,6 +278,8 @@ class Committer(Confidential):
         if gone:
             _declare(connection, gone, self._run_id)
         told = [processed.told for processed in (entry.processed for _, entry in placed) if processed.told is not None]
+        carried = {each.source_digest: each.carried for each in (e.processed for _, e in placed) if each.carried}
+        rulings.carry(self._context, connection, carried, self._keys)
         studies.record(connection, self._seal, self._project, told, event=index)
         sign(self._context, connection)
 

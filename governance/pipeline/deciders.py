@@ -43,8 +43,14 @@ class Actors:
 
     def __init__(self, connection: Connection, context: Context) -> None:
         shown = audit.shown(connection, context.keyring)
-        self._said = {each.event: each.opened[1] for each in shown if each.field == PERSON and each.opened}
+        self._said = {(each.event, each.field): each.opened[1] for each in shown if each.opened}
 
     def of(self, row: Any) -> str:
         """Of a row of `rulings` or `matches`."""
-        return row.actor or self._said.get(row.event_index, REDACTED)
+        return self.who(row).actor
+
+    def who(self, row: Any) -> Who:
+        """The same, with the account."""
+        if row.actor:
+            return Who(row.actor, row.account)
+        return Who(*(self._said.get((row.event_index, field), REDACTED) for field in (PERSON, ACCOUNT)))

@@ -33,9 +33,9 @@ from governance.database import (
 from governance.datatypes import CARRIED_OUT_EVENT, WITHDRAWAL_EVENT
 from governance.errors import RESTORE, Tampered
 from governance.keys import Keyring
-from governance.pipeline import leaving, vaulting
+from governance.pipeline import epochs, leaving, vaulting
 from governance.pipeline.context import Context, event, sign
-from governance.pipeline.recording import restating, seal_source
+from governance.pipeline.recording import restating
 from governance.pipeline.shards import FILE_SPAN, SHARD_SPAN
 from governance.rows import TableKind
 
@@ -66,8 +66,15 @@ def names(connection: Connection, context: Context, project: str, patients: Coll
 
 
 def _names(connection: Connection, context: Context, project: str, theirs: ColumnElement[bool]) -> int:
-    of_project = select(runs.c.run_id).where(runs.c.project == project)
-    erased = seal_source(context.keyring, ERASED)
+    of_runs = select(runs.c.epoch).where(runs.c.project == project).distinct().order_by(runs.c.epoch)
+    made_in = connection.execute(of_runs).scalars().all()
+    return sum(_names_in(connection, context, project, epoch, theirs) for epoch in made_in)
+
+
+def _names_in(connection: Connection, context: Context, project: str, epoch: int, theirs: ColumnElement[bool]) -> int:
+    """The same in the runs of one epoch."""
+    of_project = select(runs.c.run_id).where(runs.c.project == project, runs.c.epoch == epoch)
+    erased = epochs.names(context.keyring, project, epoch).close(ERASED)
     mine = and_(outcomes.c.run_id.in_(of_project), theirs, outcomes.c.sealed_source != erased)
     found = connection.execute(select(outcomes.c.run_id, outcomes.c.position).where(mine)).all()
     reached = {} if not found else _reached(connection, {run_id for run_id, _ in found})

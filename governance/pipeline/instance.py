@@ -43,7 +43,7 @@ from governance.pipeline.matching import said_of
 from governance.pipeline.memo import Memo
 from governance.pipeline.pixels import Pixels, refuse_text_left, scrub_pixels
 from governance.pipeline.scenes import Recalled
-from governance.pipeline.studies import KNOWN, Ask, Known, Telling, nothing_told
+from governance.pipeline.studies import KNOWN, MOST_TOLD, Ask, Known, Telling, nothing_told
 from governance.pipeline.told import Saying
 from governance.pseudonymise import Pseudonymiser, Subject
 from governance.pseudonymise.vault import Original, Whose, of_image
@@ -74,6 +74,8 @@ class Processed(Confidential):
     """What its pseudonyms stand for, for the vault."""
     ruling: str = ""
     """The id of what a person decided on it, which was obeyed."""
+    carried: Ruling | None = None
+    """That, where it was decided in an earlier epoch of the project's keys."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -117,17 +119,17 @@ class Worker(Confidential):
         rules: policy.Rules,
         keys: ProjectKeys,
         staging: Path,
-        rulings: Mapping[str, Ruling] | None = None,
+        decided: rulings.InForce | None = None,
         elsewhere: Ask = nothing_told,
         gone: Gone | None = None,
         matches: Matches | None = None,
     ) -> None:
-        """elsewhere: tells what other studies of a patient told. gone: whose consent was withdrawn.
+        """decided: by persons, on sources. elsewhere: tells what other studies of a patient told.
 
-        matches: what is decided on whose studies are.
+        gone: whose consent was withdrawn. matches: what is decided on whose studies are.
         """
         self._rules = rules
-        self._rulings = rulings or {}
+        self._decided = decided or rulings.InForce(keys, {}, frozenset())
         self._gone = gone or Gone()
         self.keys = keys
         self._staging = staging
@@ -135,22 +137,26 @@ class Worker(Confidential):
         self._elsewhere = elsewhere
         self._memo = Memo(rules, self._pseudonymiser, elsewhere)
         self._telling = Telling(self._pseudonymiser)
+        self._before = [self._pseudonymiser.with_keys(each) for each in self._decided.earlier]
+        self._had: dict[tuple[str, str], bool] = {}
 
-    def ruling_on(self, source_digest: str) -> str:
+    def ruling_on(self, source_digest: str, data: Data) -> str:
         """The id of what a person decided on these bytes, or empty."""
-        ruling = self._rulings.get(source_digest)
-        return "" if ruling is None else ruling.ruling_id
+        return id_of(self._ruling(source_digest, data))
+
+    def _ruling(self, digest: str, data: Data) -> Ruling | None:
+        return self._decided.on(digest, lambda keys: source_digest(keys, data))
 
     def process(self, source: Source, data: Data, source_digest: str) -> Processed:
         """De-identify one source; what goes wrong becomes its outcome and reason."""
-        done = ended(source.name, source_digest, lambda: self._deidentify(source, data, source_digest))
-        return replace(done, ruling=self.ruling_on(source_digest))
+        ruling = self._ruling(source_digest, data)
+        done = ended(source.name, source_digest, lambda: self._deidentify(source, data, source_digest, ruling))
+        return replace(done, ruling=id_of(ruling), carried=self._decided.carried(source_digest, ruling))
 
-    def _deidentify(self, source: Source, data: Data, source_digest: str) -> Processed:
-        ruling = self._rulings.get(source_digest)
+    def _deidentify(self, source: Source, data: Data, source_digest: str, ruling: Ruling | None) -> Processed:
         recalled = self._memo.recall(data) if ruling is None else None
         if recalled is not None:
-            if self._gone.has(recalled.subject):
+            if self._gone.has(recalled.subject) or self._had_left(recalled.subject, data):
                 return Processed(source.name, Outcome.FILTERED, WITHDRAWN, source_digest)
             return self._copied(source, source_digest, recalled)
         # (1) read, and know whose it is
@@ -256,9 +262,22 @@ class Worker(Confidential):
         """Whether the patient's consent was withdrawn; where nobody knows whose it is, it goes on, and is refused."""
         if self._gone.digests:
             with suppress(Refused):
-                written = instance.text("PatientID")
-                return self._gone.has_id(written) or self._gone.has(self._pseudonymiser.subject(instance))
+                if self._gone.has_id(instance.text("PatientID")):
+                    return True
+                every = (self._pseudonymiser, *self._before)  # who left in an earlier epoch is known by its pseudonyms
+                return any(self._gone.has(by.subject(instance)) for by in every)
         return False
+
+    def _had_left(self, subject: Subject, data: Data) -> bool:
+        """Whether the patient's consent was withdrawn in an earlier epoch; asked once for all images of a study."""
+        if not (self._before and self._gone.digests):
+            return False
+        key = subject.own, subject.study
+        if key not in self._had:
+            if len(self._had) >= MOST_TOLD:
+                self._had.clear()
+            self._had[key] = self._has_left(read.parse(data))
+        return self._had[key]
 
     def _knew(self, subject: Subject) -> dict[str, str]:
         """What a receipt says of what other studies told, and of decisions on whose it is."""
@@ -296,6 +315,11 @@ class Worker(Confidential):
             facts=facts,
             masked_regions=masked_regions,
         )
+
+
+def id_of(ruling: Ruling | None) -> str:
+    """The id of a ruling; empty for none."""
+    return "" if ruling is None else ruling.ruling_id
 
 
 def ended(name: str, digest: str, act: Callable[[], Processed]) -> Processed:

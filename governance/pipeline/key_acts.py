@@ -1,7 +1,8 @@
-"""Acts on the root key, each said in the log before it is done: a kill leaves no copy of the secret unsaid.
+"""Acts on keys, each said in the log before it is done: a kill leaves no copy of the root secret unsaid.
 
 An act is two or three events: begun; then done, or given up, or interrupted. The last is written by whoever opens the
 workspace next, and tells what to look for. What was begun lies in a file beside the key, locked while it is at work.
+An act in the database says itself that it is done, in its transaction.
 """
 
 import fcntl
@@ -29,18 +30,25 @@ FILE = "act"
 
 
 class Act(StrEnum):
-    """What is done with the secret."""
+    """What is done with the secret, or with what is derived from it."""
 
     REWRAP = "key-rewrap"
     BACKUP = "key-backup"
     RESTORE = "key-restore"
+    REKEY = "key-rekey"
 
 
-DONE = {Act.REWRAP: "key-rewrapped", Act.BACKUP: "key-backed-up", Act.RESTORE: "key-restored"}
+DONE = {
+    Act.REWRAP: "key-rewrapped",
+    Act.BACKUP: "key-backed-up",
+    Act.RESTORE: "key-restored",
+    Act.REKEY: keys.REKEYED,
+}
 _LOOK = {
     Act.REWRAP: "a rewrap of the root key was interrupted: keys show says who protects it now",
     Act.BACKUP: "a backup of the root key was interrupted: destroy what is in its folder, and make another one",
     Act.RESTORE: "restoring the root key was interrupted: keys show says who protects it now",
+    Act.REKEY: "a new epoch of a project's keys was interrupted before it began: nothing changed; ask for it again",
 }
 
 
@@ -52,8 +60,10 @@ class _Begun(NamedTuple):
 
 
 @contextmanager
-def said(context: Context, act: Act, **details: str | int) -> Iterator[None]:
-    """Log that an act begins; do it; log that it is done, or given up.
+def said(context: Context, act: Act, **details: str | int) -> Iterator[str]:
+    """Log that an act begins; do it; log that it is done, unless its own event says so, or given up.
+
+    Gives the number by which the events of the act name it, as `act`.
 
     What was seen of the log may be lost with the key, so a restore does not ask for it.
 
@@ -72,13 +82,15 @@ def said(context: Context, act: Act, **details: str | int) -> Iterator[None]:
         who = {ACCOUNT: account_name()}
         _log(context, f"{act}-begun", begun, who, **details)
         try:
-            yield
+            yield begun.number
         except BaseException:
             with suppress(Exception):  # where that cannot be written either, the next opening tells
-                _log(context, f"{act}-given-up", begun, {})
+                if DONE[act] not in _kinds(context, begun):
+                    _log(context, f"{act}-given-up", begun, {})
                 _write(file, b"")
             raise
-        _log(context, DONE[act], begun, who, **details)
+        if DONE[act] not in _kinds(context, begun):
+            _log(context, DONE[act], begun, who, **details)
         _write(file, b"")
     if act is not Act.RESTORE:
         continuing.keep(context)

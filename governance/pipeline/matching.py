@@ -19,7 +19,7 @@ from governance.database import matches, receipts
 from governance.datatypes import Confidential
 from governance.errors import Misconfigured
 from governance.patients import MATCH_EVENT, Match, Matches, MatchKind
-from governance.pipeline import rulings
+from governance.pipeline import epochs, rulings
 from governance.pipeline.context import Context, event, log_of_persons, now
 from governance.pipeline.continuing import acting
 from governance.pipeline.deciders import Actors
@@ -95,7 +95,8 @@ def split(
             raise Misconfigured("these are all studies of this patient", hint="leave at least one")
         match_id = secrets.token_hex(8)
         key = "\0" + json.dumps(["split", match_id, key], ensure_ascii=False)
-        into = Pseudonymiser(context.keyring.project(project)).pseudonym(key)
+        keys = epochs.keys_in(context, project, epochs.current(context, connection, project))
+        into = Pseudonymiser(keys).pseudonym(key)
         listed = json.dumps(sorted(set(studies)))
         row = {"match_id": match_id, "kind": MatchKind.SPLIT.value, "patient": patient, "into": into, "undoes": ""}
         return _record(context, connection, project, row | {"studies": listed}, key=key, reason=reason, actor=actor)
@@ -123,11 +124,16 @@ def in_force(context: Context, project: str) -> Matches:
         return _matches(context, connection, project)
 
 
+def in_force_now(context: Context, connection: Connection, project: str) -> list[Decided]:
+    """The decisions in force, in their order, as a transaction sees them."""
+    actors = Actors(connection, context)
+    return [_decided(context, dict(row._mapping), actors.of(row)) for row in _in_force(_rows(connection, project))]
+
+
 def decided(context: Context, project: str) -> list[Decided]:
     """The decisions in force, in their order."""
     with context.engine.connect() as connection:
-        actors = Actors(connection, context)
-        return [_decided(context, dict(row._mapping), actors.of(row)) for row in _in_force(_rows(connection, project))]
+        return in_force_now(context, connection, project)
 
 
 def obeyed(receipt: Mapping[str, Any]) -> tuple[str, ...]:

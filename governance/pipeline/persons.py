@@ -14,8 +14,9 @@ from sqlalchemy import Connection, func, select
 
 from governance.database import outcomes, persons, receipts
 from governance.datatypes import Confidential
+from governance.keys import Seal
 from governance.patients import Matches
-from governance.pipeline import matching
+from governance.pipeline import epochs, matching
 from governance.pipeline.context import Context
 from governance.pipeline.shards import Request, find
 from governance.pseudonymise import Kind
@@ -184,14 +185,15 @@ def _sources(context: Context, connection: Connection, project: str, places: Ite
         ):
             of_digest[digest] = (patient, study)
     found: dict[_Place, str] = {}
-    requests: dict[str, Request] = {}
+    requests: dict[str, tuple[Request, Seal]] = {}
     for some in _parts(sorted(of_digest)):
         for row in connection.execute(select(outcomes).where(outcomes.c.source_digest.in_(some))):
             if row.run_id not in requests:
-                sealed = find(context, row.run_id).sealed_request
-                requests[row.run_id] = Request.unseal(sealed, context.keyring)
-            name = context.keyring.unseal(row.sealed_source, purpose="source")
-            found.setdefault(of_digest[row.source_digest], requests[row.run_id].as_given(name))
+                run = find(context, row.run_id)
+                request = Request.unseal(run.sealed_request, context.keyring)
+                requests[row.run_id] = request, epochs.names_of(context, run)
+            request, names = requests[row.run_id]
+            found.setdefault(of_digest[row.source_digest], request.as_given(names.open(row.sealed_source)))
     return found
 
 

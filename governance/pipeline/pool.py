@@ -24,14 +24,15 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from governance import audit, ingest, policy
+from governance.buffers import Data
 from governance.database import Line, Question, open_database, receipts
-from governance.datatypes import Confidential, Outcome, Ruling, Source, SourceOutcome
+from governance.datatypes import Confidential, Outcome, Source, SourceOutcome
 from governance.errors import Misconfigured, Unavailable
 from governance.keys import ProjectKeys, Seal
 from governance.patients import Matches
 from governance.pipeline import leaving, matching, rulings
 from governance.pipeline.context import Context
-from governance.pipeline.instance import Processed, Worker, source_digest
+from governance.pipeline.instance import Processed, Worker, id_of, source_digest
 from governance.pipeline.rows import Joined, RowWorker
 from governance.pipeline.studies import SEALED_FOR, Others, knew
 from governance.pseudonymise import Pseudonymiser
@@ -58,8 +59,8 @@ class Job(Confidential):
     workspace: Workspace
     rules: policy.Rules
     keys: ProjectKeys
-    rulings: Mapping[str, Ruling]
-    """By digests of sources."""
+    decided: rulings.InForce
+    """By persons, on sources."""
     matches: Matches
     """What is decided on whose studies are."""
     seal: Seal
@@ -104,11 +105,11 @@ class _Process(Confidential):
         if isinstance(data, SourceOutcome):
             return Processed(entry.name, data.outcome, data.reason)
         digest = source_digest(self.worker.keys, data)
-        if self._known(digest):
+        if self._known(digest, data):
             return Processed(entry.name, Outcome.DUPLICATE, "", digest)
         return self.worker.process(entry, data, digest)
 
-    def _known(self, digest: str) -> bool:
+    def _known(self, digest: str, data: Data) -> bool:
         """Whether the same bytes are curated already, under the same policy and ruling, by the same knowledge of their
         patient, and in the vault: nothing is done twice.
         """
@@ -119,7 +120,7 @@ class _Process(Confidential):
         return (
             is_there(self.workspace.curated_at(row[0], self.folders), receipt)
             and matching.is_current(self.others.matches, receipt)
-            and rulings.obeyed(receipt) == self.worker.ruling_on(digest)
+            and rulings.obeyed(receipt) == self.worker.ruling_on(digest, data)
             and knew(receipt) == self.others.of(receipt["patient"], receipt["study"]).digest
             and self.held.study(receipt["patient"], receipt["study"])
         )
@@ -165,7 +166,7 @@ def _make(job: Job) -> _Process:
         rules=job.rules,
         keys=job.keys,
         staging=job.workspace.staging,
-        rulings=job.rulings,
+        decided=job.decided,
         elsewhere=others.of,
         gone=job.gone,
         matches=job.matches,
@@ -206,13 +207,13 @@ class Workers(Confidential):
         with context.engine.connect() as connection:
             self.until = until = audit.size(connection)
             gone = leaving.in_force(connection, context.keyring, keys.project)
-        decided = rulings.in_force(context)  # what is decided from now on is for the next run
+        decided = rulings.in_force(context, keys)  # what is decided from now on is for the next run
         matches = matching.in_force(context, keys.project)
         self._job = Job(
             workspace=workspace,
             rules=rules,
             keys=keys,
-            rulings=decided,
+            decided=decided,
             matches=matches,
             seal=context.keyring.seal_of(SEALED_FOR),
             until=until,
@@ -329,8 +330,9 @@ def _crashed(entry: Entry, job: Job) -> Processed:
         return Processed(entry.source, entry.outcome, entry.reason)
     data = ingest.bytes_of(entry)
     digest = "" if isinstance(data, SourceOutcome) else source_digest(job.keys, data)
-    ruling = job.rulings[digest].ruling_id if digest in job.rulings else ""
-    return Processed(entry.name, Outcome.QUARANTINED, CRASHED, digest, ruling=ruling)
+    ruling = None if isinstance(data, SourceOutcome) else job.decided.on(digest, lambda keys: source_digest(keys, data))
+    carried = job.decided.carried(digest, ruling)
+    return Processed(entry.name, Outcome.QUARANTINED, CRASHED, digest, ruling=id_of(ruling), carried=carried)
 
 
 def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:

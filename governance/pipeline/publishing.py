@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from governance import audit, provenance
 from governance.datatypes import Event, Receipt
 from governance.errors import Misconfigured, Tampered
-from governance.pipeline import continuing, matching, origins, rulings
+from governance.pipeline import continuing, epochs, matching, origins, rulings
 from governance.pipeline.context import Context, log_of_persons, now
 from governance.pipeline.deciders import Who
 from governance.pipeline.recovery import declared, recover
@@ -95,6 +95,7 @@ def publish(context: Context, *, project: str, dataset: str, actor: str | None =
         before = continuing.seen(context)
         rulings.refuse_waiting(context, project=project)
         matching.refuse_waiting(context, project=project)
+        epochs.refuse_mixed(context, project)
         with context.engine.connect() as connection:
             continuing.check(connection, before)
             audit.check_current(connection)

@@ -14,7 +14,7 @@ from governance import audit, provenance
 from governance.database import batches, outcomes, pending, receipts
 from governance.datatypes import BATCH_EVENT, Receipt, SourceOutcome
 from governance.errors import Tampered
-from governance.keys import Keyring
+from governance.keys import Keyring, Seal
 from governance.pipeline import environment, origins
 from governance.pipeline.context import Context, event, now, sign
 
@@ -30,6 +30,7 @@ _COLUMNS = ("project", "patient", "study", "series", "instance", "path", "source
 def record(
     connection: Connection,
     keyring: Keyring,
+    names: Seal,
     run_id: str,
     *,
     policy: str,
@@ -41,10 +42,10 @@ def record(
     """Outcomes at their positions, receipts under one signature, and the event that tells of them; returns its index.
 
     Superseded is what lies in the places of receipts that are made, and in those that are gone. The caller signs.
-    more: details of the event.
+    names: what seals names of sources, see `epochs`. more: details of the event.
     """
     index = audit.size(connection)
-    rows = [_row(keyring, run_id, each) for each in ended]
+    rows = [_row(names, run_id, each) for each in ended]
     counts = Counter(outcome.outcome.value for _, outcome, _ in ended)
     told = audit.digest_of_outcomes([row[name] for name in audit.OF_OUTCOME] for row in rows)
     details: dict[str, str | int] = {"run": run_id, "policy": policy, **dict(sorted(counts.items())), **(more or {})}
@@ -61,12 +62,12 @@ def record(
     return index
 
 
-def _row(keyring: Keyring, run_id: str, ended: Ended) -> dict[str, str | int | bytes | None]:
+def _row(names: Seal, run_id: str, ended: Ended) -> dict[str, str | int | bytes | None]:
     position, outcome, digest = ended
     return {
         "run_id": run_id,
         "position": position,
-        "sealed_source": seal_source(keyring, outcome.source),
+        "sealed_source": names.close(outcome.source),
         "outcome": outcome.outcome.value,
         "reason": outcome.reason,
         "output": outcome.output,
@@ -137,8 +138,3 @@ def restating(connection: Connection, context: Context, run_id: str, positions: 
         group = (outcomes.c.run_id == run_id) & (outcomes.c.event_index == index)
         connection.execute(update(outcomes).where(group).values(event_index=number))
     sign(context, connection)
-
-
-def seal_source(keyring: Keyring, name: str) -> bytes:
-    """The sealed name of a source: the same name always gives the same bytes."""
-    return keyring.seal(name, purpose="source")

@@ -1,5 +1,6 @@
 """Undo what a killed command left half done."""
 
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def recover(context: Context) -> None:
             ).scalar()
             if recorded is None:
                 workspace.remove(path)
+                _remove_emptied(target, workspace.curated)
             elif _digest(target) != recorded and not workspace.restore(path, recorded):
                 # Neither the new bytes, which are not recorded, nor the old ones: a run makes them again.
                 workspace.remove(path)
@@ -54,6 +56,15 @@ def declared(context: Context, connection: Connection) -> dict[str, Path]:
     checked: set[Path] = set()
     paths = connection.execute(select(pending.c.path)).scalars().all()
     return {path: context.workspace.curated_at(path, checked) for path in paths}
+
+
+def _remove_emptied(target: Path, curated: Path) -> None:
+    """Remove the folders of an object that is gone, as far as nothing else is in them: they have names of patients."""
+    for folder in target.parents:
+        if folder == curated:
+            return
+        with suppress(OSError):  # what is not empty, or gone
+            folder.rmdir()
 
 
 def _digest(path: Path) -> str | None:

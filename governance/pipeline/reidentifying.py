@@ -25,7 +25,7 @@ from governance import audit, keys
 from governance.database import contains, events, reidentifications, reidentified
 from governance.datatypes import Confidential
 from governance.errors import Misconfigured, Refused, Tampered
-from governance.pipeline import approving, continuing
+from governance.pipeline import approving, bridging, continuing
 from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.continuing import acting
 from governance.pipeline.rulings import account_name
@@ -199,7 +199,7 @@ def open_request(
         file = None if output is None else stack.enter_context(unnamed(output))
         asked, given, known = _approved(context, request, approved, before)
         with closing(open_vault(context)) as vault:
-            answers = [_answer(vault, pseudonym, asked.want) for pseudonym in asked.pseudonyms]
+            answers = [_answer(context, vault, pseudonym, asked.want) for pseudonym in asked.pseudonyms]
         if not all(answer.values for answer in answers):
             raise _refused(context, asked.request_id, Why.NO_ROW)
         text = "".join(f"{line(answer)}\n" for answer in answers).encode()
@@ -335,6 +335,8 @@ def _is_restored_since(connection: Connection, asked: Request) -> bool:
 def _places(vault: Vault, pseudonym: str, want: Want) -> list[Place]:
     """Where the vault keeps what is wanted of a pseudonym."""
     found = vault.places(pseudonym)
+    if want.kind is None:
+        return found
     if want.kind is not Kind.PATIENT:
         return [place for place in found if place.kind is want.kind]
     patients = {(place.project, place.epoch, place.patient) for place in found}
@@ -346,7 +348,9 @@ def _places(vault: Vault, pseudonym: str, want: Want) -> list[Place]:
     ]
 
 
-def _answer(vault: Vault, pseudonym: str, want: Want) -> Reidentified:
+def _answer(context: Context, vault: Vault, pseudonym: str, want: Want) -> Reidentified:
+    if want is Want.PSEUDONYM:
+        return Reidentified(pseudonym, want, tuple(bridging.pseudonyms(context, vault, pseudonym)))
     values = dict.fromkeys(said for place in _places(vault, pseudonym, want) for said in vault.open(place))
     return Reidentified(pseudonym, want, tuple(values))
 

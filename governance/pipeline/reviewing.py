@@ -15,6 +15,7 @@ from governance import provenance
 from governance.database import contains, outcomes, receipts, rulings
 from governance.datatypes import Confidential, Outcome, RulingKind
 from governance.errors import Misconfigured
+from governance.pipeline import epochs
 from governance.pipeline.acting import REJECTED
 from governance.pipeline.context import Context
 from governance.pipeline.rulings import LEAST_DIGITS, Recorded, history, obeyed
@@ -90,7 +91,7 @@ def review(context: Context, *, run_id: str | None = None, digests: Sequence[str
         Misconfigured: there is no such run, or no source of it goes by such a digest.
     """
     run = find(context, latest(context) if run_id is None else run_id)
-    request = Request.unseal(run.sealed_request, context.keyring)
+    request, names = Request.unseal(run.sealed_request, context.keyring), epochs.names_of(context, run)
     of_receipt = (receipts.c.source_digest == outcomes.c.source_digest) & receipts.c.superseded_by.is_(None)
     query = (
         select(outcomes, receipts.c.body)
@@ -106,7 +107,7 @@ def review(context: Context, *, run_id: str | None = None, digests: Sequence[str
             if held and not ruled and not digests:
                 continue
             found = True
-            name = context.keyring.unseal(row.sealed_source, purpose="source")
+            name = names.open(row.sealed_source)
             yield Reviewed(
                 digest=row.source_digest,
                 source=request.as_given(name),

@@ -5,23 +5,26 @@ The last one of a source counts, none is ever changed or removed. Its reason is 
 it may quote what the pixels show.
 """
 
+import hmac
 import json
 import os
 import pwd
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select
 
 import governance
 from governance import audit
-from governance.database import outcomes, receipts, rulings
+from governance.database import outcomes, receipts, rulings, runs
 from governance.datatypes import RULING_EVENT, Confidential, Region, Ruling, RulingKind, Step
 from governance.errors import Misconfigured
-from governance.pipeline.context import Context, event, log_of_persons, now
+from governance.keys import ProjectKeys
+from governance.pipeline import epochs
+from governance.pipeline.context import Context, event, log_of_persons, now, sign
 from governance.pipeline.continuing import acting
 from governance.pipeline.deciders import Actors, Who
 
@@ -36,6 +39,7 @@ _ACTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _BOX = re.compile(r"(\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5})(?:@(\d{1,5})(?:-(\d{1,5}))?)?", re.ASCII)
 _AS = "as in 0,0,200,40 for all frames, 0,0,200,40@3 for the third, or 0,0,200,40@2-5"
 _PURPOSE = "ruling"
+_BEFORE = " (decided before epoch "
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -74,6 +78,34 @@ class Signed(NamedTuple):
         return Who(self.actor, self.account)
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class InForce(Confidential):
+    """What people decided on sources, by digests. It may go to a worker process.
+
+    ever: of sources on which something was decided, taken back or not. earlier: keys of the epochs before, the latest
+    first: what was decided on the same bytes in one of them holds, until somebody decides again.
+    """
+
+    keys: ProjectKeys
+    rulings: Mapping[str, Ruling]
+    ever: frozenset[str]
+    earlier: tuple[ProjectKeys, ...] = ()
+
+    def on(self, digest: str, digest_by: Callable[[ProjectKeys], str]) -> Ruling | None:
+        """The ruling on a source. digest: of the project's epoch; digest_by: the same of another one's keys."""
+        if not self.ever or digest in self.ever:
+            return self.rulings.get(digest)
+        for keys in self.earlier:
+            if (before := digest_by(keys)) in self.ever:
+                ruling = self.rulings.get(before)
+                return None if ruling is None else replace(ruling, ruling_id=renamed(self.keys, ruling.ruling_id))
+        return None
+
+    def carried(self, digest: str, ruling: Ruling | None) -> Ruling | None:
+        """A ruling that was found for a source, where it is one of an earlier epoch."""
+        return None if digest in self.ever else ruling
+
+
 def decide(
     context: Context, digest: str, kind: RulingKind, *, boxes: Sequence[Region] = (), reason: str, actor: str | None
 ) -> Recorded:
@@ -88,21 +120,55 @@ def decide(
     row: dict[str, Any] = {
         "ruling_id": secrets.token_hex(8),
         "kind": kind.value,
-        "boxes": json.dumps([[box.left, box.top, box.right, box.bottom, box.frame] for box in boxes]),
+        "boxes": _boxes(boxes),
         "sealed_reason": context.keyring.seal(who.reason, purpose=_PURPOSE),
         "actor": "",  # and below: who decided lies beside the event, where it can be erased
         "account": "",
         "time": now(),
     }
     with acting(context) as connection:
-        row["source_digest"] = _source(connection, digest)
+        row["source_digest"] = _source(context, connection, digest)
         if kind is RulingKind.WITHDRAW and row["source_digest"] not in _last(connection):
             raise Misconfigured("there is no decision on this source to withdraw", hint="governance review lists them")
-        said: dict[str, str | int] = {"decision": kind.value, "boxes": len(boxes), "source": row["source_digest"]}
-        said["row"] = audit.digest_of_ruling(row)
-        index = log_of_persons(connection, context, event(RULING_EVENT, row["ruling_id"], **said), who.who.texts)
-        connection.execute(insert(rulings).values(**row, event_index=index))
+        _record(connection, context, row, who.who)
     return _recorded(context, row, who.actor)
+
+
+def carry(context: Context, connection: Connection, found: Mapping[str, Ruling], keys: ProjectKeys) -> None:
+    """Record rulings of an earlier epoch under the digests of this one, in the transaction that obeys them.
+
+    found: by these digests, as `InForce` names them. Who decided stays; when, and under which id, is said anew.
+    """
+    ids = {ruling.ruling_id: digest for digest, ruling in found.items()}
+    there = connection.execute(select(rulings.c.ruling_id).where(rulings.c.ruling_id.in_(ids))).scalars()
+    new = ids.keys() - set(there)
+    actors = Actors(connection, context)
+    for old in _last(connection).values() if new else ():
+        if (ruling_id := renamed(keys, old.ruling_id)) in new:
+            reason = context.keyring.unseal(old.sealed_reason, purpose=_PURPOSE).partition(_BEFORE)[0]
+            row = {name: getattr(old, name) for name in ("kind", "boxes")} | {"actor": "", "account": ""}
+            row |= {"ruling_id": ruling_id, "source_digest": ids[ruling_id], "time": now()}
+            row["sealed_reason"] = context.keyring.seal(f"{reason}{_BEFORE}{keys.epoch})", purpose=_PURPOSE)
+            sign(context, connection)  # the log goes on only from where it is signed
+            _record(connection, context, row, actors.who(old), epoch=keys.epoch)
+
+
+def renamed(keys: ProjectKeys, ruling_id: str) -> str:
+    """What a ruling of an earlier epoch is called in that of these keys: receipts of two have no id in common."""
+    return hmac.digest(keys.digest, b"ruling\0" + ruling_id.encode(), "sha256").hex()[:16]
+
+
+def _record(connection: Connection, context: Context, row: Mapping[str, Any], who: Who, **details: int) -> None:
+    """Log a ruling and write its row, which has the number of the event."""
+    boxes = len(json.loads(row["boxes"]))
+    said: dict[str, str | int] = {"decision": row["kind"], "boxes": boxes, "source": row["source_digest"]}
+    said |= {"row": audit.digest_of_ruling(row), **details}
+    index = log_of_persons(connection, context, event(RULING_EVENT, row["ruling_id"], **said), who.texts)
+    connection.execute(insert(rulings).values(**row, event_index=index))
+
+
+def _boxes(boxes: Sequence[Region]) -> str:
+    return json.dumps([[box.left, box.top, box.right, box.bottom, box.frame] for box in boxes])
 
 
 def signed(reason: str, actor: str | None) -> Signed:
@@ -147,11 +213,12 @@ def drawn(box: str) -> list[Region]:
     return [Region(left, top, right, bottom, frame, PERSON, 1.0) for frame in frames]
 
 
-def in_force(context: Context) -> dict[str, Ruling]:
-    """The ruling on each source on which there is one, by the source's digest."""
+def in_force(context: Context, keys: ProjectKeys) -> InForce:
+    """The ruling on each source on which there is one, for work under these keys."""
     with context.engine.connect() as connection:
-        rows = _last(connection)
-    return {digest: _ruling(context, dict(row._mapping)) for digest, row in rows.items()}
+        rows, ever = _last(connection), connection.execute(select(rulings.c.source_digest).distinct()).scalars()
+        found = {digest: _ruling(context, dict(row._mapping)) for digest, row in rows.items()}
+        return InForce(keys, found, frozenset(ever), epochs.keys_before(context, keys))
 
 
 def history(context: Context) -> dict[str, list[Recorded]]:
@@ -236,8 +303,8 @@ def _ruling(context: Context, row: Mapping[str, Any]) -> Ruling:
     return Ruling(row["ruling_id"], RulingKind(row["kind"]), boxes, reason)
 
 
-def _source(connection: Connection, digits: str) -> str:
-    """The one digest that begins with `digits`."""
+def _source(context: Context, connection: Connection, digits: str) -> str:
+    """The one digest that begins with `digits`, which is one of its project's epoch."""
     digits = digits.lower()
     if re.fullmatch(f"[0-9a-f]{{{LEAST_DIGITS},64}}", digits) is None:
         hint = "governance review shows the digests"
@@ -247,6 +314,11 @@ def _source(connection: Connection, digits: str) -> str:
     if len(found) != 1:
         what = "several sources have digests that begin so" if found else "no source of this workspace has this digest"
         raise Misconfigured(what, hint="governance review --json shows whole digests")
+    of_source = select(runs.c.project, runs.c.epoch).join(outcomes, outcomes.c.run_id == runs.c.run_id)
+    seen = connection.execute(of_source.where(outcomes.c.source_digest == found[0])).first()
+    if seen is not None and seen.epoch != epochs.current(context, connection, seen.project):
+        hint = "run the source again, and decide by the digest that governance review shows then"
+        raise Misconfigured("this digest is from before the keys of the project were changed", hint=hint)
     return str(found[0])
 
 

@@ -22,7 +22,7 @@ from governance.database import receipts, runs, writing
 from governance.datatypes import Outcome, SourceOutcome
 from governance.detect import engines, installed
 from governance.errors import Misconfigured
-from governance.pipeline import continuing, erasing, matching, shards
+from governance.pipeline import continuing, epochs, erasing, matching, shards
 from governance.pipeline.commit import MORE_KNOWN, MOVED, UNCHANGED
 from governance.pipeline.context import Context, event, now, sign
 from governance.pipeline.recovery import recover
@@ -105,6 +105,7 @@ def register(context: Context, sources: Sequence[Path], *, project: str, policy_
             insert(runs).values(
                 run_id=run_id,
                 project=project,
+                epoch=epochs.current(context, connection, project),
                 policy=rules.name,
                 policy_digest=rules.digest,
                 started=now(),
@@ -191,6 +192,7 @@ def run(
 
 
 def _finish(context: Context, run_id: str) -> Summary:
+    epochs.refuse_earlier(context, shards.find(context, run_id))
     if shards.left(context, run_id):
         raise Misconfigured("this run still has open shards", hint="run deidentify again")
     summary = summarise(context, run_id)
@@ -221,7 +223,7 @@ def summarise(context: Context, run_id: str) -> Summary:
         others = Others(
             context.engine,
             context.keyring.seal_of(SEALED_FOR),
-            keys=context.keyring.project(run.project),
+            keys=epochs.keys_in(context, run.project, epochs.current(context, connection, run.project)),
             until=audit.size(connection),
             matches=matching.in_force(context, run.project),
         )
@@ -245,11 +247,12 @@ def outcomes(context: Context, *, run_id: str | None = None) -> Iterator[SourceO
         Misconfigured: there is no such run.
     """
     run_id = latest(context) if run_id is None else run_id
-    request = Request.unseal(find(context, run_id).sealed_request, context.keyring)
+    run = find(context, run_id)
+    request, names = Request.unseal(run.sealed_request, context.keyring), epochs.names_of(context, run)
     table = outcomes_table
     with context.engine.connect() as connection:
         for row in connection.execute(select(table).where(table.c.run_id == run_id).order_by(table.c.position)):
-            name = context.keyring.unseal(row.sealed_source, purpose="source")
+            name = names.open(row.sealed_source)
             yield SourceOutcome(request.as_given(name), Outcome(row.outcome), row.reason, row.output)
 
 

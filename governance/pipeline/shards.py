@@ -16,20 +16,20 @@ from pathlib import Path
 from typing import Any, Self
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from governance import ingest, policy
 from governance.database import outcomes, runs, shards, writing
 from governance.datatypes import Confidential, Outcome, Source, SourceOutcome
 from governance.errors import Misconfigured
-from governance.keys import Keyring
+from governance.keys import Keyring, ProjectKeys
 from governance.patients import PatientRules
-from governance.pipeline import tables, vaulting
+from governance.pipeline import epochs, tables, vaulting
 from governance.pipeline.commit import Committer
 from governance.pipeline.context import Context, sign
 from governance.pipeline.instance import Processed
 from governance.pipeline.pool import Entry, Workers
-from governance.pipeline.recording import record, seal_source
+from governance.pipeline.recording import record
 
 SHARD = 500
 """Disk files a shard: long enough to be worth a task, short enough to lose little."""
@@ -94,6 +94,8 @@ def find(context: Context, run_id: str) -> Any:
 def write(context: Context, run_id: str) -> int:
     """List the sources of a run into shards; returns how many."""
     run = find(context, run_id)
+    epochs.refuse_earlier(context, run)
+    keys = keys_of(context, run)
     if run.status != REGISTERED:
         with context.engine.connect() as connection:
             mine = select(func.count()).select_from(shards).where(shards.c.run_id == run_id)
@@ -112,7 +114,7 @@ def write(context: Context, run_id: str) -> int:
                 elif ingest.is_declaration(entry):
                     lost.append(SourceOutcome(ingest.printable(str(entry)), Outcome.FILTERED, ingest.DECLARES))
                 elif ingest.is_table(entry):
-                    listed.append((str(entry), tables.fingerprint(context.keyring, run.project, entry)))
+                    listed.append((str(entry), tables.fingerprint(keys, entry)))
                 else:
                     files.append(str(entry))
             if files:
@@ -124,7 +126,8 @@ def write(context: Context, run_id: str) -> int:
             _insert(connection, context.keyring, run_id, number, {"tables": listed[start : start + SHARD]})
         if lost:
             ended = [(position, outcome, None) for position, outcome in enumerate(lost)]
-            record(connection, context.keyring, run_id, policy=run.policy_digest, ended=ended)
+            names = epochs.names_of(context, run)
+            record(connection, context.keyring, names, run_id, policy=run.policy_digest, ended=ended)
             sign(context, connection)
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(status=LISTED))
     return number
@@ -157,13 +160,18 @@ def workers(context: Context, run_id: str, *, processes: int) -> Workers:
         Misconfigured: the policy has changed since the run was registered.
     """
     run = find(context, run_id)
+    epochs.refuse_earlier(context, run)
     request = Request.unseal(run.sealed_request, context.keyring)
     rules = policy.load(request.policy)
     if rules.digest != run.policy_digest:
         raise Misconfigured("the policy has changed since this run was registered", hint="start a new run")
-    keys = context.keyring.project(run.project)
     vaulting.make_missing(context)
-    return Workers(context, rules=rules, keys=keys, processes=processes)
+    return Workers(context, rules=rules, keys=keys_of(context, run), processes=processes)
+
+
+def keys_of(context: Context, run: Row[Any]) -> ProjectKeys:
+    """The keys of a run, by its row: of one epoch, whatever is the project's by now."""
+    return epochs.keys_in(context, run.project, run.epoch)
 
 
 def process(
@@ -172,28 +180,24 @@ def process(
     """Process what is left of one shard; returns how many sources that was."""
     run = find(context, run_id)
     files = _files(context, run_id, number)
-    project = run.project, run.policy_digest
+    made = keys_of(context, run), run.policy_digest
     positions: deque[int] = deque()
     of_tables: tables.RowCommitter | None = None
     with ExitStack() as stack:
         if isinstance(files, dict):
-            of_tables = stack.enter_context(closing(tables.RowCommitter(context, run_id, *project)))
+            of_tables = stack.enter_context(closing(tables.RowCommitter(context, run_id, *made)))
             joining = stack.enter_context(
-                closing(
-                    tables.Joining(
-                        context, workers.by, project=run.project, policy_digest=run.policy_digest, run_id=run_id
-                    )
-                )
+                closing(tables.Joining(context, workers.by, keys=made[0], policy_digest=made[1], run_id=run_id))
             )
             first = number * SHARD_SPAN
             last = _last(context, run_id, first)
             placed = tables.entries(joining, files["tables"], first=first, span=FILE_SPAN, last=last)
             commit, size = of_tables.commit, tables.BATCH
         else:
-            placed = _left_of(context, run_id, number, files)
+            placed = _left_of(context, run, number, files)
             commit, size = (
                 stack.enter_context(
-                    closing(Committer(context, run_id, *project, until=workers.until, matches=workers.by.matches))
+                    closing(Committer(context, run_id, *made, until=workers.until, matches=workers.by.matches))
                 ).commit,
                 BATCH,
             )
@@ -248,14 +252,14 @@ def _last(context: Context, run_id: str, first: int) -> int | None:
         return connection.execute(select(func.max(outcomes.c.position)).where(_of_shard(run_id, first))).scalar()
 
 
-def _left_of(context: Context, run_id: str, number: int, files: list[str]) -> Iterator[tuple[int, Entry]]:
+def _left_of(context: Context, run: Row[Any], number: int, files: list[str]) -> Iterator[tuple[int, Entry]]:
     """What has no outcome yet, and at which position it gets one.
 
     In the file at which an earlier attempt stopped, sources are known by their names: members
     may have come or gone since, and a count would skip the wrong ones.
     """
-    first = number * SHARD_SPAN
-    last = _last(context, run_id, first)
+    first, run_id = number * SHARD_SPAN, run.run_id
+    names, last = epochs.names_of(context, run), _last(context, run_id, first)
     reached = 0 if last is None else (last - first) // FILE_SPAN
     with context.engine.connect() as connection:
         there = _of_shard(run_id, first) & (outcomes.c.position >= first + reached * FILE_SPAN)
@@ -265,7 +269,7 @@ def _left_of(context: Context, run_id: str, number: int, files: list[str]) -> It
         if index == reached and last is not None:
             position = last + 1
         for entry in ingest.sources([Path(file)]):
-            name = seal_source(context.keyring, entry.name if isinstance(entry, Source) else entry.source)
+            name = names.close(entry.name if isinstance(entry, Source) else entry.source)
             if index == reached and done[name]:
                 done[name] -= 1
                 continue

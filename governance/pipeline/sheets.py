@@ -27,7 +27,7 @@ from governance.pipeline.context import Context, where
 from governance.pipeline.instance import reason, source_digest
 from governance.pipeline.reviewing import SHOWN_DIGITS, Reviewed
 from governance.pipeline.runs import latest
-from governance.pipeline.shards import FILE_SPAN, SHARD_SPAN, Request, find
+from governance.pipeline.shards import FILE_SPAN, SHARD_SPAN, Request, find, keys_of
 from governance.policy import classes
 from governance.storage import FULL, MARKER
 
@@ -85,7 +85,7 @@ def sheets(
     if folder is None:
         for old in target.glob("*.png"):  # of what was decided since, nothing stays
             old.unlink()
-    keys = context.keyring.project(run.project)
+    keys = keys_of(context, run)
     for place, group in groupby(entries, key=lambda entry: entry.position // FILE_SPAN):
         wanted = {entry.digest: entry for entry in group}
         done: set[str] = set()
@@ -104,7 +104,7 @@ def sheets(
 def source_of(context: Context, entry: Reviewed) -> Data | None:
     """The bytes of a source of the latest run, None if they are not where the run found them."""
     run = find(context, latest(context))
-    keys = context.keyring.project(run.project)
+    keys = keys_of(context, run)
     for source in _sources(context, run.run_id, entry.position // FILE_SPAN):
         data = ingest.bytes_of(source)
         if isinstance(data, Data) and source_digest(keys, data) == entry.digest:

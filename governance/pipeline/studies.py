@@ -133,6 +133,12 @@ def patient_ids_of(seal: Seal, sealed: Iterable[bytes]) -> set[str]:
     return {_unseal(seal, each)[0] for each in sealed}
 
 
+def retold(seal: Seal, sealed: bytes, *, event: int) -> bytes:
+    """What was told of a study, as if one event had told all of it."""
+    patient_id, told = _unseal(seal, sealed)
+    return _seal(seal, patient_id, {event: identifiers.joined(*told.values())})
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Elsewhere(Confidential):
     """Names and numbers that other studies of a patient told, and a keyed digest of them, empty for none."""

@@ -16,8 +16,8 @@ from governance.buffers import CHUNK
 from governance.database import writing
 from governance.datatypes import Confidential, Outcome, SourceOutcome
 from governance.errors import Refused
-from governance.keys import Keyring
-from governance.pipeline import leaving, rows, sayings
+from governance.keys import ProjectKeys
+from governance.pipeline import epochs, leaving, rows, sayings
 from governance.pipeline.commit import HELD_BACK, UNCHANGED
 from governance.pipeline.context import Context, sign
 from governance.pipeline.instance import Processed, reason
@@ -42,9 +42,9 @@ TAKEN = (
 )
 
 
-def fingerprint(keyring: Keyring, project: str, path: Path) -> str:
+def fingerprint(keys: ProjectKeys, path: Path) -> str:
     """A keyed digest of a table and its declaration, so that a run goes on in what it began with; empty for none."""
-    digest = blake3(key=keyring.project(project).digest)
+    digest = blake3(key=keys.digest)
     try:
         for each in (path, ingest.declaration_of(path)):
             if each.is_file():
@@ -60,14 +60,16 @@ def fingerprint(keyring: Keyring, project: str, path: Path) -> str:
 class Joining(Confidential):
     """Rows of tables, as what workers take: joined to their studies, or with the outcome that they have already."""
 
-    def __init__(self, context: Context, by: Pseudonymiser, *, project: str, policy_digest: str, run_id: str) -> None:
-        self.keyring, self.project = context.keyring, project
-        self._keys = keys = context.keyring.project(project)
+    def __init__(
+        self, context: Context, by: Pseudonymiser, *, keys: ProjectKeys, policy_digest: str, run_id: str
+    ) -> None:
+        self.keys = keys
+        self._before = [by.with_keys(each) for each in epochs.keys_before(context, keys)]
         self._policy_digest, self._run_id, self._by = policy_digest, run_id, by
         self._studies = Studies(context, keys.project, self._by)
         self._sayings = Sayings(context.engine, context.keyring)
         with context.engine.connect() as connection:
-            self._gone = leaving.in_force(connection, context.keyring, project)
+            self._gone = leaving.in_force(connection, context.keyring, keys.project)
         self._latest: tuple[Mapping[Role, str], Study] | None = None
 
     def close(self) -> None:
@@ -79,14 +81,14 @@ class Joining(Confidential):
         """What is left to do with a row."""
         if isinstance(found, SourceOutcome):
             return found
-        digest, saying = rows.source_digest(self._keys, found), None
-        if self._gone.has_row(found.roles, self._by):
+        digest, saying = rows.source_digest(self.keys, found), None
+        if any(self._gone.has_row(found.roles, by) for by in (self._by, *self._before)):
             return Processed(found.name, Outcome.FILTERED, WITHDRAWN, digest)
         try:
             study = self._study(found.roles)
             subject = rows.subject_of(found, study, self._by)
             saying = Saying(path := rows.path_of(found, subject))
-            saying = Saying(path, rows.says_of(found, path, self._keys))
+            saying = Saying(path, rows.says_of(found, path, self.keys))
             made_from, told = self._sayings.at(path)
             joined = rows.join(
                 found,
@@ -95,7 +97,7 @@ class Joining(Confidential):
                 known=self._studies.known(study.patient),
                 told=told,
                 says=saying.says,
-                keys=self._keys,
+                keys=self.keys,
                 policy_digest=self._policy_digest,
                 run_id=self._run_id,
                 digest=digest,
@@ -119,11 +121,13 @@ class Joining(Confidential):
 class RowCommitter(Confidential):
     """Commits batches of rows of one run, under the workspace's lock, each in one transaction."""
 
-    def __init__(self, context: Context, run_id: str, project: str, policy_digest: str) -> None:
+    def __init__(self, context: Context, run_id: str, keys: ProjectKeys, policy_digest: str) -> None:
+        project = keys.project
         self._context, self._run_id, self._project, self._policy_digest = context, run_id, project, policy_digest
+        self._names = epochs.names(context.keyring, project, keys.epoch)
         self._before = sayings.before(context.engine)
         self._tombstones = leaving.Tombstones(context.keyring, project)
-        self._keeping = Keeping(context, project)
+        self._keeping = Keeping(context, keys)
 
     def close(self) -> None:
         """Give its connections back."""
@@ -148,6 +152,7 @@ class RowCommitter(Confidential):
             record(
                 connection,
                 self._context.keyring,
+                self._names,
                 self._run_id,
                 policy=self._policy_digest,
                 ended=[
@@ -231,7 +236,7 @@ def entries(
         done = last - position + 1 if last is not None and index == reached else 0
         if done == span:  # it had changed before
             continue
-        if fingerprint(joining.keyring, joining.project, path) != listed:
+        if fingerprint(joining.keys, path) != listed:
             yield position + span - 1, SourceOutcome(ingest.printable(file), Outcome.UNREADABLE, CHANGED)
             continue
         with closing(ingest.rows(path)) as found:

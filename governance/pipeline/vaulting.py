@@ -12,6 +12,7 @@ from governance import audit
 from governance.database import Line, create_database, open_database, writing
 from governance.datatypes import Confidential
 from governance.errors import Misconfigured
+from governance.keys import ProjectKeys
 from governance.pipeline.context import Context, event, sign
 from governance.pipeline.instance import Processed
 from governance.pseudonymise import vault as vaults
@@ -89,8 +90,8 @@ def _refuse_missing(workspace: Workspace) -> None:
 class Keeping(Confidential):
     """Keeps for the commits of one run what their pseudonyms stand for."""
 
-    def __init__(self, context: Context, project: str) -> None:
-        self._vault, self._project = open_vault(context), project
+    def __init__(self, context: Context, keys: ProjectKeys) -> None:
+        self._vault, self._project, self._epoch = open_vault(context), keys.project, keys.epoch
         self._kept: set[Original] = set()
 
     def close(self) -> None:
@@ -102,7 +103,7 @@ class Keeping(Confidential):
         new = {each: None for processed in batch for each in processed.originals if each not in self._kept}
         if not new:
             return
-        self._vault.keep(self._project, new)
+        self._vault.keep(self._project, new, epoch=self._epoch)
         if len(self._kept) > MOST_KEPT:
             self._kept.clear()
         self._kept.update(new)

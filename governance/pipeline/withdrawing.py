@@ -12,13 +12,13 @@ Nothing here takes a tombstone away again.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
-from governance import audit, policy
+from governance import audit
 from governance.database import (
     accessions,
     batches,
@@ -34,22 +34,22 @@ from governance.database import (
     writing,
 )
 from governance.datatypes import WITHDRAWAL_EVENT, Confidential
-from governance.errors import GovernanceError, Misconfigured, Unavailable
-from governance.patients import PatientRules
-from governance.pipeline import erasing, matching
+from governance.errors import Misconfigured, Unavailable
+from governance.patients import Matches
+from governance.pipeline import bridging, erasing, matching
+from governance.pipeline.bridging import Bridges
 from governance.pipeline.context import Context, event, log_of_persons
 from governance.pipeline.continuing import keep
 from governance.pipeline.leaving import EVERYWHERE, Of, tombstone
 from governance.pipeline.recording import supersede
 from governance.pipeline.recovery import recover
 from governance.pipeline.rulings import signed
-from governance.pipeline.shards import Request
 from governance.pipeline.studies import SEALED_FOR, patient_ids_of
-from governance.pseudonymise import Pseudonymiser
 
 MOST_IDS = 100_000
 _UNKNOWN = "policies_not_known"
 """In an event: digests, with commas between."""
+ANOTHER_EPOCH = "the same patient under a pseudonym of another epoch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class Left:
     project: str
     """Empty: every other one, also those that come later."""
     patient: str
+    """Empty where it is the same patient in another epoch of the project's keys: approvals alone lead there."""
     objects: int = 0
     rows: int = 0
     names: int | None = None
@@ -76,7 +77,7 @@ class Left:
 
     def text(self) -> str:
         """For a person, on a line, and one for each release."""
-        who = self.patient if self.project else "other projects, and those that come"
+        who = (self.patient or ANOTHER_EPOCH) if self.project else "other projects, and those that come"
         did = "had left before" if self.again else "leaves" if self.event is None else f"left, event {self.event}"
         lines = [f"{who}  {did}"]
         if self.project and not self.again:
@@ -130,6 +131,15 @@ class _Person(Confidential):
     @property
     def unknown_anywhere(self) -> dict[str, str]:
         return {digest: name for policies in self.unknown.values() for digest, name in policies.items()}
+
+    bridged: frozenset[tuple[str, str]] = frozenset()
+    """Those of the patients whose pseudonyms are of an epoch that nobody named: they are not told."""
+    more: Mapping[tuple[str, str], Mapping[Of, set[str]]] = field(default_factory=dict)
+    """What these are known by besides, where the vault says it: pseudonyms of every epoch."""
+
+    def shown(self, project: str, patient: str) -> str:
+        """A pseudonym as it is told."""
+        return "" if (project, patient) in self.bridged else patient
 
 
 @dataclass(slots=True, repr=False)
@@ -194,11 +204,11 @@ def preview(
     with context.engine.connect() as connection:
         for person in _persons(connection, context, pseudonyms, patient_ids, project):
             for where, patient in person.patients:
-                there = _there(connection, context, where, patient, person.ids)
+                there = _there(connection, context, where, patient, person)
                 again = not (there.objects or there.rows or _new(connection, where, there.digests))
                 unknown = person.unknown.get(where, {})
                 counts = len(there.objects), there.rows, None, there.releases
-                found.append(Left(where, patient, *counts, again=again, unknown_policies=unknown))
+                found.append(Left(where, person.shown(where, patient), *counts, again=again, unknown_policies=unknown))
             if person.leaves_all:
                 again = not _new(connection, EVERYWHERE, _everywhere(context, person))
                 found.append(Left(EVERYWHERE, "", again=again, unknown_policies=person.unknown_anywhere))
@@ -229,6 +239,18 @@ def _persons(
     patient_ids: Sequence[str],
     project: str | None,
 ) -> list[_Person]:
+    with closing(Bridges(context, connection)) as bridges:
+        return _found(connection, context, pseudonyms, patient_ids, project, bridges)
+
+
+def _found(
+    connection: Connection,
+    context: Context,
+    pseudonyms: Sequence[str],
+    patient_ids: Sequence[str],
+    project: str | None,
+    bridges: Bridges,
+) -> list[_Person]:
     known = connection.execute(select(runs.c.project).distinct().order_by(runs.c.project)).scalars().all()
     if project is not None and project not in known:
         hint = "without a project, patients leave all, also those that come" if patient_ids else ""
@@ -245,54 +267,64 @@ def _persons(
             hint = "an original id goes into a file, see --patient-ids"
             raise Misconfigured(f"nobody here goes by pseudonym number {number}", hint=hint)
         joined = {row.project: decided[row.project].joined(row.patient) for row in rows}
-        found.append(_Person([(where, each) for where, same in joined.items() for each in same]))
+        named = [(where, each) for where, same in joined.items() for each in same]
+        found.append(_bridged(connection, context, named, decided, bridges))
     by, unknown = {}, {}
     for each in projects if patient_ids else ():
-        by[each], unknown[each] = _pseudonymisers(connection, context, each)
+        by[each], unknown[each] = bridging.pseudonymisers(context, connection, each)
     for patient_id in dict.fromkeys(patient_ids):
         ids, patients = {patient_id}, dict[tuple[str, str], None]()
+        earlier = set[tuple[str, str]]()
         for each in projects:
-            keys = {pseudonymiser.key(patient_id): pseudonymiser for pseudonymiser in by[each]}
-            ids |= keys.keys() - {""}
-            for own in (pseudonymiser.pseudonym(key) for key, pseudonymiser in keys.items() if key):
-                patients |= {(each, other): None for other in decided[each].joined(own)}
-        found.append(_Person(list(patients), frozenset(ids), leaves_all=project is None, unknown=unknown))
+            for epoch, pseudonymisers in by[each].items():
+                keys = {pseudonymiser.key(patient_id): pseudonymiser for pseudonymiser in pseudonymisers}
+                ids |= keys.keys() - {""}
+                for own in (pseudonymiser.pseudonym(key) for key, pseudonymiser in keys.items() if key):
+                    same = {(each, other): None for other in decided[each].joined(own)}
+                    patients |= same
+                    earlier |= same.keys() if epoch < max(by[each]) else set()
+        person = _Person(list(patients), frozenset(ids), project is None, unknown, frozenset(earlier))
+        found.append(person)
     return found
 
 
-def _pseudonymisers(
-    connection: Connection, context: Context, project: str
-) -> tuple[list[Pseudonymiser], dict[str, str]]:
-    """As every policy had it under which the project was run, and as none has it; and the policies that nobody knows.
+def _bridged(
+    connection: Connection,
+    context: Context,
+    named: Sequence[tuple[str, str]],
+    decided: Mapping[str, Matches],
+    bridges: Bridges,
+) -> _Person:
+    """These pseudonyms of one person, and those of other epochs.
 
-    Runs say what it was, but for those of earlier versions: there the policy counts as it is, and is not known unless
-    it is the same. Returns the names of these by digest.
+    Raises:
+        Misconfigured: nobody can tell any more whom one of them is of, and the project has had several epochs.
     """
-    last = select(func.max(runs.c.number)).where(runs.c.project == project).group_by(runs.c.policy_digest)
-    query = select(runs.c.sealed_request, runs.c.policy_digest, runs.c.policy).where(runs.c.number.in_(last))
-    rules, unknown = {PatientRules(): None}, {}
-    for sealed, digest, name in connection.execute(query.order_by(runs.c.number)):
-        request = Request.unseal(sealed, context.keyring)
-        there, same = request.patients, True
-        if there is None:
-            there, same = _as_it_is(request.policy, digest)
-        if there is not None:
-            rules[there] = None
-        if not same:
-            unknown[digest] = name
-    keys = context.keyring.project(project)
-    return [Pseudonymiser(keys, patients=each) for each in rules], unknown
+    found, ids, more = dict.fromkeys(named), set[str](), dict[tuple[str, str], Mapping[Of, set[str]]]()
+    left = list(named)
+    while left:
+        project, patient = left.pop()
+        if (bridge := bridges.to(project)) is None:
+            continue
+        told = bridge.of(patient)
+        known = told.keys or told.ids or (project, patient) not in named
+        if not known and not _has_left(connection, context, project, patient):
+            hint = "name the patient by an original id instead, see --patient-ids"
+            raise Misconfigured("nobody can tell who this is in other epochs of the keys", hint=hint)
+        ids |= bridge.ids(told)
+        more[project, patient] = {Of.STUDY: bridge.studies(told), Of.ACCESSION: bridge.accessions(told)}
+        same = {each for epoch, derived in bridge.patients(told).items() for each in derived if epoch != told.epoch}
+        new = sorted({(project, each) for other in same for each in decided[project].joined(other)} - found.keys())
+        found |= dict.fromkeys(new)
+        left += new
+    return _Person(list(found), frozenset(ids), bridged=frozenset(found.keys() - set(named)), more=more)
 
 
-def _as_it_is(place: str, digest: str) -> tuple[PatientRules | None, bool]:
-    """What a policy says now of patients, if it still loads, and whether it is the one of this digest."""
-    found: policy.Rules | None = None
-    with suppress(GovernanceError):
-        found = policy.load(place)
-    return (None, False) if found is None else (found.patients, found.digest == digest)
+def _has_left(connection: Connection, context: Context, project: str, patient: str) -> bool:
+    return not _new(connection, project, [tombstone(context.keyring.tombstone_key(project), Of.PATIENT, patient)])
 
 
-def _there(connection: Connection, context: Context, project: str, patient: str, ids: Collection[str]) -> _There:
+def _there(connection: Connection, context: Context, project: str, patient: str, person: _Person) -> _There:
     mine = (receipts.c.project == project) & (receipts.c.patient == patient)
     current = mine & receipts.c.superseded_by.is_(None)
     made_by = select(receipts.c.path, receipts.c.series, batches.c.run_id).join(
@@ -301,14 +333,15 @@ def _there(connection: Connection, context: Context, project: str, patient: str,
     there = connection.execute(made_by.where(current)).all()
     of_patient = (studies.c.project == project) & (studies.c.patient == patient)
     told = connection.execute(select(studies.c.sealed_known).where(of_patient)).scalars()
-    ids = {*patient_ids_of(context.keyring.seal_of(SEALED_FOR), told), *ids}
+    ids = {*patient_ids_of(context.keyring.seal_of(SEALED_FOR), told), *person.ids}
+    more = person.more.get((project, patient), {})
     alone = _alone(connection, project, patient)
     key = context.keyring.tombstone_key(project)
     known = {
         Of.PATIENT: {patient},
         Of.PATIENT_ID: ids,
-        Of.STUDY: alone,
-        Of.ACCESSION: _orders(connection, project, alone),
+        Of.STUDY: alone | more.get(Of.STUDY, set()),
+        Of.ACCESSION: _orders(connection, project, alone) | more.get(Of.ACCESSION, set()),
     }
     digests = {tombstone(key, of, value) for of, values in known.items() for value in values}
     release = release_receipts.c.name, release_receipts.c.version
@@ -368,10 +401,11 @@ def _leave(connection: Connection, context: Context, person: _Person, said: Mapp
 def _leave_project(
     connection: Connection, context: Context, project: str, patient: str, person: _Person, said: Mapping[str, str]
 ) -> Left:
-    there, unknown = _there(connection, context, project, patient, person.ids), person.unknown.get(project, {})
+    there, unknown = _there(connection, context, project, patient, person), person.unknown.get(project, {})
+    shown = person.shown(project, patient)
     new = _new(connection, project, there.digests)
     if not (new or there.objects or there.rows):
-        return Left(project, patient, releases=there.releases, again=True, unknown_policies=unknown)
+        return Left(project, shown, releases=there.releases, again=True, unknown_policies=unknown)
     names = erasing.names(connection, context, project, [patient])
     counts = {"objects": len(there.objects), "rows": there.rows, "names": names, "releases": len(there.releases)}
     subject = tombstone(context.keyring.tombstone_key(project), Of.PATIENT, patient)
@@ -384,7 +418,7 @@ def _leave_project(
     erasing.forget(connection, project, patient, alone=there.alone)
     connection.execute(insert(departures).values(event_index=index, project=project, patient=patient))
     found = len(there.objects), there.rows, names, there.releases
-    return Left(project, patient, *found, index, time, unknown_policies=unknown)
+    return Left(project, shown, *found, index, time, unknown_policies=unknown)
 
 
 def _log(

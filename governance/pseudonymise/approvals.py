@@ -38,11 +38,16 @@ class Want(StrEnum):
     PATIENT_ID = "patient-id"
     STUDY_UID = "study-uid"
     ACCESSION = "accession"
+    PSEUDONYM = "pseudonym"
+    """Those of the same patient, study or number in the other epochs of its project, and no original."""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> Kind | None:
         """Of what pseudonym it is the original; a patient id is also told by those of its studies and numbers."""
-        return {Want.PATIENT_ID: Kind.PATIENT, Want.STUDY_UID: Kind.STUDY, Want.ACCESSION: Kind.ACCESSION}[self]
+        return _KINDS.get(self)
+
+
+_KINDS = {Want.PATIENT_ID: Kind.PATIENT, Want.STUDY_UID: Kind.STUDY, Want.ACCESSION: Kind.ACCESSION}
 
 
 class Why(StrEnum):

@@ -102,7 +102,8 @@ class Pseudonymiser(Confidential):
         self, keys: ProjectKeys, *, patients: PatientRules | None = None, matches: Matches | None = None
     ) -> None:
         """patients: when two headers are of one patient. matches: what stewards decided on that."""
-        self._keys, self._patients, self.matches = keys, Patients(patients or PatientRules()), matches or Matches()
+        self._rules, self.matches = patients or PatientRules(), matches or Matches()
+        self._keys, self._patients = keys, Patients(self._rules)
         self._act: dict[Method, Callable[[str, Element, Subject, DateShift], str]] = {
             Method.ACCESSION: lambda value, _element, _subject, _shift: self.accession(value),
             Method.UID: lambda value, _element, _subject, _shift: new_uid(self._keys.uid, value.strip("\0 ")),
@@ -112,6 +113,10 @@ class Pseudonymiser(Confidential):
             Method.CONSISTENT: lambda value, _element, _subject, _shift: self.consistent(value),
             Method.PATIENT: self._patient,
         }
+
+    def with_keys(self, keys: ProjectKeys) -> "Pseudonymiser":
+        """The same under other keys, as those of an earlier epoch; what stewards decided is not of these."""
+        return Pseudonymiser(keys, patients=self._rules)
 
     def subject(self, instance: Instance) -> Subject:
         """Name the patient, study, series and instance of `instance` by their pseudonyms.

@@ -8,7 +8,7 @@ nothing opens what it sealed, whoever has the root key; what has both is an olde
 
 import json
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -140,12 +140,36 @@ class Vault(Confidential):
             rows = connection.execute(mine).all()
         return [Place(row.project, row.epoch, Kind(row.kind), row.pseudonym, row.patient) for row in rows]
 
+    def all_places(self, project: str, epoch: int, kind: Kind) -> Iterator[Place]:
+        """Where something is kept of pseudonyms of one kind; nothing is opened."""
+        mine = (table.c.project == project) & (table.c.epoch == epoch) & (table.c.kind == kind.value)
+        query = select(table.c.pseudonym, table.c.patient).where(mine).distinct()
+        with self.engine.connect() as connection:
+            for row in connection.execute(query.execution_options(yield_per=10_000)):
+                yield Place(project, epoch, kind, row.pseudonym, row.patient)
+
+    def told(self, project: str, patient: str) -> list[tuple[Place, Said]]:
+        """All that is kept of a patient, each value for itself.
+
+        Raises:
+            Tampered: as `open`.
+        """
+        columns = (table.c.project, table.c.epoch, table.c.kind, table.c.pseudonym, table.c.patient)
+        mine = select(*columns).where(table.c.project == project, table.c.patient == patient).distinct()
+        with self.engine.connect() as connection:
+            rows = connection.execute(mine.order_by(*columns)).all()
+        places = [Place(row.project, row.epoch, Kind(row.kind), row.pseudonym, row.patient) for row in rows]
+        return [(place, said) for place in places for said in self._opened(place)]
+
     def open(self, place: Place) -> list[Said]:
         """What a pseudonym stands for: several, where several values have the same one.
 
         Raises:
             Tampered: a row is not where it was kept, or was changed, or the key of its patient is not there.
         """
+        return _telling_most(self._opened(place))
+
+    def _opened(self, place: Place) -> list[Said]:
         mine = (
             (table.c.project == place.project)
             & (table.c.epoch == place.epoch)
@@ -160,7 +184,7 @@ class Vault(Confidential):
             raise Tampered("the vault has no key for this row any more")
         bound = _bound(place.project, place.epoch, place.kind, place.pseudonym, place.patient)
         opened = [json.loads(key.open(sealed, bound=bound)) for sealed in rows if key is not None]
-        return _telling_most([tuple((str(name), str(value)) for name, value in said) for said in opened])
+        return [tuple((str(name), str(value)) for name, value in said) for said in opened]
 
     def _keys_of(self, connection: Connection, project: str, epoch: int, patients: Iterable[str]) -> dict[str, Seal]:
         """What seals for patients, of those that have a key."""

@@ -58,6 +58,7 @@ def test_a_log_that_nobody_touched_verifies(engine: Engine) -> None:
         withdrawals=0,
         payloads=0,
         redacted=0,
+        epochs=0,
     )
 
 
@@ -79,6 +80,7 @@ def test_an_empty_log_verifies(place: Place) -> None:
         withdrawals=0,
         payloads=0,
         redacted=0,
+        epochs=0,
     )
     engine.dispose()
 

@@ -145,7 +145,7 @@ def _fill(context: pipeline.Context, wanted: int) -> float:
             for at in range(first, min(first + BATCH * TOGETHER, wanted), BATCH):
                 new = [made(number) for number in range(at, at + BATCH)]
                 start = time.process_time()
-                record(connection, context.keyring, "run", policy="", made=new)
+                record(connection, context.keyring, context.keyring.seal_of("source"), "run", policy="", made=new)
                 audit.checkpoint(connection, context.keyring, origin=context.log_origin)
                 spent += time.process_time() - start
     return spent

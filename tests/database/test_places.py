@@ -26,7 +26,11 @@ def places(engine: Engine) -> dict[str, list[int | None]]:
 def earlier(engine: Engine) -> None:
     """As revision 0006 left it."""
     dropped = [f"ALTER TABLE {name} DROP COLUMN event_index" for name in TABLES]
-    dropped.append("ALTER TABLE departures DROP COLUMN vault_rows")
+    dropped += [
+        "ALTER TABLE departures DROP COLUMN vault_rows",
+        "ALTER TABLE runs DROP COLUMN epoch",
+        "DROP TABLE epochs",
+    ]
     alter(engine, *dropped, "UPDATE alembic_version SET version_num = '0006'")
 
 

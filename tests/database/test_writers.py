@@ -48,7 +48,15 @@ def act(engine: Engine, writer: int, number: int) -> None:
         else:
             first = (writer * 1_000 + number) * 2
             made = [make(each)[0] for each in (first, first + 1)]
-            record(connection, KEYRING, "run", policy="", made=made, more={"writer": writer, "act": number})
+            record(
+                connection,
+                KEYRING,
+                KEYRING.seal_of("source"),
+                "run",
+                policy="",
+                made=made,
+                more={"writer": writer, "act": number},
+            )
         audit.checkpoint(connection, KEYRING, origin=ORIGIN)
 
 

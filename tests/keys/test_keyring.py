@@ -21,7 +21,7 @@ names = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
 def secrets_of(project: ProjectKeys) -> list[bytes]:
-    return [getattr(project, field.name) for field in fields(project) if field.name != "project"]
+    return [getattr(project, field.name) for field in fields(project) if field.type == "bytes" or field.type is bytes]
 
 
 # ------------------------------------------------------------------ derivation
@@ -49,9 +49,20 @@ def test_derived_keys_are_pinned() -> None:
 
 
 def test_keys_of_a_project_are_all_different() -> None:
-    of_one, of_other = Keyring(ROOT).project("one"), Keyring(ROOT).project("other")
+    made = [Keyring(ROOT).project(name, epoch=epoch) for name in ("one", "other") for epoch in (1, 2)]
 
-    assert len({*secrets_of(of_one), *secrets_of(of_other)}) == 18
+    assert len({secret for project in made for secret in secrets_of(project)}) == 4 * 9
+
+
+def test_what_is_sealed_in_an_epoch_is_other_bytes_in_another_one_and_opens_there_alone() -> None:
+    first, second, third = (Keyring(ROOT).seal_of_epoch("source", project="one", epoch=epoch) for epoch in (1, 2, 3))
+    sealed = [seal.close("ARCHIVE") for seal in (first, second, third)]
+
+    assert sealed[0] == Keyring(ROOT).seal("ARCHIVE", purpose="source")
+    assert len(set(sealed)) == 3
+    assert Keyring(ROOT).seal_of_epoch("source", project="other", epoch=2).close("ARCHIVE") not in sealed
+    with pytest.raises(Tampered):
+        second.open(sealed[2])
 
 
 def test_a_signature_fits_the_public_key() -> None:

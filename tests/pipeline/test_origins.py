@@ -93,7 +93,7 @@ def test_counts_are_those_of_the_receipts_after_any_history(
                 gone = receipts.c.path.in_([f"P/{number}.dcm" for number in act])
                 supersede(connection, gone, by=audit.size(connection))
             else:
-                record(connection, KEYRING, "run", policy="", made=act)
+                record(connection, KEYRING, KEYRING.seal_of("source"), "run", policy="", made=act)
                 audit.checkpoint(connection, KEYRING, origin="governance/history")
                 made |= {provenance.origin_of(each) for each in act}
 
@@ -159,7 +159,17 @@ def test_what_recovery_gives_up_is_current_no_more_in_the_counts(own: pipeline.C
         assert connection.execute(select(func.sum(origins.c.current))).scalar_one() == 1
 
 
-LATER = ("tombstones", "departures", "payloads", "approvers", "reidentifications", "reidentified", "persons", "matches")
+LATER = (
+    "tombstones",
+    "departures",
+    "payloads",
+    "approvers",
+    "reidentifications",
+    "reidentified",
+    "persons",
+    "matches",
+    "epochs",
+)
 """Tables of the revisions behind."""
 
 
@@ -177,6 +187,7 @@ def first_version(engine: Engine) -> None:
         for name in ("patients", "studies", "series", "event_index"):
             connection.exec_driver_sql(f"ALTER TABLE releases DROP COLUMN {name}")
         connection.exec_driver_sql("ALTER TABLE rulings DROP COLUMN event_index")
+        connection.exec_driver_sql("ALTER TABLE runs DROP COLUMN epoch")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
 
 

@@ -197,7 +197,7 @@ def test_a_row_is_not_called_unchanged_where_nothing_is_published_any_more(
     pipeline.list_sources(context, run_id)
     saying = Saying("reports/P/S/T", "says", "made from", Told())
 
-    with closing(tables.RowCommitter(context, run_id, "lung", "digest")) as committer:
+    with closing(tables.RowCommitter(context, run_id, context.keyring.project("lung"), "digest")) as committer:
         committer.commit([(7, Processed("r.csv!row 1", Outcome.DUPLICATE, "", "source", saying=saying))])
 
     assert ended(context) == {"r.csv!row 1": (Outcome.QUARANTINED, tables.MEANWHILE)}

@@ -176,7 +176,9 @@ def test_a_model_is_named_with_its_version_or_digest(asked: str, own: pipeline.C
     looked = replace(receipt(1), steps=(step,))
     with writing(own.engine) as connection:
         run_id = connection.execute(select(runs.c.run_id)).scalars().first()
-        record(connection, own.keyring, str(run_id), policy="", made=[receipt(0), looked])
+        record(
+            connection, own.keyring, own.keyring.seal_of("source"), str(run_id), policy="", made=[receipt(0), looked]
+        )
         audit.checkpoint(connection, own.keyring, origin=own.log_origin)
 
     assert [trace.receipt for trace in ask(own, f"model={asked}").traces] == [looked]

@@ -78,7 +78,7 @@ class World:
 
     def _record(self, made: Sequence[Receipt]) -> None:
         with writing(self.engine) as connection:
-            record(connection, self.keyring, "run", policy="", made=made)
+            record(connection, self.keyring, self.keyring.seal_of("source"), "run", policy="", made=made)
             audit.checkpoint(connection, self.keyring, origin=self.workspace.origin)
 
     def audit(self) -> audit.AuditReport:

@@ -13,6 +13,7 @@ from governance import policy, read, write
 from governance.datatypes import Outcome, Region, Ruling, RulingKind, Source
 from governance.keys import Keyring
 from governance.pipeline.instance import Processed, Worker, source_digest
+from governance.pipeline.rulings import InForce
 from governance.write.derivation import DERIVATIONS
 from tests.pipeline.objects import OBJECTS, holding_everything
 from tests.pipeline.validator import errors
@@ -87,8 +88,9 @@ def test_a_description_without_room_is_not_cut() -> None:
 
 def processed(data: bytes, staging: Path, *, boxes: tuple[Region, ...]) -> Processed:
     ruling = Ruling("r" * 64, RulingKind.MASK if boxes else RulingKind.APPROVE, boxes, "why")
-    rulings = {source_digest(KEYS, data): ruling}
-    worker = Worker(rules=policy.load("research-headers"), keys=KEYS, staging=staging, rulings=rulings)
+    digest = source_digest(KEYS, data)
+    decided = InForce(KEYS, {digest: ruling}, frozenset([digest]))
+    worker = Worker(rules=policy.load("research-headers"), keys=KEYS, staging=staging, decided=decided)
     return worker.process(Source("source"), data, source_digest(KEYS, data))
 
 

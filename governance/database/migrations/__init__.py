@@ -14,7 +14,7 @@ from threading import Lock
 from sqlalchemy import Connection, inspect
 
 FOLDER = Path(__file__).parent
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """All of them, the first one first. Here too, so that a database that has the last one is opened without Alembic."""
 VAULT_FOLDER = FOLDER / "vault"
 VAULT_REVISIONS = ("vault_0001",)
