@@ -20,15 +20,17 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 
 from sqlalchemy import insert, select
 
 from governance import audit, cli, pipeline, provenance
 from governance.database import batches, receipts, release_receipts, releases, runs, writing
-from governance.datatypes import Receipt, Step
+from governance.datatypes import RELEASE_EVENT, Event, Receipt, Step
 from governance.pipeline.origins import count_release
 from governance.pipeline.recording import record
+from governance.release import layout
 from tests.benchmarks import measure
 from tests.benchmarks.goals import OURS, Goal, Measured, Sign, judge, page
 
@@ -37,6 +39,8 @@ TOGETHER = 20
 """Batches of one transaction, so that the disk is waited for less often than by a run."""
 DEVICES, POLICIES = 60, 3
 LIMIT_MS = 200
+SIZE = 527_000
+KINDS, SIZES = ("patient", "study", "series"), ("patients", "studies", "series")
 RELEASE, WAITING = "lung-ct", "waiting included"
 _FACTS = {
     "AcquisitionNumber": 1,
@@ -83,7 +87,7 @@ def made(number: int) -> Receipt:
         path="/".join(parts.values()) + ".dcm",
         source_digest=f"{number * 31:064x}",
         sha256=f"{number * 17:064x}",
-        size=527_000,
+        size=SIZE,
         policy="research",
         policy_digest=f"{policy + 1:x}" * 64,
         codes=("113100", "113103", "113105", "113107"),
@@ -152,13 +156,36 @@ def _fill(context: pipeline.Context, wanted: int) -> float:
 
 
 def _release(context: pipeline.Context) -> None:
-    """A release of all receipts of one policy."""
+    """A release of all receipts of one policy, as far as traces look at it: its row, its event, its signed manifest."""
     key = {"name": RELEASE, "version": 1}
+    called = layout.folder_name(RELEASE, 1)
+    with context.engine.connect() as connection:
+        names = ("receipt_id", "path", "sha256", *KINDS)
+        query = select(*(receipts.c[name] for name in names)).where(receipts.c.policy_digest == "1" * 64)
+        held = connection.execute(query.order_by(receipts.c.path)).all()
+    sizes = dict(zip(SIZES, (len({row._mapping[kind] for row in held}) for kind in KINDS), strict=True))
+    said = {
+        **key,
+        "counts": {"instances": len(held), **sizes},
+        "files": [{"path": f"{layout.OBJECTS}/{row.path}", "sha256": row.sha256, "size": SIZE} for row in held],
+        "format": layout.FORMAT,
+        "project": "lung",
+        "tables": {},
+        "time": "",
+    }
+    manifest = layout.canonical(said)
+    folder = context.workspace.published / called
+    folder.mkdir()
+    (folder / layout.MANIFEST).write_bytes(manifest)
+    (folder / layout.SIGNATURE).write_bytes(context.keyring.sign(manifest))
+    digest = sha256(manifest).hexdigest()
     with writing(context.engine) as connection:
-        row = key | {"project": "lung", "manifest_digest": "", "time": ""}
+        details = {"manifest": digest, "project": "lung", "instances": len(held)}
+        index = audit.append(connection, [Event(RELEASE_EVENT, "governance", "", called, details)])
+        audit.checkpoint(connection, context.keyring, origin=context.log_origin)
+        row = key | {"project": "lung", "manifest_digest": digest, "time": "", "event_index": index}
         connection.execute(insert(releases).values(row))
-        ids = connection.execute(select(receipts.c.receipt_id).where(receipts.c.policy_digest == "1" * 64)).scalars()
-        connection.execute(insert(release_receipts), [key | {"receipt_id": each} for each in ids.all()])
+        connection.execute(insert(release_receipts), [key | {"receipt_id": row.receipt_id} for row in held])
         count_release(connection, **key)
 
 
