@@ -8,9 +8,15 @@ import re
 import warnings
 from functools import lru_cache
 from struct import calcsize, iter_unpack, pack
+from typing import TYPE_CHECKING
 
-from pydicom import charset, datadict
-from pydicom.uid import UID_dictionary
+from governance import lazily
+
+if TYPE_CHECKING:
+    from pydicom import charset, datadict
+    from pydicom import uid as uids
+else:  # which takes a quarter of a second, and not all that is done here needs a dictionary
+    charset, datadict, uids = (lazily.module(f"pydicom.{name}") for name in ("charset", "datadict", "uid"))
 
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 """SOP class of a DICOMDIR (PS3.10, 8.6)."""
@@ -184,24 +190,26 @@ def is_private(tag: int) -> bool:
     return bool(tag >> 16 & 1)
 
 
-CREATOR_POINTERS = tags(
-    "DimensionIndexPrivateCreator",
-    "FunctionalGroupPrivateCreator",
-    "SelectorSequencePointerPrivateCreator",
-    "SelectorAttributePrivateCreator",
-    "AttributeOccurrencePrivateCreator",
-)
-"""Point into private blocks, by the creator's name: changed ones point nowhere."""
+@lru_cache(maxsize=1)
+def creator_pointers() -> frozenset[int]:
+    """What points into private blocks, by the creator's name: changed ones point nowhere."""
+    return tags(
+        "DimensionIndexPrivateCreator",
+        "FunctionalGroupPrivateCreator",
+        "SelectorSequencePointerPrivateCreator",
+        "SelectorAttributePrivateCreator",
+        "AttributeOccurrencePrivateCreator",
+    )
 
 
 def names_creator(tag: int) -> bool:
     """Whether `tag` holds a private creator: of a block that it reserves (PS3.5, 7.8.1), or points into."""
-    return tag in CREATOR_POINTERS or (is_private(tag) and 0x10 <= tag & 0xFFFF <= 0xFF)
+    return tag in creator_pointers() or (is_private(tag) and 0x10 <= tag & 0xFFFF <= 0xFF)
 
 
 def is_registered(uid: str) -> bool:
     """Whether the standard gives `uid` a meaning. Its root alone says nothing: a file can write anything behind it."""
-    return uid in UID_dictionary or uid in _NEWER_CLASSES or _REGISTERED.fullmatch(uid) is not None
+    return uid in uids.UID_dictionary or uid in _NEWER_CLASSES or _REGISTERED.fullmatch(uid) is not None
 
 
 @lru_cache(maxsize=256)

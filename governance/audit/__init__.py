@@ -9,7 +9,7 @@
     bundle.py    the log as a folder for an auditor, and readme.py what it says of itself
     offline.py   the verifier that the folder brings; it knows nothing of this program
     payloads.py  what events say of persons, beside them
-    siem.py      events for a hospital's SIEM
+    siem.py      events for a hospital's SIEM, in one of its formats.py
     proving.py   one event against the checkpoints around it
     told.py      what events say of outcomes, receipts and releases by a digest
     witness.py   somebody elsewhere, who signs what continues what they saw
@@ -26,42 +26,49 @@ Who puts back an old copy of the whole workspace puts that back too: checkpoints
 machine, as one does with every release, show it.
 """
 
-from governance.audit.bundle import Bundled, bundle
-from governance.audit.compare import check_current, details_of, digest_of_ruling, digest_of_tombstones
-from governance.audit.log import (
-    LOG_RESTORED_EVENT,
-    RESTORE,
-    append,
-    checkpoint,
-    encode,
-    has_signed,
-    holds_more_than,
-    latest,
-    newest,
-    root_at,
-    size,
-)
-from governance.audit.payloads import Payload, Shown, erase, said_of_persons, shown
-from governance.audit.post_quantum import EVENT as POST_QUANTUM_EVENT
-from governance.audit.post_quantum import details as post_quantum_details
-from governance.audit.post_quantum import digest as post_quantum_digest
-from governance.audit.post_quantum import has_begun as post_quantum_has_begun
-from governance.audit.proving import event_of
-from governance.audit.siem import Format
-from governance.audit.siem import lines as siem_lines
-from governance.audit.tiles import Exported, Tell, export
-from governance.audit.told import (
-    FINISHED_EVENT,
-    OF_OUTCOME,
-    OUTCOMES_EVENT,
-    RESTATED_EVENT,
-    digest_of_outcomes,
-    of_release,
-    of_superseded,
-    outcomes_told,
-)
-from governance.audit.verify import AuditReport, verify
-from governance.audit.witness import Witnessed, witness
+from typing import TYPE_CHECKING
+
+from governance import lazily
+
+if TYPE_CHECKING:
+    from governance.audit.bundle import Bundled, bundle
+    from governance.audit.compare import check_current, details_of, digest_of_ruling, digest_of_tombstones
+    from governance.audit.formats import Format
+    from governance.audit.log import (
+        LOG_RESTORED_EVENT,
+        RESTORE,
+        append,
+        checkpoint,
+        encode,
+        has_signed,
+        holds_more_than,
+        latest,
+        newest,
+        root_at,
+        size,
+    )
+    from governance.audit.payloads import Payload, Shown, erase, said_of_persons, shown
+    from governance.audit.post_quantum import EVENT as POST_QUANTUM_EVENT
+    from governance.audit.post_quantum import details as post_quantum_details
+    from governance.audit.post_quantum import digest as post_quantum_digest
+    from governance.audit.post_quantum import has_begun as post_quantum_has_begun
+    from governance.audit.proving import event_of
+    from governance.audit.siem import lines as siem_lines
+    from governance.audit.tiles import Exported, Tell, export
+    from governance.audit.told import (
+        FINISHED_EVENT,
+        OF_OUTCOME,
+        OUTCOMES_EVENT,
+        RESTATED_EVENT,
+        digest_of_outcomes,
+        of_release,
+        of_superseded,
+        outcomes_told,
+    )
+    from governance.audit.verify import AuditReport, verify
+    from governance.audit.witness import Witnessed, witness
+else:
+    __getattr__ = lazily.importing(__name__)
 
 __all__ = [
     "FINISHED_EVENT",

@@ -10,7 +10,6 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import sha256
 from typing import Any, NamedTuple, assert_never
 from xml.etree import ElementTree as ET
@@ -18,6 +17,7 @@ from xml.etree import ElementTree as ET
 from sqlalchemy import Connection, select
 
 from governance import merkle, signed_note
+from governance.audit.formats import Format
 from governance.audit.log import LOG_RESTORED_EVENT, RESTORE, latest
 from governance.audit.payloads import MARK
 from governance.audit.tiles import Tell
@@ -47,13 +47,6 @@ _HL7 = "http://terminology.hl7.org/CodeSystem"
 CHUNK = 1000
 _NOT_XML = re.compile("[^\t\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """XML 1.0, 2.2, without the ends of lines."""
-
-
-class Format(StrEnum):
-    """What a SIEM reads."""
-
-    FHIR = "fhir"
-    DICOM = "dicom"
 
 
 class _Meaning(NamedTuple):

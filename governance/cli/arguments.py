@@ -1,5 +1,7 @@
 """What may be typed behind `governance`."""
 
+from __future__ import annotations  # they name what is imported when it is used
+
 import argparse
 import os
 from collections.abc import Callable, Sequence
@@ -8,7 +10,7 @@ from pathlib import Path
 from governance import __version__, audit, keys, pipeline, policy
 from governance.cli import commands, leaving, patients, root_keys, vault_arguments
 from governance.cli.parsing import Parser, parse
-from governance.datatypes import Outcome, RulingKind
+from governance.datatypes import Outcome, Region, RulingKind
 
 # What else is said of a command that was interrupted: only what is true of it.
 _GOES_ON = "; the same command goes on where it stopped"
@@ -188,14 +190,16 @@ def _decide(make: Make) -> None:
     ):
         kinds.add_argument(f"--{kind.value}", dest="kind", action="store_const", const=kind, help=text)
     text = "mask LEFT,TOP,RIGHT,BOTTOM, in all frames or @FRAMES; may be given again"
-    kinds.add_argument(
-        "--mask", dest="boxes", type=pipeline.drawn, action="append", default=[], metavar="BOX", help=text
-    )
+    kinds.add_argument("--mask", dest="boxes", type=_box, action="append", default=[], metavar="BOX", help=text)
     text = "also mask these boxes in all images of this device, class and size: adds to a policy, or makes one"
     sub.add_argument("--device-rule", type=Path, metavar="FILE", help=text)
     sub.add_argument("--reason", required=True, metavar="TEXT", help="why; kept sealed")
     sub.add_argument("--as", dest="actor", metavar="NAME", help="who decides; default: the user of the system")
     _in_workspace(sub)
+
+
+def _box(text: str) -> list[Region]:
+    return pipeline.drawn(text)
 
 
 def _publish(make: Make) -> None:

@@ -3,6 +3,8 @@
 The first line of each is what `--help` says of it.
 """
 
+from __future__ import annotations  # they name what is imported when it is used
+
 import argparse
 
 from governance import pipeline

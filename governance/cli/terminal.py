@@ -9,9 +9,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
 
 def say(text: str) -> None:
     """What is talk and no result: errors, hints, what to do next."""
@@ -38,6 +35,9 @@ def write(text: str, *, flush: bool = False) -> None:
 @contextmanager
 def progress() -> Iterator[Callable[[int], None]]:
     """How many sources are done, on a terminal only."""
+    from rich.console import Console  # which nobody else waits for
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     console = Console(stderr=True)
     with Progress(
         # How many there are is known only once every archive has been read to its end.

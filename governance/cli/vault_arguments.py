@@ -7,7 +7,7 @@ from typing import Any
 
 from governance.cli import reidentify
 from governance.cli.parsing import Parser
-from governance.pseudonymise.approvals import Want
+from governance.pseudonymise.kinds import Want
 
 
 def add(make: Callable[..., Parser], command: Callable[..., Parser], in_workspace: Callable[[Parser], None]) -> None:

@@ -22,14 +22,21 @@ Buffers of the secret are wiped after use. Python cannot wipe what libraries han
 immutable objects: the random bytes of a new secret, text of JSON, answers of a service.
 """
 
-from governance.keys.files import create, forget_left, load, recorded, replace, rewrap, save
-from governance.keys.keyring import EPOCH, REKEYED, SECRET_BYTES, Keyring, ProjectKeys, Seal, derive
-from governance.keys.local import PASSPHRASE, PASSPHRASE_FILE, read_passphrase
-from governance.keys.opening import asks
-from governance.keys.provider import FORMS, KeyProvider, Kind, Place, Settings, wipe
-from governance.keys.shamir import MOST
-from governance.keys.shares import Share, backed_up, restored
-from governance.keys.signers import PUBLIC, Signer, key_id, load_signer, make_signer, read_public_key, write_new
+from typing import TYPE_CHECKING
+
+from governance import lazily
+
+if TYPE_CHECKING:
+    from governance.keys.files import create, forget_left, load, recorded, replace, rewrap, save
+    from governance.keys.keyring import EPOCH, REKEYED, SECRET_BYTES, Keyring, ProjectKeys, Seal, derive
+    from governance.keys.local import PASSPHRASE, PASSPHRASE_FILE, read_passphrase
+    from governance.keys.opening import asks
+    from governance.keys.provider import FORMS, KeyProvider, Kind, Place, Settings, wipe
+    from governance.keys.shamir import MOST
+    from governance.keys.shares import Share, backed_up, restored
+    from governance.keys.signers import PUBLIC, Signer, key_id, load_signer, make_signer, read_public_key, write_new
+else:
+    __getattr__ = lazily.importing(__name__)
 
 __all__ = [
     "EPOCH",

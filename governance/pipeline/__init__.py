@@ -55,50 +55,58 @@ withdrawing.py   a patient withdraws: what is taken back, and what cannot be
 values.py      values of elements: counted in bounded memory, shown on one line
 """
 
-from governance.pipeline.approving import Approvers, add_approver, approvers, remove_approver, set_threshold
-from governance.pipeline.auditing import (
-    Persons,
-    accept_restore,
-    bundle_audit,
-    export_audit,
-    redact,
-    siem_audit,
-    sign_twice,
-    witness_audit,
-)
-from governance.pipeline.comparing import compare
-from governance.pipeline.context import Context, asks, create, open_context, where
-from governance.pipeline.device_rules import add_rule, device_rule
-from governance.pipeline.matching import Decided, decided, merge, split, undo
-from governance.pipeline.persons import Candidate, candidates
-from governance.pipeline.planning import plan
-from governance.pipeline.pool import check_processes
-from governance.pipeline.publishing import publish, verify, verify_audit, verify_counts
-from governance.pipeline.reidentifying import Reidentified, approve, ask, described, look, open_request
-from governance.pipeline.rekeying import Rekeyed, fewer, rekey
-from governance.pipeline.rekeying import preview as preview_rekey
-from governance.pipeline.reviewing import Reviewed, review
-from governance.pipeline.root_keys import RootKey, back_up, restore, rewrap, root_key
-from governance.pipeline.rulings import decide, drawn
-from governance.pipeline.runs import (
-    Summary,
-    deidentify,
-    finish,
-    list_sources,
-    open_shards,
-    outcomes,
-    patients,
-    register,
-    run,
-    summarise,
-)
-from governance.pipeline.sheets import Sheets, sheets
-from governance.pipeline.surveying import check_target, save, survey
-from governance.pipeline.touching import Answer, Kind, asked_about, listed, release_asked, touched_by
-from governance.pipeline.tracing import Found, acquisitions, find, trace
-from governance.pipeline.trying import try_text
-from governance.pipeline.values import Entry, shown
-from governance.pipeline.withdrawing import Left, preview, withdraw, withdrawals
+from typing import TYPE_CHECKING
+
+from governance import lazily
+
+if TYPE_CHECKING:
+    from governance.pipeline.approving import Approvers, add_approver, approvers, remove_approver, set_threshold
+    from governance.pipeline.auditing import (
+        Persons,
+        accept_restore,
+        bundle_audit,
+        export_audit,
+        redact,
+        siem_audit,
+        sign_twice,
+        witness_audit,
+    )
+    from governance.pipeline.comparing import compare
+    from governance.pipeline.context import Context, asks, create, open_context, where
+    from governance.pipeline.device_rules import add_rule, device_rule
+    from governance.pipeline.matching import Decided, decided, merge, split, undo
+    from governance.pipeline.persons import Candidate, candidates
+    from governance.pipeline.planning import plan
+    from governance.pipeline.pool import check_processes
+    from governance.pipeline.publishing import publish, verify, verify_audit, verify_counts
+    from governance.pipeline.reidentifying import Reidentified, approve, ask, described, look, open_request
+    from governance.pipeline.rekeying import Rekeyed, fewer, rekey
+    from governance.pipeline.rekeying import preview as preview_rekey
+    from governance.pipeline.reviewing import Reviewed, review
+    from governance.pipeline.root_keys import RootKey, back_up, restore, rewrap, root_key
+    from governance.pipeline.rulings import decide, drawn
+    from governance.pipeline.runs import (
+        Summary,
+        deidentify,
+        finish,
+        list_sources,
+        open_shards,
+        outcomes,
+        patients,
+        register,
+        run,
+        summarise,
+    )
+    from governance.pipeline.sheets import Sheets, sheets
+    from governance.pipeline.surveying import check_target, save, survey
+    from governance.pipeline.touching import Answer, asked_about, listed, release_asked, touched_by
+    from governance.pipeline.tracing import Found, acquisitions, find, trace
+    from governance.pipeline.trying import try_text
+    from governance.pipeline.values import Entry, shown
+    from governance.pipeline.withdrawing import Left, preview, withdraw, withdrawals
+    from governance.provenance import Kind
+else:
+    __getattr__ = lazily.importing(__name__)
 
 __all__ = [
     "Answer",

@@ -24,7 +24,8 @@ from governance.pipeline.shards import Request
 from governance.pipeline.studies import SEALED_FOR, patient_ids_of
 from governance.pipeline.vaulting import open_vault
 from governance.pseudonymise import Pseudonymiser
-from governance.pseudonymise.vault import MATCHED, Kind, Place, Said, Vault
+from governance.pseudonymise.kinds import Kind
+from governance.pseudonymise.vault import MATCHED, Place, Said, Vault
 
 _PATIENT_ID, _STUDY_UID, _ACCESSION = "PatientID", "StudyInstanceUID", "AccessionNumber"
 

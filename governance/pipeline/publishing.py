@@ -1,7 +1,7 @@
 """Releases of what is curated, and checks that need nobody's word.
 
 The stages of releases are imported where they are used: Parquet takes fifty megabytes of memory,
-which a process that de-identifies does not need.
+which a process that de-identifies does not need. So is what only who publishes has to wait for.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from sqlalchemy import Connection
 from governance import audit, provenance
 from governance.datatypes import Event, Receipt
 from governance.errors import Misconfigured, Tampered
-from governance.pipeline import continuing, epochs, matching, origins, rulings
+from governance.pipeline import continuing, epochs, origins
 from governance.pipeline.context import Context, log_of_persons, now
 from governance.pipeline.deciders import Who
-from governance.pipeline.recovery import declared, recover
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,6 +87,8 @@ def publish(context: Context, *, project: str, dataset: str, actor: str | None =
         Unavailable: another command works in this workspace.
     """
     from governance import release
+    from governance.pipeline import matching, rulings
+    from governance.pipeline.recovery import recover
 
     who = rulings.acted_by(actor)
     with context.workspace.lock():
@@ -148,6 +149,7 @@ def verify_audit(context: Context) -> audit.AuditReport:
         Tampered: something does not agree; the message names the event, batch or release.
     """
     from governance import release
+    from governance.pipeline.recovery import declared
 
     before = continuing.seen(context)
     # Before the rows are read: a release that is made meanwhile has a folder first, and then a row.

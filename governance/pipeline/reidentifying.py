@@ -32,8 +32,9 @@ from governance.pipeline.rulings import account_name
 from governance.pipeline.values import shown
 from governance.pipeline.vaulting import open_vault
 from governance.pseudonymise import approvals
-from governance.pseudonymise.approvals import MOST_PSEUDONYMS, MOST_REASON, NAME, Approval, Request, Want, Why
-from governance.pseudonymise.vault import Kind, Place, Said, Vault
+from governance.pseudonymise.approvals import MOST_PSEUDONYMS, MOST_REASON, NAME, Approval, Request, Why
+from governance.pseudonymise.kinds import Kind, Want
+from governance.pseudonymise.vault import Place, Said, Vault
 from governance.staging import Unnamed, unnamed
 
 ASKED, OPENED, REFUSED = "reidentification-asked", "reidentification-opened", "reidentification-refused"

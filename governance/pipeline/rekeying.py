@@ -47,7 +47,8 @@ from governance.pipeline.rulings import Signed, signed
 from governance.pipeline.shards import FINISHED
 from governance.pipeline.studies import SEALED_FOR, patient_ids_of, retold
 from governance.pseudonymise import Pseudonymiser
-from governance.pseudonymise.vault import MATCHED, Kind, Original, Vault
+from governance.pseudonymise.kinds import Kind
+from governance.pseudonymise.vault import MATCHED, Original, Vault
 
 AT_ONCE = 500
 """Studies that are looked at together."""

@@ -9,7 +9,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, assert_never
 
 from sqlalchemy import Connection, func, select
@@ -32,24 +31,11 @@ from governance.pipeline.context import Context
 from governance.pipeline.deciders import Actors
 from governance.pipeline.tracing import Looking, releases_named
 from governance.pipeline.vouching import Vouching
-from governance.provenance import Origin, Touched, Trace
+from governance.provenance import Kind, Origin, Touched, Trace
 
 LEAST_DIGITS = 6
 """Of a digest that stands for all of it."""
 _AT_ONCE = 500
-
-
-class Kind(StrEnum):
-    """What may be asked about."""
-
-    DEVICE = "device"
-    POLICY = "policy"
-    MODEL = "model"
-    TOOL = "tool"
-    PROJECT = "project"
-    PERSON = "person"
-    BATCH = "batch"
-    RELEASE = "release"
 
 
 OF_ORIGINS = frozenset({Kind.DEVICE, Kind.POLICY, Kind.MODEL, Kind.TOOL, Kind.PROJECT})

@@ -13,18 +13,26 @@ private     one private element, by its creator
 concepts    what an item says about its own elements: codes with their meanings, creators, identifying concepts
 contexts    concepts whose values name somebody or something
 rules       a policy compiled, digest, because: deciding, reasons
-loading     from a name or a file to rules
+loading     from a name or a file to rules; shipped says what comes with the project
 classes     the whole instance: covered, filtered, text likely in its pixels; waveforms that may be voices
 plan        every element at every depth
 explain     why, for a person
 """
 
-from governance.policy.classes import iod_of, is_report
-from governance.policy.deciding import Decider
-from governance.policy.explain import Explanation, explain
-from governance.policy.loading import load, loads, named, profiles
-from governance.policy.plan import decide, plan
-from governance.policy.rules import Rules
+from typing import TYPE_CHECKING
+
+from governance import lazily
+
+if TYPE_CHECKING:
+    from governance.policy.classes import iod_of, is_report
+    from governance.policy.deciding import Decider
+    from governance.policy.explain import Explanation, explain
+    from governance.policy.loading import load, loads
+    from governance.policy.plan import decide, plan
+    from governance.policy.rules import Rules
+    from governance.policy.shipped import named, profiles
+else:
+    __getattr__ = lazily.importing(__name__)
 
 __all__ = [
     "Decider",

@@ -29,7 +29,7 @@ _DATES = dicom.tags("Date", "DateTime")
 CODES = frozenset({SCHEME, _VERSION, _VALUE, _LONG_VALUE, _tag("URNCodeValue")})
 """What names a code. Registry, name, owner and address of a scheme are texts that a site types."""
 
-_TELLING = CODES | dicom.CREATOR_POINTERS | {_CONCEPT, MEANING}
+_TELLING = CODES | dicom.creator_pointers() | {_CONCEPT, MEANING}
 
 _SNOMED_RT = r"[A-Z][0-9A-Z]?-[0-9A-F]{4,6}|[CY]-[0-9A-Z]{5}"
 _LETTERS_OF_DCM = (
@@ -120,7 +120,7 @@ def said(instance: Instance, elements: Iterable[Element], creators: frozenset[st
     if not telling:
         return NOTHING
     found = {element.tag: element for element in telling}
-    pointers = found.keys() & dicom.CREATOR_POINTERS
+    pointers = found.keys() & dicom.creator_pointers()
     names = {tag for tag in pointers if creators.issuperset(instance.decode(found[tag]))}
     fixed = frozenset(names | _fixed(instance, found))
     if _CONCEPT not in found:

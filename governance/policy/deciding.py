@@ -128,7 +128,7 @@ class Decider(Confidential):
             entry = self._by_key.get(("group", f"{tag >> 16:04x}")) or self._by_key.get(("vr", vr))
             if entry is None or not self._may_be_broad(entry.action, tag, nested=place.parent != ""):
                 return None
-        if tag in dicom.CREATOR_POINTERS and entry.action is RuleAction.KEEP:
+        if tag in dicom.creator_pointers() and entry.action is RuleAction.KEEP:
             return None  # kept where the creator is known, and nowhere else
         if dicom.is_private(tag) and entry.action is RuleAction.KEEP:
             return private.as_listed(vr, self._options)._replace(rule=entry.rule)

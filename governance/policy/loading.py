@@ -1,16 +1,15 @@
 """From the name or the file of a policy to its rules, with what it extends."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-import governance
 from governance.errors import Misconfigured
 from governance.policy import layers, reading, recipes
 from governance.policy.layers import Layer
 from governance.policy.origin import Origin
 from governance.policy.rules import Rules
 from governance.policy.schema import Policy
+from governance.policy.shipped import named
 
 Complaint = Callable[[str, str], Misconfigured]
 """Makes the error of an `extends`: what is wrong with it, and what to do."""
@@ -33,24 +32,6 @@ def loads(text: str, *, name: str = "policy.yaml") -> Rules:
     """Compile a policy from its text. It can extend profiles; there are no files beside a text."""
     policy, origin = reading.parse(text, name=name)
     return Rules(_with_bases(policy, origin, None, ()))
-
-
-def profiles() -> Mapping[str, Path]:
-    """The profiles that come with the project, by name."""
-    return _shipped("profiles")
-
-
-def named() -> Mapping[str, Path]:
-    """What a policy can be called by instead of by its file: the profiles, and the layers for devices over them."""
-    return {**_shipped("devices"), **profiles()}
-
-
-def _shipped(part: str) -> Mapping[str, Path]:
-    package = Path(governance.__file__).parent
-    for folder in (package.parent / "policies" / part, package / "_policies" / part):
-        if folder.is_dir():
-            return {path.stem: path for path in sorted(folder.glob("*.yaml")) if re.fullmatch(r"[a-z0-9-]+", path.stem)}
-    return {}
 
 
 def _read(path: Path, above: tuple[Path, ...]) -> list[Layer]:

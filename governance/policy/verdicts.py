@@ -189,7 +189,7 @@ def unlisted(tag: int, vr: str, place: Place, options: Iterable[Option]) -> Verd
         and not (tag in SAMPLES and standard.groups().get(place.iod) == "waveform")
     ):
         return Verdict(Action.REMOVE, Method.REMOVE, "unlisted-bytes")
-    if tag in CODES or tag in dicom.CREATOR_POINTERS:
+    if tag in CODES or tag in dicom.creator_pointers():
         return _named(tag, place)
     either = official | {vr}
     if either & (DATES | {"TM"}):

@@ -14,34 +14,41 @@ picture.py    traces as SVG
 overview.py   what something touched, as both
 """
 
-from governance.provenance.acquisition import SECTIONS, Acquisition, Acquisitions
-from governance.provenance.attributes import UNITS
-from governance.provenance.batches import (
-    Batch,
-    batch_from_json,
-    batch_to_json,
-    prove,
-    sign_batch,
-    verify_batch,
-    verify_receipt,
-    verify_receipts,
-)
-from governance.provenance.facts import (
-    TAKEN_TOGETHER,
-    Recorded,
-    combined,
-    facts,
-    may_record,
-    recorded,
-    taken_together,
-)
-from governance.provenance.origins import UIDS, Model, Origin, origin_in, origin_of, uid_key, uids_in
-from governance.provenance.overview import touched_to_prov, touched_to_svg
-from governance.provenance.picture import to_svg
-from governance.provenance.prov import to_prov
-from governance.provenance.receipts import from_json, id_of, receipt_id, to_json
-from governance.provenance.touched import PARTS, Touched
-from governance.provenance.traces import VERIFIED, Checked, Left, Person, Publisher, Release, Result, State, Trace
+from typing import TYPE_CHECKING
+
+from governance import lazily
+
+if TYPE_CHECKING:
+    from governance.provenance.acquisition import SECTIONS, Acquisition, Acquisitions
+    from governance.provenance.attributes import UNITS
+    from governance.provenance.batches import (
+        Batch,
+        batch_from_json,
+        batch_to_json,
+        prove,
+        sign_batch,
+        verify_batch,
+        verify_receipt,
+        verify_receipts,
+    )
+    from governance.provenance.facts import (
+        TAKEN_TOGETHER,
+        Recorded,
+        combined,
+        facts,
+        may_record,
+        recorded,
+        taken_together,
+    )
+    from governance.provenance.origins import UIDS, Model, Origin, origin_in, origin_of, uid_key, uids_in
+    from governance.provenance.overview import touched_to_prov, touched_to_svg
+    from governance.provenance.picture import to_svg
+    from governance.provenance.prov import to_prov
+    from governance.provenance.receipts import from_json, id_of, receipt_id, to_json
+    from governance.provenance.touched import PARTS, Kind, Touched
+    from governance.provenance.traces import VERIFIED, Checked, Left, Person, Publisher, Release, Result, State, Trace
+else:
+    __getattr__ = lazily.importing(__name__)
 
 __all__ = [
     "PARTS",
@@ -54,6 +61,7 @@ __all__ = [
     "Acquisitions",
     "Batch",
     "Checked",
+    "Kind",
     "Left",
     "Model",
     "Origin",

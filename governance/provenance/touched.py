@@ -5,6 +5,7 @@ Counts, not a list: a million outputs of one scanner have some hundred origins. 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from itertools import islice
 from typing import Any
 
@@ -15,6 +16,19 @@ MOST_LISTED = 10
 """Devices, policies, programs or models that are named in a text."""
 NO_DEVICE = "not recorded in the source"
 UNVERIFIED = "not verified:"
+
+
+class Kind(StrEnum):
+    """What may be asked about."""
+
+    DEVICE = "device"
+    POLICY = "policy"
+    MODEL = "model"
+    TOOL = "tool"
+    PROJECT = "project"
+    PERSON = "person"
+    BATCH = "batch"
+    RELEASE = "release"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@
     dates.py         one secret shift per patient and project
     written_dates.py dates in texts, in any usual form
     surrogates.py    names, numbers, contacts and places that read like those they stand for
+    kinds.py         what the vault holds, and what may be asked of it
     vault.py         what pseudonyms stand for, sealed, in a database of its own
     approvals.py     what is asked of it, and who signs that it may be answered
     texts.py         what stands in texts instead of what identifies in them
@@ -16,9 +17,16 @@ Everything is a pure function of the project's keys and the original value: ther
 no table to protect, reruns agree, and projects cannot be linked to each other.
 """
 
-from governance.pseudonymise.attributes import Pseudonymiser, Subject
-from governance.pseudonymise.patients import number_of
-from governance.pseudonymise.persons import Kind
-from governance.pseudonymise.texts import Texts
+from typing import TYPE_CHECKING
+
+from governance import lazily
+
+if TYPE_CHECKING:
+    from governance.pseudonymise.attributes import Pseudonymiser, Subject
+    from governance.pseudonymise.patients import number_of
+    from governance.pseudonymise.persons import Kind
+    from governance.pseudonymise.texts import Texts
+else:
+    __getattr__ = lazily.importing(__name__)
 
 __all__ = ["Kind", "Pseudonymiser", "Subject", "Texts", "number_of"]

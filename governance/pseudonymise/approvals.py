@@ -20,7 +20,7 @@ from governance import signed_note
 from governance.datatypes import Confidential
 from governance.errors import Misconfigured
 from governance.keys import Signer
-from governance.pseudonymise.vault import Kind
+from governance.pseudonymise.kinds import Want
 
 REQUEST, APPROVAL = "governance-reidentification/1", "governance-reidentification-approval/1"
 DOMAIN = b"governance reidentification approval v1\0"
@@ -30,24 +30,6 @@ MOST_PSEUDONYMS, MOST_REASON, MOST_DAYS = 100, 4_000, 31
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _HEX = re.compile(r"(?:[0-9a-f]{2})+")
-
-
-class Want(StrEnum):
-    """What is asked for; nothing else is answered."""
-
-    PATIENT_ID = "patient-id"
-    STUDY_UID = "study-uid"
-    ACCESSION = "accession"
-    PSEUDONYM = "pseudonym"
-    """Those of the same patient, study or number in the other epochs of its project, and no original."""
-
-    @property
-    def kind(self) -> Kind | None:
-        """Of what pseudonym it is the original; a patient id is also told by those of its studies and numbers."""
-        return _KINDS.get(self)
-
-
-_KINDS = {Want.PATIENT_ID: Kind.PATIENT, Want.STUDY_UID: Kind.STUDY, Want.ACCESSION: Kind.ACCESSION}
 
 
 class Why(StrEnum):

@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
@@ -24,6 +23,7 @@ from governance.datatypes import Confidential, Instance
 from governance.errors import Tampered
 from governance.keys import EPOCH, Keyring, Seal
 from governance.pseudonymise.attributes import Subject
+from governance.pseudonymise.kinds import Kind
 from governance.pseudonymise.patients import originals
 
 KEY_BYTES = 64
@@ -36,14 +36,6 @@ MATCHED = "PatientID as matched"
 
 Said = tuple[tuple[str, str], ...]
 """Values by their DICOM keywords."""
-
-
-class Kind(StrEnum):
-    """What a pseudonym is of."""
-
-    PATIENT = "patient"
-    STUDY = "study"
-    ACCESSION = "accession"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

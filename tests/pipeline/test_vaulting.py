@@ -15,7 +15,8 @@ from governance import pipeline
 from governance.database import originals, receipts
 from governance.errors import Misconfigured
 from governance.pipeline import commit, vaulting
-from governance.pseudonymise.vault import Kind, Vault
+from governance.pseudonymise.kinds import Kind
+from governance.pseudonymise.vault import Vault
 from governance.storage import MARKER
 from tests.databases import PostgreSQL, address_of
 from tests.pipeline.beside import ACCESSION, PATIENT, PLANTED, image, reports, run

@@ -12,7 +12,8 @@ from governance.database import Line, Place, Server, create_database, originals,
 from governance.errors import Tampered, Unavailable
 from governance.keys import Keyring
 from governance.pseudonymise import vault as vaults
-from governance.pseudonymise.vault import MATCHED, Held, Kind, Original, Vault, of_study, shred
+from governance.pseudonymise.kinds import Kind
+from governance.pseudonymise.vault import MATCHED, Held, Original, Vault, of_study, shred
 
 RING = Keyring(bytes(range(32)))
 PLANTED = "ZQ77881245"
