@@ -234,7 +234,7 @@ def history(context: Context) -> dict[str, list[Recorded]]:
 def step(ruling: Ruling, *, looked: bool) -> Step:
     """What a receipt says of a ruling: that a person decided, what, and whether this program looked as well.
 
-    Neither who nor why: receipts are published, and the log has both under the ruling's id.
+    Neither who nor why: receipts are published, and whoever has the key finds both by the ruling's id.
     """
     said: dict[str, str | int | bool] = {
         "decided_by": PERSON,

@@ -194,7 +194,7 @@ def test_the_log_names_neither_the_patient_nor_who_decided(used: pipeline.Contex
     text = json.dumps(event)
     assert event["actor"] == "governance"
     assert not [word for word in (pseudonym(used), PATIENT, "a.steward", REASON, "letter") if word in text]
-    assert counted(used, payloads) == 3
+    assert counted(used, payloads) == 3 + 2  # who published, too
 
 
 def test_a_trace_says_when_the_patient_left_and_by_which_event(used: pipeline.Context) -> None:
