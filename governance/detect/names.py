@@ -1,7 +1,7 @@
 """Names of people and places in a text, by what a small network says of its words (`tagger.py`)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import pairwise, product
 from typing import NamedTuple
@@ -53,6 +53,16 @@ def tokens(text: str) -> list[Token]:
     return found
 
 
+def asks(text: str) -> bool:
+    """Whether `find` asks the network of a text."""
+    return _is_telling(token.text for token in tokens(text))
+
+
+def _is_telling(words: Iterable[str]) -> bool:
+    """Whether not all of them are words that every report has."""
+    return any(word[0].isalpha() and len(word) > 1 and not _is_plain(word) for word in words)
+
+
 def find(text: str) -> tuple[Span, ...]:
     """Words of `text` that are likely to be in a name; those that are just possible have the kind UNKNOWN_WORD.
 
@@ -60,9 +70,9 @@ def find(text: str) -> tuple[Span, ...]:
     know every word that the vocabulary does not know is possible.
     """
     seen = tokens(text)
-    words = [(place, token) for place, token in enumerate(seen) if token.text[0].isalpha()]
-    if all(len(token.text) == 1 or _is_plain(token.text) for _, token in words):
+    if not _is_telling(token.text for token in seen):
         return ()
+    words = [(place, token) for place, token in enumerate(seen) if token.text[0].isalpha()]
     shares = likely([token.text for token in seen])
     named, is_place = (1 - shares[:, 0]).tolist(), (shares[:, 2] > shares[:, 1]).tolist()
     kinds: dict[int, str] = {}

@@ -89,6 +89,28 @@ def find(
     return search(text, kinds, strictly, besides, *_sets(identifiers))
 
 
+def is_looked_into(text: str) -> bool:
+    """Whether `find` looks for names in a text: one that is too long, or has NUL inside, is one span."""
+    return len(text) <= LONGEST_TEXT and "\0" not in text
+
+
+def asks_network(text: str) -> bool:
+    """Whether `find` has our network look at a text: not at nothing but words that every report has."""
+    asks = _remembered_asks if len(text) <= LONGEST_REMEMBERED else _asks
+    return is_looked_into(text) and asks(text)
+
+
+def _asks(text: str) -> bool:
+    return names.asks(seen(_readable(text)).text)
+
+
+_remembered_asks = lru_cache(maxsize=4096)(_asks)
+
+
+def _readable(text: str) -> str:
+    return _UNREADABLE.split(text, maxsplit=1)[0]
+
+
 def find_strictly(text: str, identifiers: Identifiers) -> tuple[Span, ...]:
     """Without the network, and every word that is in no vocabulary, whatever the length."""
     return find(text, identifiers, strictly=True)
@@ -117,9 +139,9 @@ def _sets(identifiers: Identifiers) -> tuple[frozenset[str], ...]:
 def _find(
     text: str, kinds: frozenset[str], strictly: bool, besides: Finder | None, *identifiers: frozenset[str]
 ) -> tuple[Span, ...]:
-    if len(text) > LONGEST_TEXT or "\0" in text:
+    if not is_looked_into(text):
         return (Span(0, len(text), "UNKNOWN_WORD"),)
-    readable = _UNREADABLE.split(text, maxsplit=1)[0]
+    readable = _readable(text)
     shown = seen(readable)
     found = tuple(shown.spans(_find_in_what_is_seen(shown.text, kinds, strictly, besides, *identifiers)))
     return (*found, Span(len(readable), len(text), "UNKNOWN_WORD")) if len(readable) < len(text) else found

@@ -50,6 +50,8 @@ class Acted(Confidential):
     """Texts in which one was written."""
     asked_of: frozenset[Element]
     """Texts that the installed model looked at."""
+    ran_on: frozenset[Element]
+    """Texts that our own network looked at."""
 
     @property
     def allowed(self) -> frozenset[str]:
@@ -126,18 +128,21 @@ def act(
     edits = scrub_attributes(instance, [each for each in decisions if each.method is not Method.TEXT], clean=clean)
     drawn: set[Element] = set()
     asked: set[Element] = set()
+    ran: set[Element] = set()
     for each in decisions:
         if each.method is Method.TEXT:
             cleaning.forget()
             edits |= scrub_attributes(instance, [each], clean=clean)
             drawn.update([each.where] if cleaning.wrote_surrogates else ())
             asked.update([each.where] if cleaning.asked else ())
+            ran.update([each.where] if cleaning.ran else ())
     # What the plan keeps and is none of its VR.
     kept = {each.where for each in decisions if each.method is Method.KEEP and edits.get(each.where) == b""}
     edits |= replaced.edits
     stays = retained(instance, decisions, edits, codes=codes)
     shifted, emptied = frozenset(replaced.shifted_dates | cleaning.texts.shifted), frozenset(kept | replaced.emptied)
-    return Acted(edits, shifted, emptied, stays, frozenset(replaced.pseudonyms), frozenset(drawn), frozenset(asked))
+    looked = frozenset(drawn), frozenset(asked), frozenset(ran)
+    return Acted(edits, shifted, emptied, stays, frozenset(replaced.pseudonyms), *looked)
 
 
 def _refuse_long(instance: Instance, decisions: Iterable[Decision]) -> None:
@@ -184,11 +189,12 @@ def cleaners(cleaning: Cleaning, *, dummy: Callable[[str], str]) -> dict[Method,
 
 
 def said_of_header(
-    plan: Plan, *, decisions: int, emptied: int, with_surrogates: int, asked_of: int
+    plan: Plan, *, decisions: int, emptied: int, with_surrogates: int, asked_of: int, ran_on: int
 ) -> dict[str, str | int]:
-    """What a receipt says of the work on the header, in numbers of elements; of the model only if it was asked."""
+    """What a receipt says of the work on the header, in numbers of elements; of models only if they were asked."""
     instead = Instead.SURROGATES if with_surrogates else Instead.MARKS
-    return {"decisions": decisions, "emptied": emptied, **said(instead, plan.name_model if asked_of else None)}
+    model = plan.name_model if asked_of else None
+    return {"decisions": decisions, "emptied": emptied, **said(instead, network=bool(ran_on), model=model)}
 
 
 def count_rules(rules: Iterable[str]) -> dict[str, int]:

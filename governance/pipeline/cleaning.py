@@ -5,11 +5,11 @@ Tags, content trees, documents and rows of tables all ask here, so that `free_te
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple, Self
 
 from governance.datatypes import Confidential, Identifiers, Instead, NameModel, Span
-from governance.detect import identifiers, installed, text
+from governance.detect import identifiers, installed, tagger, text
 from governance.pseudonymise import Pseudonymiser, Subject, Texts
 from governance.scrub.text import joined
 from governance.scrub.text import replace as replace_text
@@ -27,12 +27,16 @@ class Written(NamedTuple):
 
 @dataclass(slots=True, repr=False)
 class Cleaning(Confidential):
-    """The texts of one subject under one policy. found: what is its own. asked: whether the installed model was."""
+    """The texts of one subject under one policy. found: what is its own.
+
+    asked: whether the installed model was; ran: whether our own network did.
+    """
 
     found: Identifiers
     texts: Texts
     model: NameModel | None = None
     asked: bool = False
+    ran: bool = False
     drew: bool = False
     """Whether a surrogate was put anywhere, and stayed there."""
     written: dict[str, Instead] = field(default_factory=dict)
@@ -55,11 +59,11 @@ class Cleaning(Confidential):
 
     def with_marks(self) -> Self:
         """The same, which writes no surrogates."""
-        return replace(self, texts=self.texts.with_marks(), asked=False, drew=False, written={})
+        return replace(self, texts=self.texts.with_marks(), asked=False, ran=False, drew=False, written={})
 
     def forget(self) -> None:
         """Begin to say what was done from here."""
-        self.asked = False
+        self.asked = self.ran = False
         self.written.clear()
 
     @property
@@ -73,19 +77,22 @@ class Cleaning(Confidential):
         return Instead.MARKS if self.texts.surrogates is None else Instead.SURROGATES
 
     def said(self) -> Mapping[str, str]:
-        """What a receipt says of texts that were cleaned: surrogates only where one was put, the model if asked."""
-        return said(Instead.SURROGATES if self.drew else Instead.MARKS, self.model if self.asked else None)
+        """What a receipt says of texts that were cleaned: surrogates only where one was put, models that were asked."""
+        instead = Instead.SURROGATES if self.drew else Instead.MARKS
+        return said(instead, network=self.ran, model=self.model if self.asked else None)
 
     # -------------------------------------------------------------------- what is found
 
     def find(self, value: str) -> tuple[Span, ...]:
         """All that may identify, also by the installed model."""
         besides = None if self.model is None else installed.load(self.model).find
-        self.asked = self.asked or (besides is not None and bool(value.strip()))
+        looks = besides is not None and bool(value.strip()) and text.is_looked_into(value)
+        self.asked, self.ran = self.asked or looks, self.ran or text.asks_network(value)
         return text.find(value, self.found, besides=besides)
 
     def find_in_code(self, value: str) -> tuple[Span, ...]:
         """The same in what is no sentence, and not shown to that model."""
+        self.ran = self.ran or text.asks_network(value)
         return text.find(value, self.found)
 
     def find_across(self, value: str) -> tuple[Span, ...]:
@@ -143,6 +150,12 @@ class Cleaning(Confidential):
         )
 
 
-def said(instead: Instead, model: NameModel | None) -> Mapping[str, str]:
-    """What a receipt says of texts. model: what looked for names besides our own network."""
-    return {"in_texts": instead.value, **({} if model is None else installed.load(model).said)}
+def said(instead: Instead, *, network: bool, model: NameModel | None) -> Mapping[str, str]:
+    """What a receipt says of texts. network: whether our own looked for names; model: what looked besides it."""
+    ours = {"names_sha256": _network()} if network else {}
+    return {"in_texts": instead.value, **ours, **({} if model is None else installed.load(model).said)}
+
+
+@cache
+def _network() -> str:
+    return tagger.digest()

@@ -212,6 +212,7 @@ class Worker(Confidential):
                     emptied=len(made.acted.emptied),
                     with_surrogates=len(made.acted.with_surrogates),
                     asked_of=len(made.acted.asked_of),
+                    ran_on=len(made.acted.ran_on),
                 )
                 | self._knew(prepared.subject),
                 pixels,
@@ -248,6 +249,7 @@ class Worker(Confidential):
                     emptied=recalled.emptied,
                     with_surrogates=recalled.with_surrogates,
                     asked_of=recalled.asked_of,
+                    ran_on=recalled.ran_on,
                 )
                 | self._knew(recalled.subject),
                 Pixels(steps=recalled.steps),

@@ -267,6 +267,7 @@ class File(Confidential):
             emptied=sum(part.emptied for part in parts),
             with_surrogates=sum(part.with_surrogates for part in parts),
             asked_of=sum(part.asked_of for part in parts),
+            ran_on=sum(part.ran_on for part in parts),
             steps=[],
             source_syntax=self._head.syntax,
             facts=provenance.combined(chain.from_iterable(part.facts for part in parts), facts),
@@ -308,6 +309,7 @@ class File(Confidential):
                 _among(own, acted.emptied),
                 _among(own, acted.with_surrogates),
                 _among(own, acted.asked_of),
+                _among(own, acted.ran_on),
                 facts.get(unit, ()),
                 retained(self._reader, own, acted.edits, codes=scene.plan.codes) if acted.retained else frozenset(),
             )

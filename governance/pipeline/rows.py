@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache, partial
+from functools import partial
 from hashlib import sha256
 from math import trunc
 from typing import Any
@@ -16,7 +16,7 @@ from blake3 import blake3
 import governance
 from governance import policy
 from governance.datatypes import Confidential, Identifiers, Instead, Outcome, Receipt, Step
-from governance.detect import identifiers, tagger, text
+from governance.detect import identifiers, text
 from governance.errors import Leak, Refused
 from governance.keys import ProjectKeys
 from governance.pipeline.cleaning import Cleaning
@@ -250,7 +250,7 @@ class _Cleaner(Confidential):
     def said(self) -> dict[str, str | int]:
         """What the receipt says of it: surrogates where at least one text has some, whatever the policy allows."""
         counts = {"texts": self.cleaned, "replaced": self.replaced}
-        return counts | {**self._cleaning.said(), "in_texts": self._instead.value, "names_sha256": _network()}
+        return counts | {**self._cleaning.said(), "in_texts": self._instead.value}
 
 
 def _label(label: Label, row: Row, clean: Callable[[str], str]) -> Values:
@@ -330,8 +330,3 @@ def _receipt(joined: Joined, content: bytes, *, rules: policy.Rules, project: st
         steps=tuple(steps),
         facts={},
     )
-
-
-@cache
-def _network() -> str:
-    return tagger.digest()

@@ -125,6 +125,7 @@ class Part(Confidential):
     emptied: int
     with_surrogates: int
     asked_of: int
+    ran_on: int
     facts: tuple[Recorded, ...]
     retained: frozenset[str]
     """UIDs and dates in it that stay because an option retains them."""
@@ -189,6 +190,7 @@ class Recalled(Confidential):
     emptied: int
     with_surrogates: int
     asked_of: int
+    ran_on: int
     steps: list[Step]
     """What was done to the pixels."""
     source_syntax: str

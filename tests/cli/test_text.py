@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from governance.detect import tagger
 from tests.cli.program import governance, lines
 from tests.cli.test_commands import CONFIDENTIAL
 from tests.conftest import BUNDLED
@@ -26,7 +27,8 @@ def test_a_text_is_shown_with_its_marks_and_with_what_stood_there(tmp_path: Path
         "2 places: 1 DATE, 1 NAME",
     ]
     whole, name, _ = lines(data)
-    assert whole == {"text": "CT thorax\nseen with [NAME] on [DATE]\n", "in_texts": "marks"}
+    made = "CT thorax\nseen with [NAME] on [DATE]\n"
+    assert whole == {"text": made, "in_texts": "marks", "names_sha256": tagger.digest()}
     assert name == {"line": 2, "column": 11, "start": 20, "stop": 27, "kind": "NAME", "value": "Kouyaté"}
 
 
