@@ -134,7 +134,7 @@ def erase(connection: Connection, event: int) -> list[str]:
         what = (
             "what this event said of persons is erased already" if known else "this event says nothing that is erased"
         )
-        raise Misconfigured(what, hint="withdrawals, decisions, releases and acts on the root key say who")
+        raise Misconfigured(what, hint="withdrawals, decisions, releases, redactions and acts on keys say who")
     connection.execute(update(payloads).where(mine).values(sealed=None))
     return list(fields)
 

@@ -123,11 +123,11 @@ class Bridge(Confidential):
         return told.keys | told.ids | forms
 
     def studies(self, told: Told) -> set[str]:
-        """The same of the patient's studies."""
+        """Pseudonyms of the patient's studies in every epoch."""
         return {made[0].study(uid) for made in self._by.values() for uid in told.studies.values()}
 
     def accessions(self, told: Told) -> set[str]:
-        """The same of accession numbers."""
+        """The same of the patient's accession numbers."""
         return {made[0].accession(number) for made in self._by.values() for number in told.accessions.values()}
 
     def across(self, place: Place) -> Iterator[tuple[int, str]]:

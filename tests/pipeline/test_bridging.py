@@ -190,6 +190,7 @@ def test_who_comes_in_only_later_has_left_too(used: pipeline.Context, raw: Path)
 
     leave(used, named(used, 1))
 
+    assert rows(used.engine, "select patient from studies") == [(named(used, 2, OTHER),)]
     assert run(used, raw).counts == {"published": 2, "filtered": 2}
 
 
