@@ -1,8 +1,11 @@
-"""Bytes written to new files, hashed as they go by, and on the disk before anything is made of them."""
+"""Bytes written to new files, hashed as they go by, and on the disk before anything is made of them; new folders."""
 
 import errno
+import fcntl
 import os
+import re
 import secrets
+import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +19,8 @@ from governance.errors import Leak, Misconfigured, Unavailable
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 _MODE = 0o600
+_RANDOM = re.compile(r"[0-9a-f]{16}", re.ASCII)
+"""What `new_folder` puts behind the beginning of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,43 @@ def stage_checked(staging: Path, parts: Callable[[], Iterable[Data]]) -> Staged:
         return digest.hexdigest(), place
 
     return _staged(staging, write)
+
+
+@contextmanager
+def new_folder(parent: Path, beginning: str) -> Iterator[Path]:
+    """A new folder whose name begins so; it is gone afterwards, unless it was renamed.
+
+    It is locked while in use, so that `sweep` can tell a dead one from a busy one.
+    """
+    folder = parent / f"{beginning}{secrets.token_hex(8)}"
+    folder.mkdir()
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def sweep(parent: Path, beginning: str) -> None:
+    """Remove what was left in `parent` by programs that died in a `new_folder`."""
+    names = [name for name in os.listdir(parent) if name.startswith(beginning)]
+    for name in names:
+        folder = parent / name
+        if not _RANDOM.fullmatch(name[len(beginning) :]) or folder.is_symlink() or not folder.is_dir():
+            continue
+        try:
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # its program ended just now
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:  # its program is alive
+            continue
+        finally:
+            os.close(lock)
 
 
 def _staged(staging: Path, write: Callable[[int], tuple[str, int]]) -> Staged:

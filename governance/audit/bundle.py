@@ -1,19 +1,21 @@
 """A log as a folder for an auditor, who checks it on another machine by one file of it: `offline.py` says how.
 
 Everything that was appended before the last checkpoint goes in, and nothing else; so it does not matter what is
-appended while the folder is written. A folder gets its name when its own verifier found nothing wrong with it.
+appended while the folder is written. A folder gets its name when its own verifier found nothing wrong with it; until
+then it is its owner's alone, and it stays so if it tells what was said of persons. That goes in behind the event which
+says that it leaves; the next bundle of the same name removes what a killed one left.
 """
 
 import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
-from secrets import token_hex
+from stat import S_IMODE
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
@@ -25,6 +27,7 @@ from governance.audit.payloads import Shown
 from governance.database import batches, checkpoints, events, receipts
 from governance.errors import Misconfigured, Tampered
 from governance.keys import Keyring
+from governance.staging import new_folder, sweep
 
 README = "README.md"
 VERIFIER = "verify.py"
@@ -64,7 +67,7 @@ def bundle(
     """Write the whole log and what it vouches for to a new folder.
 
     policies: texts by digest; those that receipts name go in. payloads: all of them, if what events say of persons
-    goes in too. tell: called before the folder gets its name, with what it will hold.
+    goes in too. tell: called before they are written and before the folder gets its name, with what it will hold.
 
     Raises:
         Misconfigured: the folder is there already.
@@ -73,33 +76,46 @@ def bundle(
     if os.path.lexists(folder):
         raise Misconfigured("there is something in this place", hint="name a folder that does not exist yet")
     signed = signed_note.parse_checkpoint(latest(connection), keyring.public_key, origin)
-    new = folder.with_name(f".{folder.name}.{token_hex(8)}")
-    new.mkdir(parents=True)
-    try:
+    beginning = f".{folder.name}."
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    sweep(folder.parent, beginning)
+    with new_folder(folder.parent, beginning) as new:
+        mode = S_IMODE(new.stat().st_mode)
+        with suppress(PermissionError):  # a stick without modes
+            new.chmod(0o700)
         counts = _write(connection, new, signed.size)
         _add_policies(connection, new, signed.size, policies)
-        if payloads is not None:
-            (new / offline.PAYLOADS).write_bytes(
-                b"".join(_payload(each) for each in payloads if each.event < signed.size)
-            )
         (new / VERIFIER).write_bytes(Path(offline.__file__).read_bytes())
         (new / README).write_text(readme.TEXT, encoding="utf-8")
-        text = _listing(new, counts, origin=origin, key=keyring.public_key)
-        note = signed_note.sign(text, name=origin, public_key=keyring.public_key, signer=keyring.sign)
-        (new / offline.LISTING).write_text(note, encoding="utf-8", newline="")
-        report = offline.verify(new, key=keyring.public_key)
-        if report.problems:
-            raise Tampered(f"the log does not verify: {report.problems[0]}", hint=RESTORE)
+        note = _signed(new, counts, keyring, origin)
+        (new / offline.LISTING).write_bytes(note)
+        report = _verified(new, keyring)
+        if payloads is not None:
+            said = b"".join(_payload(each) for each in payloads if each.event < signed.size)
+            note = _signed(new, counts, keyring, origin, {offline.PAYLOADS: said})
         root, key = report.root.hex(), report.key.hex()
         texts = len(list((new / "policies").iterdir()))
-        listing = sha256(note.encode()).hexdigest()
+        listing = sha256(note).hexdigest()
         made = Bundled(**counts, policies=texts, root=root, key=key, post_quantum_key=report.second, listing=listing)
         _sync(new)
         tell(made)
+        if payloads is not None:
+            (new / offline.PAYLOADS).write_bytes(said)
+            (new / offline.LISTING).write_bytes(note)
+            _verified(new, keyring)
+            _sync(new)
+        else:
+            with suppress(PermissionError):
+                new.chmod(mode)
         tiles.move(new, folder)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
     return made
+
+
+def _verified(folder: Path, keyring: Keyring) -> offline.Report:
+    report = offline.verify(folder, key=keyring.public_key)
+    if report.problems:
+        raise Tampered(f"the log does not verify: {report.problems[0]}", hint=RESTORE)
+    return report
 
 
 def _write(connection: Connection, folder: Path, size: int) -> dict[str, int]:
@@ -160,13 +176,23 @@ def _add_policies(connection: Connection, folder: Path, size: int, policies: Map
             (folder / f"policies/{digest}.json").write_bytes(policies[digest])
 
 
-def _listing(folder: Path, counts: dict[str, int], *, origin: str, key: bytes) -> str:
-    lines = [offline.FORMAT, origin, key.hex(), json.dumps(counts, sort_keys=True)]
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    for relative in sorted(path.relative_to(folder).as_posix() for path in paths):
-        with (folder / relative).open("rb") as file:
-            lines.append(f"{file_digest(file, 'sha256').hexdigest()} {file.tell()} {relative}")
-    return "\n".join(lines) + "\n"
+def _signed(
+    folder: Path,
+    counts: dict[str, int],
+    keyring: Keyring,
+    origin: str,
+    more: Mapping[str, bytes] = MappingProxyType({}),
+) -> bytes:
+    """The listing. more: files that are not there yet."""
+    lines = [offline.FORMAT, origin, keyring.public_key.hex(), json.dumps(counts, sort_keys=True)]
+    entries = {name: f"{sha256(data).hexdigest()} {len(data)}" for name, data in more.items()}
+    for path in folder.rglob("*"):
+        if path.is_file() and path.name != offline.LISTING:
+            with path.open("rb") as file:
+                entry = f"{file_digest(file, 'sha256').hexdigest()} {file.tell()}"
+            entries[path.relative_to(folder).as_posix()] = entry
+    text = "\n".join([*lines, *(f"{entry} {name}" for name, entry in sorted(entries.items()))]) + "\n"
+    return signed_note.sign(text, name=origin, public_key=keyring.public_key, signer=keyring.sign).encode()
 
 
 def _sync(folder: Path) -> None:

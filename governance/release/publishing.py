@@ -11,11 +11,7 @@ before (3) leaves a folder that the next publish sweeps away; one after it leave
 that the next publish records.
 """
 
-import fcntl
 import json
-import os
-import secrets
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,11 +29,12 @@ from governance.release.building import Identity, build, current, is_object
 from governance.release.ports import Log, Ports
 from governance.release.verification import verify
 from governance.rows import TableKind
+from governance.staging import new_folder, sweep
 from governance.storage import Workspace
 
 MOVE = "move the folder elsewhere, or restore it from a backup; then try again"
 
-_STAGING = ".staging-"
+STAGING = ".staging-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ def publish(
         Unavailable: another publish took the version in the meantime.
     """
     layout.check_dataset(dataset)
-    sweep(workspace.published)
+    sweep(workspace.published, STAGING)
     with writing(engine) as connection:
         heal(connection, workspace.published, keyring, dataset=dataset, now=now, ports=ports, log=log)
     with writing(engine) as connection:
@@ -96,7 +93,7 @@ def publish(
             return Published(dataset, latest.version, target, rows, changed=False)
         identity = Identity(dataset, latest.version + 1, project, now)
         target = workspace.published / layout.folder_name(dataset, identity.version)
-        with staging(workspace.published) as folder:
+        with new_folder(workspace.published, STAGING) as folder:
             with _or_nothing():
                 note = log.latest(connection)
                 manifest = build(
@@ -131,39 +128,6 @@ def _latest(connection: Connection, dataset: str, project: str) -> _Latest:
     table = release_receipts
     held = select(table.c.receipt_id).where(table.c.name == dataset, table.c.version == row.version)
     return _Latest(row.version, row.manifest_digest, frozenset(connection.execute(held).scalars()))
-
-
-@contextmanager
-def staging(published: Path) -> Iterator[Path]:
-    """A new folder in `published` that is gone afterwards, unless it was renamed.
-
-    It is locked while in use, so that `sweep` can tell a dead one from a busy one.
-    """
-    folder = published / f"{_STAGING}{secrets.token_hex(8)}"
-    folder.mkdir()
-    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
-
-
-def sweep(published: Path) -> None:
-    """Remove what publishes that died left in `published`."""
-    for folder in published.glob(f"{_STAGING}*/"):
-        try:
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:  # its publish ended just now
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
-        except BlockingIOError:  # its publish is alive
-            continue
-        finally:
-            os.close(lock)
 
 
 @contextmanager

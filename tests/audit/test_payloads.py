@@ -2,8 +2,11 @@
 
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from governance import audit, pipeline
-from governance.audit import offline
+from governance.audit import offline, tiles
 from governance.audit.payloads import MARK, Payload, digest, digests_in
 from governance.database import events, payloads
 from governance.errors import Misconfigured, Tampered
@@ -152,6 +155,55 @@ def test_a_bundle_shows_persons_only_where_that_was_asked_for(logged: pipeline.C
     assert WHY.encode() not in data
     assert bundled(logged, tmp_path / "with", pipeline.Persons.SHOWN) == ["said of persons, shown, and matching: 3"]
     assert WHY in (tmp_path / "with" / offline.PAYLOADS).read_text()
+
+
+def test_a_kill_leaves_no_name_in_clear_that_the_log_does_not_tell(context: pipeline.Context, tmp_path: Path) -> None:
+    """At every file that is written, and at the name."""
+    pipeline.withdraw(context, patient_ids=["ZQ77881245"], reason=WHY, actor=WHO)
+    context.engine.dispose()
+    killed, told = -signal.SIGKILL, 0
+    out = tmp_path / "usb" / "audit"
+    moment = 0
+    while killed == -signal.SIGKILL:
+        killed = killed_at(moment, context, out)
+        moment += 1
+        left = [path for path in out.parent.iterdir() if path != out]
+        assert len(left) == (killed == -signal.SIGKILL)  # of earlier ones nothing is left
+        for folder in left:
+            assert folder.stat().st_mode & 0o777 == 0o700
+            named = any(WHO.encode() in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+            now = sum(b"log-disclosed" in body for body in bodies(context))
+            assert now > told or not named
+            told = now
+    assert killed == 0
+    assert out.stat().st_mode & 0o777 == 0o700
+    assert WHY in (out / offline.PAYLOADS).read_text()
+
+
+def killed_at(moment: int, context: pipeline.Context, out: Path) -> int:
+    """The exit code of who makes a bundle, and is killed before the `moment`th step of it."""
+    process = os.fork()
+    if process == 0:
+        try:
+            left = [moment]
+
+            def dying(act: Callable[..., object]) -> Callable[..., object]:
+                def step(*args: object, **named: object) -> object:
+                    if not left[0]:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                    left[0] -= 1
+                    return act(*args, **named)
+
+                return step
+
+            own = pipeline.open_context(context.workspace.root, passphrase=None)
+            for of, name in ((Path, "write_bytes"), (Path, "write_text"), (offline, "verify"), (tiles, "move")):
+                setattr(of, name, dying(getattr(of, name)))
+            pipeline.bundle_audit(own, out, persons=pipeline.Persons.SHOWN)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
 def test_the_verifier_of_a_bundle_tells_redacted_from_shown(logged: pipeline.Context, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 import pytest
 from sqlalchemy import func, select, update
 
-from governance import audit
+from governance import audit, staging
 from governance.database import receipts, release_receipts, released, releases
 from governance.datatypes import RELEASE_EVENT, Event
 from governance.errors import GovernanceError, Misconfigured, Tampered, Unavailable
@@ -339,10 +339,10 @@ def test_a_version_that_is_there_is_never_replaced(world: World, tmp_path: Path)
 
 
 def test_a_sweep_leaves_a_publish_that_is_alive(world: World) -> None:
-    dead = world.workspace.published / ".staging-dead"
+    dead = world.workspace.published / f"{publishing.STAGING}{'d' * 16}"
     dead.mkdir()
-    with publishing.staging(world.workspace.published) as alive:
-        publishing.sweep(world.workspace.published)
+    with staging.new_folder(world.workspace.published, publishing.STAGING) as alive:
+        staging.sweep(world.workspace.published, publishing.STAGING)
 
         assert alive.is_dir()
         assert not dead.exists()
