@@ -27,17 +27,26 @@ MOST_KEPT = 20_000
 def make_missing(context: Context) -> None:
     """Give a workspace from before there were vaults an empty one. Call under the workspace's lock.
 
+    The log says so first: a kill leaves no vault of which it says nothing, and the next call makes what is not there.
+
     Raises:
         Misconfigured: a vault that was there is missing.
     """
-    place = context.workspace.vault
-    if context.workspace.vault_said is None and isinstance(place, Path) and not place.exists():
+    if (place := _never_made(context.workspace)) is not None:
         place.parent.mkdir(mode=0o700, exist_ok=True)
-        create_database(place, Line.VAULT).dispose()
         with writing(context.engine) as connection:
             audit.append(connection, [event(MADE, context.keyring.key_id)])
             sign(context, connection)
+        create_database(place, Line.VAULT).dispose()
     _refuse_missing(context.workspace)
+
+
+def _never_made(workspace: Workspace) -> Path | None:
+    """The place of a vault that is to be made, in a workspace from before there were any; a kill leaves it empty."""
+    place = workspace.vault
+    if workspace.vault_said is not None or not isinstance(place, Path):
+        return None
+    return None if place.is_file() and place.stat().st_size else place
 
 
 def open_vault(context: Context) -> Vault:
@@ -67,8 +76,7 @@ def shred(context: Context, project: str, patient: str) -> int:
 
 
 def _of_patient(context: Context, project: str, patient: str, act: Callable[..., int]) -> int:
-    place = context.workspace.vault
-    if context.workspace.vault_said is None and isinstance(place, Path) and not place.exists():
+    if _never_made(context.workspace) is not None:
         return 0
     with closing(open_vault(context)) as vault:
         return act(vault, project=project, patient=patient)

@@ -136,6 +136,47 @@ def test_a_vault_that_was_lost_is_filled_again_by_a_run_over_the_sources(
     pipeline.verify_audit(context)
 
 
+@pytest.mark.parametrize("moment", ["before the file", "before its first write", "behind it"])
+def test_a_kill_while_an_earlier_workspace_gets_its_vault_is_healed_and_said(
+    context: pipeline.Context, tmp_path: Path, moment: str
+) -> None:
+    image(tmp_path / "raw")
+    workspace, vault = context.workspace, context.workspace.inner / "vault" / "vault.sqlite3"
+    said = yaml.safe_load((workspace.root / MARKER).read_text())
+    (workspace.root / MARKER).write_text(yaml.safe_dump({name: said[name] for name in said if name != "vault"}))
+    shutil.rmtree(vault.parent)
+    context.engine.dispose()
+    process = os.fork()
+    if process == 0:
+        make = vaulting.create_database
+
+        def dying(*place: object) -> None:
+            if moment == "before its first write":
+                vault.touch(mode=0o600)
+            elif moment == "behind it":
+                make(*place)  # type: ignore[arg-type]
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            vaulting.create_database = dying  # type: ignore[assignment]
+            vaulting.make_missing(pipeline.open_context(workspace.root, passphrase=None))
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
+    healed = pipeline.open_context(workspace.root, passphrase=None)
+    (patient_id,) = pipeline.withdraw(healed, patient_ids=["nobody"], project=None, reason="asked", actor="zoe")
+
+    summary = run(healed, tmp_path / "raw")
+
+    assert patient_id.event is not None
+    assert summary.counts == {"published": 1}
+    assert len(kept(healed)) == 3
+    with healed.engine.connect() as connection:
+        bodies = connection.exec_driver_sql("select body from events").scalars().all()
+    made = [json.loads(bytes(body))["kind"] for body in bodies].count("vault-made")
+    assert made == (1 if moment == "behind it" else 2)
+
+
 def test_rows_of_tables_keep_what_they_tell(context: pipeline.Context, tmp_path: Path) -> None:
     """The images of an earlier version are not run again: what the rows tell is all that there is."""
     image(tmp_path / "images")
