@@ -20,7 +20,7 @@ the values of `datatypes`, and only `pipeline` knows their order.
     storage, keys, database     bytes, secrets, rows
     palette        the colours of an instance
     datatypes, regions, free_text   the things that travel
-    confidential   what must not print
+    confidential, printable     what must not print, and how the rest does
     dicom, merkle, signed_note  facts of the standards
     lazily         what packages offer, imported when it is asked for
     errors         what must happen next

@@ -202,7 +202,7 @@ def trace(args: argparse.Namespace) -> int:
     context = opened(args)
     if args.list is not None:
         for name, outputs in pipeline.listed(context, args.list).items():
-            show(args, {args.list.value: name, "outputs": outputs}, f"{outputs:>12,}  {name}")
+            show(args, {args.list.value: name, "outputs": outputs}, f"{outputs:>12,}  {pipeline.shown(name)}")
         return 0
     if not args.what:
         raise Misconfigured("trace what?", hint="an ID, or KIND=VALUE; governance trace --help names both")

@@ -5,7 +5,6 @@ all that an element holds, also where those are several to DICOM. Bytes are show
 """
 
 import struct
-import unicodedata
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from governance import dicom
 from governance.datatypes import Confidential, Element, Instance
+from governance.printable import shown as shown
 
 LONGEST = 80
 """Characters of a value that are held and shown; two longer values are still told apart."""
@@ -26,7 +26,6 @@ MOST_HELD = 300_000
 """Unique values that are held of all attributes together: about 100 MB."""
 
 _IN = " / "
-_HIDDEN = {"Cc", "Cf", "Zl", "Zp"}  # controls, what turns the direction of text, line and paragraph ends
 _TEXT_VRS = dicom.MAX_CHARACTERS.keys() | dicom.FREE_TEXT_VRS
 
 Attribute = tuple[str, str]
@@ -41,12 +40,6 @@ class Entry(Confidential):
 
     record: dict[str, Any] | None
     text: str | None
-
-
-def shown(text: str) -> str:
-    """`text` on one line of a terminal: with a control character in it, it could pass for another line."""
-    hidden = {character for character in text if unicodedata.category(character) in _HIDDEN}
-    return text.translate({ord(character): character.encode("unicode_escape").decode() for character in hidden})
 
 
 @dataclass(frozen=True, slots=True, repr=False)

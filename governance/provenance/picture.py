@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import NamedTuple
 
+from governance.printable import shown as printed
 from governance.provenance.origins import models_of
 from governance.provenance.traces import EQUIPMENT, MEANINGS, Release, Result, State, Trace, shown
 
@@ -67,9 +68,9 @@ def drawing(title: str, heading: str, columns: Sequence[Sequence[Box]]) -> str:
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
             f'viewBox="0 0 {width} {height}" role="img">',
-            f"<title>{escape(title)}</title>",
+            f"<title>{escape(printed(title))}</title>",
             f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-            f'<text x="{MARGIN}" y="34" style="{_STYLE}; {_TITLE}">{escape(heading)}</text>',
+            f'<text x="{MARGIN}" y="34" style="{_STYLE}; {_TITLE}">{escape(printed(heading))}</text>',
             *drawn,
             "</svg>\n",
         ]
@@ -166,7 +167,7 @@ def _box(kind: str, lines: Iterable[str], left: int, top: int, width: int, heigh
     for number, line in enumerate(lines):
         weight = "; font-weight: 600" if number == 0 else ""
         place = f'x="{left + 12}" y="{top + PAD + 13 + LINE * number}"'
-        yield f'<text {place} style="{_STYLE}{weight}">{escape(_cut(line, width))}</text>'
+        yield f'<text {place} style="{_STYLE}{weight}">{escape(_cut(printed(line), width))}</text>'
 
 
 def _cut(line: str, width: int) -> str:

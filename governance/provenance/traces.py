@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from governance import printable
 from governance.datatypes import Receipt
 from governance.provenance.attributes import UNITS
 from governance.rows import table_of
@@ -184,7 +185,7 @@ class Trace:
 
 def block(title: str, entries: Iterable[tuple[str, Iterable[str]]]) -> str:
     """A title, and below it what is said, each under its name; a name without anything is left out."""
-    return "\n".join([title, *(line for name, parts in entries for line in lines(name, parts))])
+    return "\n".join([printable.shown(title), *(line for name, parts in entries for line in lines(name, parts))])
 
 
 def shown(name: str, value: object) -> str:
@@ -209,7 +210,7 @@ def lines(name: str, parts: Iterable[str]) -> Iterator[str]:
     """The parts behind the name, as many on a line as fit; a part is never broken."""
     line = f"  {name}".ljust(INDENT - 2)
     empty = True
-    for part in parts:
+    for part in map(printable.shown, parts):
         if not empty and len(line) + 2 + len(part) > WIDTH:
             yield line
             line = " " * (INDENT - 2)
