@@ -79,7 +79,7 @@ def reidentify_show(args: argparse.Namespace) -> int:
     request, told = pipeline.look(args.request, reason=_reason(args))
     said = pipeline.described(request) | ({} if told is None else {"reason_is_the_recorded_one": told})
     lines = [f"{name} {', '.join(value) if isinstance(value, list) else value}" for name, value in said.items()]
-    show(args, said, "\n".join(lines))
+    show(args, said, "\n".join(map(pipeline.shown, lines)))  # it may come from anybody
     return 3 if told is False else 0
 
 
