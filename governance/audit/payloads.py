@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Self
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -29,7 +29,8 @@ _DIGEST = re.compile(rf"{MARK}[0-9a-f]{{64}}", re.ASCII)
 _PURPOSE = "payload"
 
 
-class Shown(NamedTuple):
+@dataclass(frozen=True, slots=True, repr=False)
+class Shown(Confidential):
     """One payload: of which event and field, and its salt and text, or None where they were erased."""
 
     event: int

@@ -91,8 +91,8 @@ class Left:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True, slots=True)
-class Withdrawal:
+@dataclass(frozen=True, slots=True, repr=False)
+class Withdrawal(Confidential):
     """One withdrawal, as it was logged."""
 
     event: int

@@ -69,6 +69,17 @@ def test_the_event_has_digests_and_the_text_lies_sealed_beside_it(logged: pipeli
     assert (report.payloads, report.redacted) == (3, 0)
 
 
+def test_neither_a_payload_nor_a_withdrawal_prints_who_and_why(logged: pipeline.Context) -> None:
+    with logged.engine.connect() as connection:
+        shown = list(audit.shown(connection, logged.keyring))
+    (left,) = pipeline.withdrawals(logged)
+
+    assert (left.person, left.reason) == (WHO, WHY)
+    printed = f"{shown} {left} {[left]}"
+    assert WHO not in printed
+    assert WHY not in printed
+
+
 def test_equal_texts_are_sealed_to_different_bytes(logged: pipeline.Context) -> None:
     pipeline.withdraw(logged, patient_ids=["ZQ77881246"], reason=WHY, actor=WHO)
 
