@@ -164,7 +164,7 @@ class _Series:
     others: dict[str, Counter[str]] = field(default_factory=dict)
     """Of a fact that differs from `first`, its values as JSON."""
     seen: set[tuple[str, ...]] = field(default_factory=set)
-    """Each `recorded_in`, with the names of the facts beside it."""
+    """Each `recorded_in`, with where `portable` comes from, and the names of the facts beside it."""
     sources: dict[str, set[str]] = field(default_factory=dict)
     contradictions: Counter[str] = field(default_factory=Counter)
     told: int = 0
@@ -216,7 +216,7 @@ def _note_sources(series: _Series, facts: Facts) -> None:
     lines = facts.get(RECORDED)
     if isinstance(lines, list):
         series.told += 1
-        key = (*(str(line) for line in lines), "", *facts)
+        key = (*(str(line) for line in lines), "", str(facts.get("portable_from")), *facts)
         if key not in series.seen:
             series.seen.add(key)
             named = dict(str(line).partition("=")[::2] for line in lines) | _ELSEWHERE

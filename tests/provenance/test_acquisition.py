@@ -164,3 +164,13 @@ def test_the_text_names_attributes_that_have_another_name() -> None:
     assert "  differs      EchoTime: 5 to 6, 2 values" in lines
     assert "  maker        maker_coil=HE [(0051,xx0F) SIEMENS MR HEADER]" in lines
     assert max(map(len, lines)) <= 120
+
+
+@given(places=st.lists(st.sampled_from(["SeriesDescription", "ProtocolName", "StudyDescription"]), min_size=1))
+def test_every_attribute_that_said_portable_is_named(places: list[str]) -> None:
+    facts: list[Facts] = [{"portable": True, "portable_from": place, "recorded_in": []} for place in places]
+
+    found = record(*facts)
+
+    assert found.sources is not None
+    assert found.sources["portable"] == tuple(sorted(set(places)))
