@@ -23,6 +23,9 @@ _EXIT_CODES = (
 _TAKES = "file, folder, zip, tar(.gz/.xz) or DICOMDIR"
 _RUN_TAKES = f"{_TAKES}; also tables of reports and labels: .csv, .tsv, .jsonl, .parquet"
 
+_DIGITS = 18
+"""Of a number that every database holds."""
+
 Act = Callable[[argparse.Namespace], int]
 
 
@@ -87,6 +90,8 @@ def _count(text: str) -> int:
     """A number from 0."""
     if not (text.isascii() and text.isdecimal()):
         raise argparse.ArgumentTypeError("not a number")
+    if len(text) > _DIGITS:
+        raise argparse.ArgumentTypeError("too large a number")
     return int(text)
 
 

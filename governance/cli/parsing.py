@@ -28,11 +28,20 @@ def parse(parser: Parser, argv: Sequence[str] | None = None) -> argparse.Namespa
     """The arguments of one command; it leaves what it is called in `prog`.
 
     Raises:
-        Misconfigured: they are none of any command.
+        Misconfigured: they are none of any command, or a word that is no path is no text.
     """
     args, unknown = parser.parse_known_args(argv)
     if unknown:
         options = list(filter(None, map(_OPTION.match, unknown)))
         what = f"unknown options: {' '.join(option[0] for option in options)}" if options else "too many arguments"
         raise Misconfigured(what, hint=f"{args.prog} --help shows what it takes")
+    if not all(map(_is_text, vars(args).values())):
+        raise Misconfigured("an argument is no text in UTF-8", hint="is the terminal set to another encoding?")
     return args
+
+
+def _is_text(value: object) -> bool:
+    """Whether what was typed can be written; bytes that are no UTF-8 come as surrogates."""
+    if isinstance(value, list):
+        return all(map(_is_text, value))
+    return not isinstance(value, str) or not any("\ud800" <= each <= "\udfff" for each in value)

@@ -30,6 +30,8 @@ MOST_PSEUDONYMS, MOST_REASON, MOST_DAYS = 100, 4_000, 31
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _HEX = re.compile(r"(?:[0-9a-f]{2})+")
+_ID = re.compile(r"[0-9a-f]{32}")
+"""Of a request."""
 
 
 class Why(StrEnum):
@@ -170,6 +172,7 @@ def read_request(data: bytes) -> Request:
         texts = [value for value in asdict(made).values() if not isinstance(value, tuple)]
         good = all(isinstance(each, str) for each in (*texts, *made.pseudonyms))
         good = good and is_time(made.until) and _HEX.fullmatch(made.reason_salt) is not None
+        good = good and _ID.fullmatch(made.request_id) is not None
         if not good or made.encode() != data.rstrip(b"\n"):
             made = None
     if made is None:

@@ -42,6 +42,7 @@ COMMANDS = (
     "verify",
 )
 COMMANDS += ("audit verify", "audit export", "audit bundle", "audit witness", "audit export-siem", "audit redact")
+COMMANDS += ("audit accept-restore", "audit post-quantum")
 COMMANDS += ("approvers key", "approvers add", "approvers remove", "approvers threshold", "approvers list")
 COMMANDS += ("reidentify ask", "reidentify show", "reidentify approve", "reidentify open")
 COMMANDS += ("keys show", "keys rewrap", "keys backup", "keys restore")

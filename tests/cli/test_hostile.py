@@ -3,8 +3,45 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.cli.program import governance
 from tests.pseudonymise.test_approvals import ASKED
+
+NO_TEXT = "LUNG-\udcff\x1b[2J"
+WHY = ("-w", "w", "--reason", "x")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("reidentify", "ask", NO_TEXT, "--want", "patient-id", *WHY, "--until", "2026-12-01", "--out", "request.json"),
+        ("withdraw", NO_TEXT, *WHY),
+        ("withdraw", "LUNG-A", "-w", "w", "--reason", NO_TEXT),
+        ("withdraw", "LUNG-A", "-p", NO_TEXT, *WHY),
+        ("trace", NO_TEXT, "-w", "w"),
+        ("trace", f"device={NO_TEXT}", "-w", "w"),
+        ("patients", "merge", NO_TEXT, "--into", "LUNG-A", "-p", "lung", *WHY),
+        ("patients", "merge", "LUNG-A", "--into", NO_TEXT, "-p", "lung", *WHY),
+        ("patients", "split", "LUNG-A", "--studies", "S1", NO_TEXT, "-p", "lung", *WHY),
+        ("patients", "list", "-p", NO_TEXT, "-w", "w"),
+        ("approvers", "remove", NO_TEXT, "-w", "w"),
+    ],
+)
+def test_a_word_that_is_no_text_is_misuse(words: tuple[str, ...]) -> None:
+    done = governance(*words)
+
+    assert done.returncode == 2
+    assert "no text in UTF-8" in done.stderr
+    assert "LUNG" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [("audit", "redact", "9" * 20, *WHY), ("trace", "x", "-w", "w", "--limit", "9" * 19)])
+def test_a_number_that_no_database_holds_is_misuse(words: tuple[str, ...]) -> None:
+    done = governance(*words)
+
+    assert done.returncode == 2
+    assert "too large a number" in done.stderr
 
 
 def test_a_request_is_shown_a_line_each_whatever_it_says(tmp_path: Path) -> None:

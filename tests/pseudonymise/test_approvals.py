@@ -199,6 +199,12 @@ def test_requests_and_approvals_have_one_spelling() -> None:
         read_approval(ASKED.encode())
 
 
+@pytest.mark.parametrize("request_id", ["", "a\0b", "0F" * 16, "0f" * 15, "0f" * 16 + "\n", "\u0663" * 32])
+def test_a_request_has_an_id_that_this_program_makes(request_id: str) -> None:
+    with pytest.raises(Misconfigured):
+        read_request(replace(ASKED, request_id=request_id).encode())
+
+
 @given(st.binary(max_size=200) | st.recursive(st.none() | st.text() | st.integers(), st.lists).map(json.dumps))
 def test_anything_else_is_refused(data: bytes | str) -> None:
     for read in (read_request, read_approval):
