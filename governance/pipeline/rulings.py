@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
@@ -65,7 +65,8 @@ class Recorded(Confidential):
         return f"{' '.join([self.ruling.kind.value, *boxes])}  {self.actor}  {self.time}  {self.ruling.reason}"
 
 
-class Signed(NamedTuple):
+@dataclass(frozen=True, slots=True, repr=False)
+class Signed(Confidential):
     """Why something is decided, by whom, and under which account of the system."""
 
     reason: str

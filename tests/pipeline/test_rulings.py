@@ -22,7 +22,7 @@ from governance.pipeline import pixels as pixels_module
 from governance.pipeline import runs
 from governance.pipeline.pixels import scrub_pixels
 from governance.pipeline.reviewing import OF_PIXELS
-from governance.pipeline.rulings import PERSON, Recorded, decide, drawn
+from governance.pipeline.rulings import PERSON, Recorded, decide, drawn, signed
 from governance.scrub import encode, regions
 from tests.conftest import BUNDLED
 from tests.phantoms.bundled import draw
@@ -275,6 +275,13 @@ def test_no_release_is_made_before_a_decision_took_effect(context: pipeline.Cont
     assert (row["person_decided"], row["kept_markers"], row["BurnedInAnnotation"]) == ("approve", None, None)
     assert "113101" not in row["deidentification_codes"]
     assert leaks(published.path, [NAME, "checked", "anna"]) == []
+
+
+def test_who_decides_and_why_does_not_print() -> None:
+    printed = repr(signed("her daughter asked", "r.okonkwo"))
+
+    assert "daughter" not in printed
+    assert "okonkwo" not in printed
 
 
 def test_what_a_reason_quotes_stays_sealed(context: pipeline.Context, tmp_path: Path) -> None:
