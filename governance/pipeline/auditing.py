@@ -207,6 +207,7 @@ def _telling(context: Context, connection: Connection, form: str) -> audit.Tell:
     """What logs that events leave, unless they only tell of others that left: that would never come to an end."""
 
     def tell(first: int, signed: Checkpoint) -> None:
+        continuing.keep(context)  # also where no act does: a log that was cut back does not leave
         if audit.holds_more_than(connection, DISCLOSURE_EVENT, first=first, size=signed.size):
             _told(context, form, signed.root.hex(), first=first, events=signed.size)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from governance import keys, pipeline
+from governance import audit, keys, pipeline
 from governance.errors import Misconfigured, Refused, Tampered
 from governance.pipeline import continuing
 from tests.databases import PostgreSQL, alter, rows
@@ -88,6 +88,20 @@ def test_a_checkpoint_that_is_put_beside_other_events_hides_nothing(context: pip
 
     with context.engine.connect() as connection, pytest.raises(Tampered, match="does not go on"):
         continuing.check(connection, before)
+
+
+@pytest.mark.parametrize("since", [0, 1])
+def test_a_log_that_was_cut_back_does_not_leave(context: pipeline.Context, since: int) -> None:
+    """Neither with an event, nor where only events that tell of others would leave, which are none themselves."""
+    pipeline.sign_twice(context)
+    for _ in "12":
+        list(pipeline.siem_audit(context, form=audit.Format.FHIR))
+    cut(context, 2)
+
+    with pytest.raises(Tampered, match="does not go on"):
+        list(pipeline.siem_audit(context, form=audit.Format.FHIR, since=since))
+
+    assert size(context) == 2
 
 
 def test_a_kill_before_the_checkpoint_is_kept_does_no_harm(context: pipeline.Context) -> None:
