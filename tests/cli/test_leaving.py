@@ -40,16 +40,16 @@ def test_a_patient_leaves_by_pseudonym(workspace: Path) -> None:
 
     assert (would.returncode, done.returncode) == (0, 0)
     assert f"{patient}  leaves: 1 objects, 0 rows" in would.stdout
-    assert f"{patient}  left, event 3: 1 objects, 0 rows, 1 names of sources erased" in done.stdout
+    assert f"{patient}  left, event 4: 1 objects, 0 rows, 1 names of sources erased" in done.stdout
     assert "stays in d@v1: 1" in done.stdout
     assert "never rewritten" in done.stderr
     assert list((workspace / "curated").iterdir()) == []
     (listed,) = lines(governance("withdraw", "--list", "-w", workspace, "--json"))
-    assert (listed["event"], listed["project"], listed["objects"], listed["open"]) == (3, "lung", 1, False)
+    assert (listed["event"], listed["project"], listed["objects"], listed["open"]) == (4, "lung", 1, False)
     traced = governance("trace", patient, "-w", workspace)
-    assert (traced.returncode, "event 3" in traced.stdout) == (0, True)
+    assert (traced.returncode, "event 4" in traced.stdout) == (0, True)
     (trace,) = lines(governance("trace", patient, "-w", workspace, "--json"))
-    assert trace["left"] == {"event": 3, "time": listed["time"], "checked": {"result": "verified", "why": ""}}
+    assert trace["left"] == {"event": 4, "time": listed["time"], "checked": {"result": "verified", "why": ""}}
     assert governance("audit", "verify", "-w", workspace).returncode == 0
 
 
