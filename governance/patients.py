@@ -1,6 +1,6 @@
 """Whose an object is: how a site writes numbers and names of patients, and what stewards decided about single ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -114,35 +114,30 @@ class Resolved(NamedTuple):
 class Matches(Confidential):
     """The decisions of a project, each applied to what those before it left."""
 
-    __slots__ = ("_first", "_from", "_keys", "_to", "ever_targets")
+    __slots__ = ("_ever", "_from", "_keys", "_to")
 
-    ever_targets: frozenset[str]
-    """All to whom decisions lead, or led before they were undone."""
-
-    def __init__(
-        self,
-        found: Sequence[Match] = (),
-        *,
-        first: Mapping[str, str] | None = None,
-        ever_targets: frozenset[str] = frozenset(),
-    ) -> None:
-        """found: those in force. first: the patient that a decision is about, by its id, also where it is undone."""
-        self.ever_targets = ever_targets
+    def __init__(self, found: Sequence[Match] = (), *, ever: Sequence[Match] | None = None) -> None:
+        """found: those in force. ever: these, and those that are undone."""
+        self._ever = {match.match_id: match for match in (found if ever is None else ever)}
         self._keys = {match.into: match.key for match in found}
         self._from: dict[str, list[Match]] = {}
         self._to: dict[str, list[str]] = {}
         for match in sorted(found):
             self._from.setdefault(match.patient, []).append(match)
             self._to.setdefault(match.into, []).append(match.patient)
-        self._first = dict(first or {})
 
     def __bool__(self) -> bool:
-        return bool(self._first)
+        return bool(self._ever)
 
     @property
     def patients(self) -> frozenset[str]:
         """All that are moved by decisions, or were by one that is undone."""
-        return frozenset(self._first.values())
+        return frozenset(match.patient for match in self._ever.values())
+
+    @property
+    def ever_targets(self) -> frozenset[str]:
+        """All to whom decisions lead, or led before they were undone."""
+        return frozenset(match.into for match in self._ever.values())
 
     @property
     def targets(self) -> frozenset[str]:
@@ -151,21 +146,43 @@ class Matches(Confidential):
 
     def of(self, patient: str, study: str) -> Resolved:
         """Whose a study is, of which headers say that it is `patient`'s."""
-        key, after = "", -1
-        by: tuple[str, ...] = ()
+        way = self._way(patient, study)
+        return Resolved(way[-1].into, way[-1].key, tuple(step.match_id for step in way)) if way else _as_named(patient)
+
+    def same(self, patient: str, study: str) -> tuple[str, ...]:
+        """Whose a study is, and whom its headers and decisions name on the way, as far as they are the same person.
+
+        Whoever lost the study by a split is somebody else, and so is who was merged into that one.
+        """
+        found = [patient]
+        for step in self._way(patient, study):
+            found = [step.into] if step.studies else [*found, step.into]
+        return tuple(found)
+
+    def _way(self, patient: str, study: str) -> list[Match]:
+        """The decisions by which a study is not whose headers say, in their order."""
+        way: list[Match] = []
         while patient in self._from:
-            step = next(
-                (
-                    each
-                    for each in self._from[patient]
-                    if each.number > after and (not each.studies or study in each.studies)
-                ),
-                None,
-            )
+            after = way[-1].number if way else -1
+            here = (each for each in self._from[patient] if each.number > after)
+            step = next((each for each in here if not each.studies or study in each.studies), None)
             if step is None:
                 break
-            patient, key, by, after = step.into, step.key, (*by, step.match_id), step.number
-        return Resolved(patient, key, by)
+            way.append(step)
+            patient = step.into
+        return way
+
+    def met(self, patients: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+        """These and all whom decisions on whole patients ever joined to them; and studies that were split off any.
+
+        Wherever something of these patients may lie, it lies under one of the former, or is of one of the latter.
+        """
+        found = frozenset(patients)
+        whole = [{match.patient, match.into} for match in self._ever.values() if not match.studies]
+        while new := frozenset().union(*(pair for pair in whole if pair & found)) - found:
+            found |= new
+        split = (match.studies for match in self._ever.values() if {match.patient, match.into} & found)
+        return found, frozenset().union(*split)
 
     def leading_to(self, patient: str) -> tuple[str, ...]:
         """It, and all whom headers may name where decisions say that it is this one."""
@@ -192,4 +209,8 @@ class Matches(Confidential):
 
     def first(self, patient: str, by: Sequence[str]) -> str:
         """Whom the header named of what became `patient`'s by these decisions."""
-        return self._first.get(by[0], patient) if by else patient
+        return self._ever[by[0]].patient if by and by[0] in self._ever else patient
+
+
+def _as_named(patient: str) -> Resolved:
+    return Resolved(patient, "", ())

@@ -86,6 +86,9 @@ class Study(Confidential):
     """What of the row led there."""
     matched: tuple[str, ...] = ()
     """Decisions by which the patient is another one than the headers' own."""
+    named: str = ""
+    """Whom the headers name, and what keys that one: whatever is decided."""
+    own_id: str = ""
 
 
 def table_of(path: str) -> TableKind | None:

@@ -135,7 +135,7 @@ def erase(connection: Connection, event: int) -> list[str]:
         what = (
             "what this event said of persons is erased already" if known else "this event says nothing that is erased"
         )
-        raise Misconfigured(what, hint="withdrawals, decisions, releases, redactions and acts on keys say who")
+        raise Misconfigured(what, hint="withdrawals, decisions, releases, requests for a way back and key acts do")
     connection.execute(update(payloads).where(mine).values(sealed=None))
     return list(fields)
 

@@ -27,7 +27,7 @@ you trust. Exit codes: 0 everything agrees, 3 something does not, 2 misuse.
 | `batches.jsonl` | signed batches of receipts, each with the number of the event that put it into the log |
 | `receipts.jsonl`, `receipts.hashes` | what was done to each object that was written; the batches one after the other |
 | `policies/` | the text of policies, by the digest that receipts name, as far as it is known |
-| `payloads.jsonl` | only if it was asked for: who decided on a withdrawal or a redaction, and why, with the salts |
+| `payloads.jsonl` | only if it was asked for: who decided and why, where events have a salted digest; and the salts |
 | `BUNDLE` | signed: the name of the log, its key, numbers, and the digest of each file here |
 | `cosignatures` | only if a witness looked at this bundle: the last checkpoint with what witnesses signed |
 

@@ -249,7 +249,7 @@ def _withdraw(make: Make) -> None:
     two = "governance withdraw --patient-ids ids.txt -w /data/research --reason-file why.txt --dry-run"
     sub = _command(make, "withdraw", leaving.withdraw, one, two, interrupted=_GOES_ON)
     sub.add_argument("pseudonyms", nargs="*", metavar="PSEUDONYM", help="of patients, each of one project")
-    text = "original patient ids, one a line; - is standard input"
+    text = "original patient ids, one a line, or an issuer, a tab and its id; - is standard input"
     sub.add_argument("--patient-ids", type=Path, metavar="FILE", help=text)
     sub.add_argument("--project", "-p", metavar="P", help="only this one; default: all, for ids also those that come")
     why = sub.add_mutually_exclusive_group()

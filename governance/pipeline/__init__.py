@@ -16,6 +16,7 @@ sayings.py     what is published of rows, and who said it when
 tables.py      a shard of tables, committed row by row
 pool.py        many sources, in worker processes, results in order
 vaulting.py    what pseudonyms stand for, kept before anything is recorded
+refiling.py    what an earlier version kept under others than headers name, put right
 approving.py   who may approve that one is opened
 reidentifying.py  a pseudonym opened: asked, approved, answered once
 commit.py      results made real, batch by batch
@@ -50,6 +51,8 @@ epochs.py      which epoch of its keys a project has
 rekeying.py    the next one begins
 bridging.py    one patient under the pseudonyms of several epochs
 leaving.py     patients who withdrew consent: how they are known again
+whom.py        whom a withdrawal names: a pseudonym, or a number and who issued it
+belongings.py  what is of one person, under whatever pseudonyms it was or is
 erasing.py     what is deleted of them
 withdrawing.py   a patient withdraws: what is taken back, and what cannot be
 values.py      values of elements: counted in bounded memory, shown on one line

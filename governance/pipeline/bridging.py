@@ -21,8 +21,7 @@ from governance.patients import PatientRules
 from governance.pipeline import epochs
 from governance.pipeline.context import Context
 from governance.pipeline.shards import Request
-from governance.pipeline.studies import SEALED_FOR, patient_ids_of
-from governance.pipeline.vaulting import open_vault
+from governance.pipeline.studies import SEALED_FOR, key_in
 from governance.pseudonymise import Pseudonymiser
 from governance.pseudonymise.kinds import Kind
 from governance.pseudonymise.vault import MATCHED, Place, Said, Vault
@@ -30,7 +29,8 @@ from governance.pseudonymise.vault import MATCHED, Place, Said, Vault
 _PATIENT_ID, _STUDY_UID, _ACCESSION = "PatientID", "StudyInstanceUID", "AccessionNumber"
 
 Pseudonymisers = dict[int, list[Pseudonymiser]]
-"""By epoch: as every policy had it under which the project was run in it, as far as it is known; and as none has it."""
+"""By epoch: as no policy has it, and as each had it under which the project was run in it, so far as it is known; the
+latest last."""
 
 
 @dataclass(slots=True, repr=False)
@@ -65,6 +65,7 @@ def pseudonymisers(context: Context, connection: Connection, project: str) -> tu
         if there is None:
             there, same = _as_it_is(request.policy, row.policy_digest)
         if there is not None:
+            rules[row.epoch].pop(there, None)
             rules[row.epoch][there] = None
         if not same:
             unknown[row.policy_digest] = row.policy
@@ -86,9 +87,18 @@ def _as_it_is(place: str, digest: str) -> tuple[PatientRules | None, bool]:
 class Bridge(Confidential):
     """Leads from one epoch of a project to the others."""
 
-    def __init__(self, context: Context, connection: Connection, vault: Vault, project: str) -> None:
+    def __init__(
+        self,
+        context: Context,
+        connection: Connection,
+        vault: Vault,
+        project: str,
+        *,
+        by: Pseudonymisers | None = None,
+    ) -> None:
+        """by: where the caller knows it."""
         self._context, self._connection, self._vault, self._project = context, connection, vault, project
-        self._by, _ = pseudonymisers(context, connection, project)
+        self._by = pseudonymisers(context, connection, project)[0] if by is None else by
 
     def of(self, patient: str) -> Told:
         """What is known of a patient; not what is kept under the pseudonym by a decision that was undone since.
@@ -177,32 +187,8 @@ class Bridge(Confidential):
         """As images of the project's epoch told them."""
         mine = (studies.c.project == self._project) & (studies.c.patient == patient)
         sealed = self._connection.execute(select(studies.c.sealed_known).where(mine)).scalars().all()
-        return patient_ids_of(self._context.keyring.seal_of(SEALED_FOR), sealed)
-
-
-class Bridges(Confidential):
-    """The bridges of projects with several epochs, each made once; of others there are none, and no vault is asked."""
-
-    def __init__(self, context: Context, connection: Connection) -> None:
-        self._context, self._connection = context, connection
-        self._made: dict[str, Bridge | None] = {}
-        self._vault: Vault | None = None
-
-    def to(self, project: str) -> Bridge | None:
-        """That of one project."""
-        if project not in self._made:
-            several = epochs.current(self._context, self._connection, project) > EPOCH
-            self._made[project] = self._bridge(project) if several else None
-        return self._made[project]
-
-    def _bridge(self, project: str) -> Bridge:
-        self._vault = self._vault or open_vault(self._context)
-        return Bridge(self._context, self._connection, self._vault, project)
-
-    def close(self) -> None:
-        """Give the vault's connections back."""
-        if self._vault is not None:
-            self._vault.close()
+        seal = self._context.keyring.seal_of(SEALED_FOR)
+        return {key_in(seal, each) for each in sealed}
 
 
 def _named(by: Pseudonymiser, number: str) -> str:

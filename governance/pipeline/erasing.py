@@ -8,11 +8,11 @@ vouch for others need them.
 import json
 import os
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, or_, select, update
 
 from governance import audit
 from governance.database import (
@@ -33,9 +33,11 @@ from governance.database import (
 from governance.datatypes import CARRIED_OUT_EVENT, WITHDRAWAL_EVENT
 from governance.errors import RESTORE, Tampered
 from governance.keys import Keyring
-from governance.pipeline import epochs, leaving, vaulting
+from governance.pipeline import epochs, leaving, matching, vaulting
+from governance.pipeline.belongings import Belongings, of_person, parts
 from governance.pipeline.context import Context, event, sign
 from governance.pipeline.recording import restating
+from governance.pipeline.refiling import refile
 from governance.pipeline.shards import FILE_SPAN, SHARD_SPAN
 from governance.rows import TableKind
 
@@ -45,23 +47,49 @@ SHEETS = "review"
 """Where pictures of sources lie in the inner zone, each behind the first digits of its digest."""
 
 
-def forget(connection: Connection, project: str, patient: str, *, alone: Collection[str]) -> None:
-    """Delete what is published of rows, and what was told. alone: studies that are of this patient and nobody else."""
-    for table in (contents, said, doubts):
-        mine = (table.c.path.startswith(f"{kind}/{patient}/", autoescape=True) for kind in TableKind)
-        connection.execute(delete(table).where(or_(*mine)))
-    connection.execute(delete(studies).where(studies.c.project == project, studies.c.patient == patient))
-    connection.execute(delete(persons).where(persons.c.project == project, persons.c.patient == patient))
-    connection.execute(delete(accessions).where(accessions.c.project == project, accessions.c.study.in_(alone)))
+def of_departed(connection: Connection, context: Context, departure: Row[Any]) -> Belongings:
+    """What was of somebody whose withdrawal is not at its end."""
+    decided = matching.in_force_for(context, connection, departure.project)
+    return of_person(connection, departure.project, decided, [departure.patient])
 
 
-def names(connection: Connection, context: Context, project: str, patients: Collection[str]) -> int:
-    """Erase the names of all sources of these patients; returns how many.
+def forget(connection: Connection, project: str, theirs: Belongings, *, told: Mapping[str, Collection[str]]) -> None:
+    """Delete what is published of rows, and what was told. told: by study, whom the headers name that told it."""
+    for patient in theirs.patients:
+        rows = select(receipts.c.path).where(theirs.receipts(project, patient), receipts.c.series == "")
+        for table in (contents, said):
+            connection.execute(delete(table).where(table.c.path.in_(rows)))
+    of_named: dict[str, list[str]] = defaultdict(list)
+    for study, named in told.items():
+        for each in named:
+            of_named[each].append(study)
+    places = {(each.patient, each.study) for each in theirs.theirs}
+    places |= {(patient, study) for study in told for patient in theirs.patients}
+    for place in sorted({place for place, _ in places}):
+        _forget_doubts(connection, place, {study for other, study in places if other == place})
+    for patient, of_these in sorted(of_named.items()):
+        for some in parts(sorted(of_these)):
+            for table in (studies, persons):
+                mine = (table.c.project == project) & (table.c.patient == patient) & table.c.study.in_(some)
+                connection.execute(delete(table).where(mine))
+    for some in parts(sorted(theirs.alone)):
+        connection.execute(delete(accessions).where(accessions.c.project == project, accessions.c.study.in_(some)))
+
+
+def _forget_doubts(connection: Connection, patient: str, of_studies: Collection[str]) -> None:
+    under = or_(*(doubts.c.path.startswith(f"{kind}/{patient}/", autoescape=True) for kind in TableKind))
+    paths = connection.execute(select(doubts.c.path).where(under).distinct()).scalars().all()
+    for some in parts([path for path in paths if path.split("/")[2] in of_studies]):
+        connection.execute(delete(doubts).where(doubts.c.path.in_(some)))
+
+
+def names(connection: Connection, context: Context, project: str, mine: ColumnElement[bool]) -> int:
+    """Erase the names of all sources of these receipts; returns how many.
 
     In the file at which an open shard stopped, they wait for the end of their run (`names_of_run`): there it knows by
     names what is done.
     """
-    digests = select(receipts.c.source_digest).where(receipts.c.project == project, receipts.c.patient.in_(patients))
+    digests = select(receipts.c.source_digest).where(receipts.c.project == project, mine)
     return _names(connection, context, project, outcomes.c.source_digest.in_(digests))
 
 
@@ -113,7 +141,11 @@ def names_of_run(connection: Connection, context: Context, project: str, run_id:
         return
     of_run = select(outcomes.c.source_digest).where(outcomes.c.run_id == run_id)
     query = select(receipts.c.patient).where(receipts.c.project == project, receipts.c.source_digest.in_(of_run))
-    names(connection, context, project, [each for each in connection.scalars(query.distinct()) if gone.named(each)])
+    left = [each for each in connection.scalars(query.distinct()) if gone.named(each)]
+    other = receipts.alias()
+    current = (other.c.project == project) & other.c.superseded_by.is_(None)
+    stays = select(other.c.path).where(current, other.c.source_digest == receipts.c.source_digest).exists()
+    names(connection, context, project, receipts.c.patient.in_(left) & ~stays)
     _names(connection, context, project, outcomes.c.reason == leaving.WITHDRAWN)
 
 
@@ -137,23 +169,21 @@ def _listed(connection: Connection, keyring: Keyring, run_id: str, numbers: Coll
             )
 
 
-def remove(context: Context, project: str, patient: str, paths: Collection[str] = ()) -> None:
-    """Delete files, emptied folders, and pictures of sources. It may be done again."""
+def remove(context: Context, theirs: Belongings, places: Collection[str], paths: Collection[str] = ()) -> None:
+    """Delete files, folders of these patients that are empty, and pictures of sources. It may be done again."""
     workspace = context.workspace
     for path in paths:
         workspace.remove(path)
-    for folder, _, _ in os.walk(workspace.curated_at(f"{patient}/each").parent, topdown=False):
-        with suppress(OSError):  # what is not empty, or gone
-            os.rmdir(folder)
+    for place in places:
+        for folder, _, _ in os.walk(workspace.curated_at(f"{place}/each").parent, topdown=False):
+            with suppress(OSError):  # what is not empty, or gone
+                os.rmdir(folder)
     workspace.sync([workspace.curated])
     pictures = list((workspace.inner / SHEETS).rglob("*.png"))
-    if pictures:
-        of_patient = (receipts.c.project == project) & (receipts.c.patient == patient)
-        with context.engine.connect() as connection:
-            digests = connection.execute(select(receipts.c.source_digest).where(of_patient)).scalars().all()
-        for picture in pictures:
-            if any(digest.startswith(picture.name.partition("-")[0]) for digest in digests):
-                picture.unlink(missing_ok=True)
+    digests = theirs.digests_left if pictures else ()
+    for picture in pictures:
+        if any(digest.startswith(picture.name.partition("-")[0]) for digest in digests):
+            picture.unlink(missing_ok=True)
 
 
 def begun(context: Context, connection: Connection) -> Sequence[Any]:
@@ -183,14 +213,22 @@ def finish(context: Context) -> None:
     """
     with context.engine.connect() as connection:
         left = begun(context, connection)
-    for row in left:
-        remove(context, row.project, row.patient)
+    of_projects: dict[str, leaving.Tombstones] = {}
+    for number, row in enumerate(left):
+        with context.engine.connect() as connection:
+            theirs = of_departed(connection, context, row)
+            known = of_projects.setdefault(row.project, leaving.Tombstones(context.keyring, row.project))
+            gone = known.now(connection)
+        remove(context, theirs, theirs.places)
+        if not number:
+            vaulting.with_vault(context, lambda vault: refile(context, vault))
+        doomed = vaulting.doomed(row.project, row.patient, theirs, gone)
         mine = departures.c.event_index == row.event_index
         counted = row.vault_rows
-        if counted is None and (counted := vaulting.count(context, row.project, row.patient)):
+        if counted is None and (counted := vaulting.count(context, doomed)):
             with writing(context.engine) as connection:
                 connection.execute(update(departures).where(mine).values(vault_rows=counted))
-        vaulting.shred(context, row.project, row.patient)
+        vaulting.shred(context, doomed)
         with writing(context.engine) as connection:
             key = context.keyring.tombstone_key(row.project)
             subject = leaving.tombstone(key, leaving.Of.PATIENT, row.patient)

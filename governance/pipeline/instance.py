@@ -156,7 +156,7 @@ class Worker(Confidential):
     def _deidentify(self, source: Source, data: Data, source_digest: str, ruling: Ruling | None) -> Processed:
         recalled = self._memo.recall(data) if ruling is None else None
         if recalled is not None:
-            if self._gone.has(recalled.subject) or self._had_left(recalled.subject, data):
+            if self._gone.has(recalled.subject, recalled.whose) or self._had_left(recalled.subject, data):
                 return Processed(source.name, Outcome.FILTERED, WITHDRAWN, source_digest)
             return self._copied(source, source_digest, recalled)
         # (1) read, and know whose it is
@@ -264,10 +264,8 @@ class Worker(Confidential):
         """Whether the patient's consent was withdrawn; where nobody knows whose it is, it goes on, and is refused."""
         if self._gone.digests:
             with suppress(Refused):
-                if self._gone.has_id(instance.text("PatientID")):
-                    return True
                 every = (self._pseudonymiser, *self._before)  # who left in an earlier epoch is known by its pseudonyms
-                return any(self._gone.has(by.subject(instance)) for by in every)
+                return any(self._gone.has(by.subject(instance), Whose.of(instance)) for by in every)
         return False
 
     def _had_left(self, subject: Subject, data: Data) -> bool:

@@ -21,6 +21,8 @@ from governance.database import tombstones
 from governance.datatypes import Confidential
 from governance.keys import Keyring
 from governance.pseudonymise import Pseudonymiser, Subject
+from governance.pseudonymise.patients import issued, issuer_of
+from governance.pseudonymise.vault import Whose
 from governance.rows import Role
 
 WITHDRAWN = "its patient has withdrawn consent"
@@ -51,12 +53,19 @@ class Gone(Confidential):
     key_of_all: bytes = b""
     digests: frozenset[str] = frozenset()
 
-    def has(self, subject: Subject) -> bool:
-        """Whether an instance is of somebody who left."""
-        ids = (subject.patient_id, subject.own_id, subject.number)
-        return bool(self.digests) and (
-            self.has_id(*ids) or self.named(subject.patient, subject.study) or self.named(subject.own)
-        )
+    def has(self, subject: Subject, whose: Whose) -> bool:
+        """Whether an instance is of somebody who left. whose: what says so in it, as it was read.
+
+        What its header says of its patient does not count where a steward gave the study to somebody else; nor does a
+        number without its issuer where that makes it another patient's.
+        """
+        if not self.digests:
+            return False
+        ids = [subject.patient_id]
+        if subject.own in subject.same:
+            ids += [subject.own_id, issued(whose.patient_id, whose.issuer)]
+            ids += [] if issuer_of(subject.own_id) else [whose.patient_id]
+        return self.has_id(*ids) or self.named(subject.patient, subject.study) or any(map(self.named, subject.same))
 
     def has_id(self, *patient_ids: str) -> bool:
         """Whether one of these ids, as they key a patient or are written, is of somebody who left."""
@@ -67,18 +76,24 @@ class Gone(Confidential):
         """The same of pseudonyms."""
         return self._any({Of.PATIENT: patient, Of.STUDY: study})
 
-    def has_row(self, roles: Mapping[Role, str], by: Pseudonymiser) -> bool:
-        """Whether a row of a table names somebody who left, in any of its columns."""
+    def has_row(self, roles: Mapping[Role, str], by: Pseudonymiser, *, study: str) -> bool:
+        """Whether a row of a table names somebody who left, in any of its columns.
+
+        study: the one that it is about, or empty. A number does not count where a steward gave that to somebody else.
+        """
         if not self.digests:
             return False
         number, uid, order = (roles.get(role, "") for role in (Role.PATIENT_ID, Role.STUDY_UID, Role.ACCESSION))
+        study = study or (by.study(uid) if uid else "")
         key = by.key(number)
-        found = {
-            Of.PATIENT: by.matches.of(by.pseudonym(key), "").patient if key else "",
-            Of.STUDY: by.study(uid) if uid else "",
-            Of.ACCESSION: by.accession(order),
-        }
-        return self._any(found) or self.has_id(key, number) or bool(key and self.named(by.pseudonym(key)))
+        same = by.matches.same(by.pseudonym(key), study) if key else ()
+        found = {Of.STUDY: study, Of.ACCESSION: by.accession(order)}
+        mine = not same or same[0] == by.pseudonym(key)
+        return self._any(found) or any(map(self.named, same)) or (mine and self.has_id(key, number))
+
+    def told(self, of: Of, pseudonym: str) -> bool:
+        """Whether what a pseudonym of a study or an accession number stands for is of somebody who left."""
+        return self._any({of: pseudonym})
 
     def holds(self, place: str | None) -> bool:
         """Whether an object or a row at this place is of somebody who left. place: as outcomes have it, or None."""

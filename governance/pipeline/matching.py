@@ -66,7 +66,7 @@ def merge(context: Context, project: str, patient: str, *, into: str, reason: st
     if patient == into:
         raise Misconfigured("a patient cannot be merged into itself", hint="name two pseudonyms")
     with acting(context) as connection:
-        found = _matches(context, connection, project)
+        found = in_force_for(context, connection, project)
         for each in (patient, into):
             _refuse_gone(found, each)
         _key(context, connection, project, found, patient)
@@ -84,7 +84,7 @@ def split(
         Misconfigured: the patient is not known in the project or has no such study, or is another one by a decision.
     """
     with acting(context) as connection:
-        found = _matches(context, connection, project)
+        found = in_force_for(context, connection, project)
         _refuse_gone(found, patient)
         key = _key(context, connection, project, found, patient)
         current = (receipts.c.project == project) & receipts.c.superseded_by.is_(None) & (receipts.c.patient == patient)
@@ -121,7 +121,26 @@ def undo(context: Context, project: str, match_id: str, *, reason: str, actor: s
 def in_force(context: Context, project: str) -> Matches:
     """What is decided of a project's patients."""
     with context.engine.connect() as connection:
-        return _matches(context, connection, project)
+        return in_force_for(context, connection, project)
+
+
+def in_force_for(context: Context, connection: Connection, project: str) -> Matches:
+    """The same, as a transaction sees it."""
+    rows = _rows(connection, project)
+    seal = context.keyring.seal_of(SEALED_KEY)
+    ever = {
+        row.match_id: Match(
+            row.number,
+            row.match_id,
+            row.patient,
+            frozenset(json.loads(row.studies)),
+            row.into,
+            seal.open(row.sealed_key),
+        )
+        for row in rows
+        if row.kind != MatchKind.UNDO
+    }
+    return Matches([ever[row.match_id] for row in _in_force(rows)], ever=list(ever.values()))
 
 
 def in_force_now(context: Context, connection: Connection, project: str) -> list[Decided]:
@@ -142,12 +161,14 @@ def obeyed(receipt: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(next(filter(None, said), "")).split())
 
 
+def named_in(found: Matches, receipt: Mapping[str, Any]) -> str:
+    """Whom the header of a receipt's source named."""
+    return found.first(receipt["patient"], obeyed(receipt))
+
+
 def is_current(found: Matches, receipt: Mapping[str, Any]) -> bool:
     """Whether what a receipt is about is of the same patient by the decisions in force."""
-    if not found:
-        return True
-    by = obeyed(receipt)
-    return found.of(found.first(receipt["patient"], by), receipt["study"]).by == by
+    return not found or found.of(named_in(found, receipt), receipt["study"]).by == obeyed(receipt)
 
 
 def said_of(by: Sequence[str]) -> dict[str, str]:
@@ -208,26 +229,6 @@ def _rows(connection: Connection, project: str) -> Sequence[Any]:
 def _in_force(rows: Sequence[Any]) -> list[Any]:
     undone = {row.undoes for row in rows}
     return [row for row in rows if row.kind != MatchKind.UNDO and row.match_id not in undone]
-
-
-def _matches(context: Context, connection: Connection, project: str) -> Matches:
-    rows = _rows(connection, project)
-    seal = context.keyring.seal_of(SEALED_KEY)
-    found = [
-        Match(
-            row.number,
-            row.match_id,
-            row.patient,
-            frozenset(json.loads(row.studies)),
-            row.into,
-            seal.open(row.sealed_key),
-        )
-        for row in _in_force(rows)
-    ]
-    ever = [row for row in rows if row.kind != MatchKind.UNDO]
-    return Matches(
-        found, first={row.match_id: row.patient for row in ever}, ever_targets=frozenset(row.into for row in ever)
-    )
 
 
 def _refuse_gone(found: Matches, patient: str) -> None:

@@ -122,7 +122,7 @@ class _Process(Confidential):
             and matching.is_current(self.others.matches, receipt)
             and rulings.obeyed(receipt) == self.worker.ruling_on(digest, data)
             and knew(receipt) == self.others.of(receipt["patient"], receipt["study"]).digest
-            and self.held.study(receipt["patient"], receipt["study"])
+            and self.held.study(matching.named_in(self.others.matches, receipt), receipt["study"])
         )
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """The way back from a pseudonym: asked with a reason, approved by different people, answered once.
 
-    ask      in the workspace: a request file, the reason sealed, an event
+    ask      in the workspace: a request file, the reason sealed beside its event, where it can be erased
     approve  anywhere: a signature over the request; no workspace is needed
     open     in the workspace: everything is checked, the request is used up with its event, and then told, or written
              to a file that gets its name when all of it is there
@@ -25,16 +25,18 @@ from governance import audit, keys
 from governance.database import contains, events, reidentifications, reidentified
 from governance.datatypes import Confidential
 from governance.errors import Misconfigured, Refused, Tampered
+from governance.patients import Matches
 from governance.pipeline import approving, bridging, continuing
-from governance.pipeline.context import Context, event, now, sign
+from governance.pipeline.context import Context, event, log_of_persons, now, sign
 from governance.pipeline.continuing import acting
+from governance.pipeline.refiling import decisions, refile
 from governance.pipeline.rulings import account_name
 from governance.pipeline.values import shown
 from governance.pipeline.vaulting import open_vault
 from governance.pseudonymise import approvals
 from governance.pseudonymise.approvals import MOST_PSEUDONYMS, MOST_REASON, NAME, Approval, Request, Why
 from governance.pseudonymise.kinds import Kind, Want
-from governance.pseudonymise.vault import Place, Said, Vault
+from governance.pseudonymise.vault import Place, Said, telling_most
 from governance.staging import Unnamed, unnamed
 
 ASKED, OPENED, REFUSED = "reidentification-asked", "reidentification-opened", "reidentification-refused"
@@ -118,8 +120,8 @@ def ask(
         asked=time,
         until=until,
     )
-    with closing(open_vault(context)) as vault:
-        known = all(_places(vault, pseudonym, want) for pseudonym in asked_for)
+    with closing(_Way(context)) as way:
+        known = all(way.places(pseudonym, want) for pseudonym in asked_for)
     if not known:
         raise _refused(context, request.request_id, Why.NO_ROW)
     _written(context, request, reason, out)
@@ -128,9 +130,7 @@ def ask(
 
 def _written(context: Context, request: Request, reason: str, out: Path) -> None:
     """Row, event and file, or none of them."""
-    sealed = context.keyring.seal(
-        json.dumps({"request": request.encode().decode(), "reason": reason}), purpose=_PURPOSE
-    )
+    sealed = context.keyring.seal(json.dumps({"request": request.encode().decode()}), purpose=_PURPOSE)
     row = {"request_id": request.request_id, "digest": request.digest, "sealed": sealed, "time": request.asked}
     said: dict[str, str | int] = {
         "request": request.digest,
@@ -142,8 +142,8 @@ def _written(context: Context, request: Request, reason: str, out: Path) -> None
     }
     with acting(context) as connection:
         connection.execute(insert(reidentifications).values(row))
-        audit.append(connection, [replace(event(ASKED, request.request_id, **said), actor=request.asker)])
-        sign(context, connection)
+        asked = replace(event(ASKED, request.request_id, **said), actor=request.asker)
+        log_of_persons(connection, context, asked, {"reason_text": reason})
         keys.write_new(out, request.encode() + b"\n")
 
 
@@ -199,8 +199,8 @@ def open_request(
     with ExitStack() as stack:
         file = None if output is None else stack.enter_context(unnamed(output))
         asked, given, known = _approved(context, request, approved, before)
-        with closing(open_vault(context)) as vault:
-            answers = [_answer(context, vault, pseudonym, asked.want) for pseudonym in asked.pseudonyms]
+        with closing(_Way(context)) as way:
+            answers = [way.answer(pseudonym, asked.want) for pseudonym in asked.pseudonyms]
         if not all(answer.values for answer in answers):
             raise _refused(context, asked.request_id, Why.NO_ROW)
         text = "".join(f"{line(answer)}\n" for answer in answers).encode()
@@ -333,27 +333,50 @@ def _is_restored_since(connection: Connection, asked: Request) -> bool:
     return restored in {kind for kind, _ in behind}
 
 
-def _places(vault: Vault, pseudonym: str, want: Want) -> list[Place]:
-    """Where the vault keeps what is wanted of a pseudonym."""
-    found = vault.places(pseudonym)
-    if want.kind is None:
-        return found
-    if want.kind is not Kind.PATIENT:
-        return [place for place in found if place.kind is want.kind]
-    patients = {(place.project, place.epoch, place.patient) for place in found}
-    return [
-        place
-        for project, epoch, patient in sorted(patients)
-        for place in vault.places(patient)
-        if (place.project, place.epoch, place.kind) == (project, epoch, Kind.PATIENT)
-    ]
+class _Way(Confidential):
+    """The way back: the vault, and whose is what in it by the decisions in force."""
 
+    def __init__(self, context: Context) -> None:
+        self._context, self._vault = context, open_vault(context)
+        refile(context, self._vault)
+        with context.engine.connect() as connection:
+            self._decided = decisions(context, connection)
 
-def _answer(context: Context, vault: Vault, pseudonym: str, want: Want) -> Reidentified:
-    if want is Want.PSEUDONYM:
-        return Reidentified(pseudonym, want, tuple(bridging.pseudonyms(context, vault, pseudonym)))
-    values = dict.fromkeys(said for place in _places(vault, pseudonym, want) for said in vault.open(place))
-    return Reidentified(pseudonym, want, tuple(values))
+    def close(self) -> None:
+        """Give its connections back."""
+        self._vault.close()
+
+    def places(self, pseudonym: str, want: Want) -> list[Place]:
+        """Where the vault keeps what is wanted of a pseudonym."""
+        found = self._vault.places(pseudonym)
+        if want.kind is None:
+            return found
+        if want.kind is not Kind.PATIENT:
+            return [place for place in found if place.kind is want.kind]
+        named = {(each.project, patient) for each in found for patient in self._named(each)}
+        of_decided = [(each, decided) for each, decided in self._decided.items() if pseudonym in decided.targets]
+        named |= {(each, patient) for each, decided in of_decided for patient in decided.leading_to(pseudonym)}
+        epochs = {place.epoch for place in found}
+        return [
+            place
+            for project, patient in sorted(named)
+            for place in self._vault.places(patient)
+            if (place.project, place.kind) == (project, Kind.PATIENT) and place.epoch in (epochs or {place.epoch})
+        ]
+
+    def answer(self, pseudonym: str, want: Want) -> Reidentified:
+        """What a pseudonym stands for."""
+        if want is Want.PSEUDONYM:
+            return Reidentified(pseudonym, want, tuple(bridging.pseudonyms(self._context, self._vault, pseudonym)))
+        values = [said for place in self.places(pseudonym, want) for said in self._vault.open(place)]
+        return Reidentified(pseudonym, want, tuple(telling_most(values)))
+
+    def _named(self, place: Place) -> Sequence[str]:
+        """Whom headers name of the patient of whom something is kept there."""
+        decided = self._decided.get(place.project, Matches())
+        study = place.pseudonym if place.kind is Kind.STUDY else ""
+        whose = place.patient if place.kind is Kind.PATIENT else decided.of(place.patient, study).patient
+        return decided.leading_to(whose)
 
 
 def _read(path: Path) -> bytes:

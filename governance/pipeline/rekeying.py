@@ -45,7 +45,7 @@ from governance.pipeline.recording import supersede
 from governance.pipeline.recovery import recover
 from governance.pipeline.rulings import Signed, signed
 from governance.pipeline.shards import FINISHED
-from governance.pipeline.studies import SEALED_FOR, patient_ids_of, retold
+from governance.pipeline.studies import SEALED_FOR, key_in, retold
 from governance.pseudonymise import Pseudonymiser
 from governance.pseudonymise.kinds import Kind
 from governance.pseudonymise.vault import MATCHED, Original, Vault
@@ -168,7 +168,7 @@ def _keep_keys(context: Context, project: str, *, epoch: int) -> _Renamed:
         query = select(studies.c.patient, studies.c.sealed_known).where(studies.c.project == project)
         rows = iter(connection.execute(query.order_by(studies.c.patient)).all())
         while some := list(islice(rows, AT_ONCE)):
-            keys = {row.patient: key for row in some for key in patient_ids_of(seal, [row.sealed_known])}
+            keys = {row.patient: key_in(seal, row.sealed_known) for row in some}
             kept = [Original(Kind.PATIENT, patient, patient, ((MATCHED, key),)) for patient, key in keys.items()]
             vault.keep(project, kept, epoch=epoch)
             for patient, key in keys.items():

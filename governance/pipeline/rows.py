@@ -179,14 +179,14 @@ class RowWorker(Confidential):
 def originals_of(joined: Joined, by: Pseudonymiser) -> tuple[Original, ...]:
     """What a row itself tells for the vault; where it tells no patient id, by what its images were told apart."""
     roles, study = joined.row.roles, joined.study
-    number = roles.get(Role.ACCESSION, "")
-    patient_id = ("PatientID", roles[Role.PATIENT_ID]) if Role.PATIENT_ID in roles else (MATCHED, study.patient_id)
+    number, told = roles.get(Role.ACCESSION, ""), roles.get(Role.PATIENT_ID)
     return of_study(
-        study.patient,
+        study.named,
         study.study,
-        patient_id=(patient_id,),
+        patient_id=((MATCHED, study.own_id) if told is None else ("PatientID", told),),
         study_uid=roles.get(Role.STUDY_UID, ""),
         numbers={by.accession(number): number} if number else {},
+        named="" if told is None else by.named_by(told, named=study.named, own_id=study.own_id),
     )
 
 

@@ -128,9 +128,9 @@ def _unseal(seal: Seal, sealed: bytes) -> tuple[str, _Told]:
     }
 
 
-def patient_ids_of(seal: Seal, sealed: Iterable[bytes]) -> set[str]:
-    """The ids that key the patients of these studies."""
-    return {_unseal(seal, each)[0] for each in sealed}
+def key_in(seal: Seal, sealed: bytes) -> str:
+    """What keys the patient of a study."""
+    return _unseal(seal, sealed)[0]
 
 
 def retold(seal: Seal, sealed: bytes, *, event: int) -> bytes:
@@ -288,8 +288,8 @@ class Studies(Confidential):
             raise Refused("its key is that of several studies", hint="name the study by its UID, and give patient ids")
         ((patient, study), ((named, sealed), *_)), *_ = found.items()
         resolved = self._by.matches.of(named, study)
-        key = resolved.key or _unseal(self._seal, sealed)[0]
-        return Study(patient, study, key, tuple(by), resolved.by)
+        own_id = _unseal(self._seal, sealed)[0]
+        return Study(patient, study, resolved.key or own_id, tuple(by), resolved.by, named, own_id)
 
     def _is_of(self, number: str, of: tuple[str, str], told: list[tuple[str, bytes]]) -> bool:
         own_ids = (_unseal(self._seal, sealed)[0] for _, sealed in told)

@@ -5,7 +5,7 @@ what is published of them lies in the database until a release is made of it, so
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -82,7 +82,7 @@ class Joining(Confidential):
         if isinstance(found, SourceOutcome):
             return found
         digest, saying = rows.source_digest(self.keys, found), None
-        if any(self._gone.has_row(found.roles, by) for by in (self._by, *self._before)):
+        if self._has_left(found.roles):
             return Processed(found.name, Outcome.FILTERED, WITHDRAWN, digest)
         try:
             study = self._study(found.roles)
@@ -110,6 +110,16 @@ class Joining(Confidential):
         if joined.saying.made_from == made_from:
             return Processed(found.name, Outcome.DUPLICATE, "", digest, saying=joined.saying)
         return joined
+
+    def _has_left(self, roles: Mapping[Role, str]) -> bool:
+        study = ""
+        if self._gone.digests and self._by.matches:
+            with suppress(Refused):  # which is said below
+                study = self._study(roles).study
+        if self._gone.has_row(roles, self._by, study=study):
+            return True
+        # Who left in an earlier epoch is known by its pseudonyms. No decision is in force where one ends.
+        return any(self._gone.has_row(roles, by, study="") for by in self._before)
 
     def _study(self, roles: Mapping[Role, str]) -> Study:
         """The study of a row, once for all of its labels."""

@@ -13,10 +13,12 @@ from governance.database import Line, create_database, open_database, writing
 from governance.datatypes import Confidential
 from governance.errors import Misconfigured
 from governance.keys import ProjectKeys
+from governance.pipeline.belongings import Belongings
 from governance.pipeline.context import Context, event, sign
 from governance.pipeline.instance import Processed
+from governance.pipeline.leaving import Gone, Of
 from governance.pseudonymise import vault as vaults
-from governance.pseudonymise.vault import Original, Vault
+from governance.pseudonymise.vault import Doomed, Original, Vault
 from governance.storage import Workspace
 
 MADE = "vault-made"
@@ -60,26 +62,46 @@ def open_vault(context: Context) -> Vault:
     return Vault(open_database(context.workspace.vault, Line.VAULT), context.keyring)
 
 
-def count(context: Context, project: str, patient: str) -> int:
-    """How many rows the vault holds of a patient; none, where there never was a vault. Raises as `shred`."""
-    return _of_patient(context, project, patient, vaults.count)
+def doomed(project: str, patient: str, theirs: Belongings, gone: Gone) -> Doomed:
+    """What the vault holds of a patient, and of their studies under other names.
+
+    gone: who had left by then, by which it is known what is theirs.
+    """
+    return Doomed(
+        project,
+        patient,
+        studies=theirs.studies,
+        named=theirs.named,
+        left=lambda kind, pseudonym: gone.told(Of(kind.value), pseudonym),
+    )
 
 
-def shred(context: Context, project: str, patient: str) -> int:
-    """Erase the key of all that the vault holds of a patient; returns of how many rows. It may be done again.
+def count(context: Context, of: Doomed) -> int:
+    """How many rows that are; none, where there never was a vault. Raises as `shred`."""
+    return with_vault(context, lambda vault: vaults.count(vault, of))
+
+
+def shred(context: Context, of: Doomed) -> int:
+    """Erase the key of all that the vault holds of a patient, and what else it is; returns of how many rows.
+
+    It may be done again.
 
     Raises:
         Misconfigured: a vault that was there is missing.
         Unavailable: another program reads it, or its server does not answer.
     """
-    return _of_patient(context, project, patient, vaults.shred)
+    return with_vault(context, lambda vault: vaults.shred(vault, of))
 
 
-def _of_patient(context: Context, project: str, patient: str, act: Callable[..., int]) -> int:
+def with_vault(context: Context, act: Callable[[Vault], int]) -> int:
+    """What is done in the vault, by its rows; in a workspace of before there were vaults nothing.
+
+    Raises as `open_vault`.
+    """
     if _never_made(context.workspace) is not None:
         return 0
     with closing(open_vault(context)) as vault:
-        return act(vault, project=project, patient=patient)
+        return act(vault)
 
 
 def _refuse_missing(workspace: Workspace) -> None:

@@ -13,7 +13,7 @@ Nothing here takes a tombstone away again.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
@@ -21,32 +21,29 @@ from sqlalchemy import Connection, func, insert, select
 from governance import audit
 from governance.database import (
     accessions,
-    batches,
     departures,
     overwritten,
     pending,
     receipts,
     release_receipts,
-    runs,
     studies,
     tombstones,
     upsert,
     writing,
 )
 from governance.datatypes import WITHDRAWAL_EVENT, Confidential
-from governance.errors import Misconfigured, Unavailable
-from governance.patients import Matches
-from governance.pipeline import bridging, erasing, matching
-from governance.pipeline.bridging import Bridges
+from governance.errors import Unavailable
+from governance.pipeline import erasing
+from governance.pipeline.belongings import Belongings, of_person, parts
 from governance.pipeline.context import Context, event, log_of_persons
 from governance.pipeline.continuing import keep
 from governance.pipeline.leaving import EVERYWHERE, Of, tombstone
 from governance.pipeline.recording import supersede
 from governance.pipeline.recovery import recover
 from governance.pipeline.rulings import signed
-from governance.pipeline.studies import SEALED_FOR, patient_ids_of
+from governance.pipeline.studies import SEALED_FOR, key_of
+from governance.pipeline.whom import Person, Whom
 
-MOST_IDS = 100_000
 _UNKNOWN = "policies_not_known"
 """In an event: digests, with commas between."""
 ANOTHER_EPOCH = "the same patient under a pseudonym of another epoch"
@@ -116,43 +113,16 @@ class Withdrawal(Confidential):
         return f"{self.time}  event {self.event}  {where}  {self.objects} objects, {self.rows} rows{still}  {why}"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Person(Confidential):
-    """Somebody who leaves: under which pseudonyms in which projects, and by which ids, where one was said."""
-
-    patients: Sequence[tuple[str, str]]
-    """Projects and pseudonyms."""
-    ids: frozenset[str] = frozenset()
-    """As it was written, and as policies key it."""
-    leaves_all: bool = False
-    unknown: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """By project: policies that may take other forms of the ids for theirs, names by digest."""
-
-    @property
-    def unknown_anywhere(self) -> dict[str, str]:
-        return {digest: name for policies in self.unknown.values() for digest, name in policies.items()}
-
-    bridged: frozenset[tuple[str, str]] = frozenset()
-    """Those of the patients whose pseudonyms are of an epoch that nobody named: they are not told."""
-    more: Mapping[tuple[str, str], Mapping[Of, set[str]]] = field(default_factory=dict)
-    """What these are known by besides, where the vault says it: pseudonyms of every epoch."""
-
-    def shown(self, project: str, patient: str) -> str:
-        """A pseudonym as it is told."""
-        return "" if (project, patient) in self.bridged else patient
-
-
 @dataclass(slots=True, repr=False)
 class _There(Confidential):
-    """What there is of one patient in one project."""
+    """What there is of one person in one project."""
 
-    objects: dict[str, str]
-    """Their paths, and the runs that made them."""
-    rows: int
-    digests: set[str]
-    alone: set[str]
-    """Studies that are of nobody else."""
-    releases: dict[str, int]
+    belongings: Belongings
+    told: dict[str, set[str]]
+    """What images told of studies: by study, whom their headers name."""
+    digests: dict[str, set[str]]
+    """Tombstones by pseudonyms; what is of no single one stands with the first."""
+    releases: dict[str, dict[str, int]]
 
 
 def withdraw(
@@ -166,22 +136,29 @@ def withdraw(
 ) -> list[Left]:
     """Take back everything of these patients and let nothing of them in again.
 
-    patient_ids: original ones; without a project they leave all, also those that do not exist yet.
+    patient_ids: original ones, each alone or behind who issued it and a tab; without a project they leave all, also
+    those that do not exist yet.
     actor: None for the user of the system.
 
     Raises:
-        Misconfigured: nobody goes by a pseudonym, there is no such project, or nothing says why or who.
+        Misconfigured: nobody goes by a pseudonym, an id is that of several by who issued it, there is no such project,
+        or nothing says why or who.
         Unavailable: the database is held by another program.
     """
     who = signed(reason, actor)
     said = {"reason": who.reason, "person": who.actor, "account": who.account}
     keep(context)
-    with context.engine.connect() as connection:
-        persons = _persons(connection, context, pseudonyms, patient_ids, project)
     done: list[Left] = []
-    for person in persons:  # each on their own: what a kill leaves out, the same command does
-        with writing(context.engine) as connection:
-            done += _leave(connection, context, person, said)
+    with closing(Whom(context, project)) as whom:
+        asked = whom.asked(pseudonyms, patient_ids)
+        with context.engine.connect() as connection:  # who is nobody, is so before anybody leaves
+            for number, each in enumerate(asked, 1):
+                _refuse_several(connection, context, whom, whom.person(connection, each, number=number))
+        for number, each in enumerate(asked, 1):  # each on their own: what a kill leaves out, the same command does
+            with writing(context.engine) as connection:
+                # Asked again: a run of another project, or a decision, may have come.
+                person = whom.person(connection, each, number=number)
+                done += _leave(connection, context, whom, person, said)
     try:
         with context.workspace.lock():
             recover(context)
@@ -201,18 +178,23 @@ def preview(
         Misconfigured: nobody goes by a pseudonym, or there is no such project.
     """
     found: list[Left] = []
-    with context.engine.connect() as connection:
-        for person in _persons(connection, context, pseudonyms, patient_ids, project):
-            for where, patient in person.patients:
-                there = _there(connection, context, where, patient, person)
-                again = not (there.objects or there.rows or _new(connection, where, there.digests))
-                unknown = person.unknown.get(where, {})
-                counts = len(there.objects), there.rows, None, there.releases
-                found.append(Left(where, person.shown(where, patient), *counts, again=again, unknown_policies=unknown))
+    with closing(Whom(context, project)) as whom, context.engine.connect() as connection:
+        for number, each in enumerate(whom.asked(pseudonyms, patient_ids), 1):
+            person = whom.person(connection, each, number=number)
+            for where, patients in person.patients.items():
+                there = _there(connection, context, whom, person, where, patients)
+                found += [_would(connection, person, there, where, patient) for patient in there.belongings.patients]
             if person.leaves_all:
                 again = not _new(connection, EVERYWHERE, _everywhere(context, person))
                 found.append(Left(EVERYWHERE, "", again=again, unknown_policies=person.unknown_anywhere))
     return found
+
+
+def _would(connection: Connection, person: Person, there: _There, project: str, patient: str) -> Left:
+    objects, rows = len(there.belongings.objects(patient)), there.belongings.rows(patient)
+    again = not (objects or rows or _new(connection, project, there.digests[patient]))
+    found = person.shown(project, patient), objects, rows, None, there.releases[patient]
+    return Left(project, *found, again=again, unknown_policies=person.unknown.get(project, {}))
 
 
 def withdrawals(context: Context) -> list[Withdrawal]:
@@ -232,148 +214,91 @@ def withdrawals(context: Context) -> list[Withdrawal]:
     return found
 
 
-def _persons(
-    connection: Connection,
-    context: Context,
-    pseudonyms: Sequence[str],
-    patient_ids: Sequence[str],
-    project: str | None,
-) -> list[_Person]:
-    with closing(Bridges(context, connection)) as bridges:
-        return _found(connection, context, pseudonyms, patient_ids, project, bridges)
-
-
-def _found(
-    connection: Connection,
-    context: Context,
-    pseudonyms: Sequence[str],
-    patient_ids: Sequence[str],
-    project: str | None,
-    bridges: Bridges,
-) -> list[_Person]:
-    known = connection.execute(select(runs.c.project).distinct().order_by(runs.c.project)).scalars().all()
-    if project is not None and project not in known:
-        hint = "without a project, patients leave all, also those that come" if patient_ids else ""
-        raise Misconfigured("nothing was ever run in this project", hint=hint)
-    if not 0 < len(pseudonyms) + len(patient_ids) <= MOST_IDS:
-        raise Misconfigured("nobody is named, or too many at once", hint="pseudonyms, or a file with --patient-ids")
-    projects = known if project is None else [project]
-    decided = {each: matching.in_force(context, each) for each in projects}
-    found = []
-    for number, pseudonym in enumerate(pseudonyms, 1):
-        mine = (receipts.c.patient == pseudonym.upper()) & receipts.c.project.in_(projects)
-        rows = connection.execute(select(receipts.c.project, receipts.c.patient).where(mine).distinct()).all()
-        if not rows:
-            hint = "an original id goes into a file, see --patient-ids"
-            raise Misconfigured(f"nobody here goes by pseudonym number {number}", hint=hint)
-        joined = {row.project: decided[row.project].joined(row.patient) for row in rows}
-        named = [(where, each) for where, same in joined.items() for each in same]
-        found.append(_bridged(connection, context, named, decided, bridges))
-    by, unknown = {}, {}
-    for each in projects if patient_ids else ():
-        by[each], unknown[each] = bridging.pseudonymisers(context, connection, each)
-    for patient_id in dict.fromkeys(patient_ids):
-        ids, patients = {patient_id}, dict[tuple[str, str], None]()
-        earlier = set[tuple[str, str]]()
-        for each in projects:
-            for epoch, pseudonymisers in by[each].items():
-                keys = {pseudonymiser.key(patient_id): pseudonymiser for pseudonymiser in pseudonymisers}
-                ids |= keys.keys() - {""}
-                for own in (pseudonymiser.pseudonym(key) for key, pseudonymiser in keys.items() if key):
-                    same = {(each, other): None for other in decided[each].joined(own)}
-                    patients |= same
-                    earlier |= same.keys() if epoch < max(by[each]) else set()
-        person = _Person(list(patients), frozenset(ids), project is None, unknown, frozenset(earlier))
-        found.append(person)
-    return found
-
-
-def _bridged(
-    connection: Connection,
-    context: Context,
-    named: Sequence[tuple[str, str]],
-    decided: Mapping[str, Matches],
-    bridges: Bridges,
-) -> _Person:
-    """These pseudonyms of one person, and those of other epochs.
+def _refuse_several(connection: Connection, context: Context, whom: Whom, person: Person) -> None:
+    """Let pass who is one person.
 
     Raises:
-        Misconfigured: nobody can tell any more whom one of them is of, and the project has had several epochs.
+        Misconfigured: what was under a pseudonym is of several by now.
     """
-    found, ids, more = dict.fromkeys(named), set[str](), dict[tuple[str, str], Mapping[Of, set[str]]]()
-    left = list(named)
-    while left:
-        project, patient = left.pop()
-        if (bridge := bridges.to(project)) is None:
-            continue
-        told = bridge.of(patient)
-        known = told.keys or told.ids or (project, patient) not in named
-        if not known and not _has_left(connection, context, project, patient):
-            hint = "name the patient by an original id instead, see --patient-ids"
-            raise Misconfigured("nobody can tell who this is in other epochs of the keys", hint=hint)
-        ids |= bridge.ids(told)
-        more[project, patient] = {Of.STUDY: bridge.studies(told), Of.ACCESSION: bridge.accessions(told)}
-        same = {each for epoch, derived in bridge.patients(told).items() for each in derived if epoch != told.epoch}
-        new = sorted({(project, each) for other in same for each in decided[project].joined(other)} - found.keys())
-        found |= dict.fromkeys(new)
-        left += new
-    return _Person(list(found), frozenset(ids), bridged=frozenset(found.keys() - set(named)), more=more)
+    if person.by_pseudonym:
+        for project, patients in person.patients.items():
+            _belongings(connection, context, whom, person, project, patients)
 
 
-def _has_left(connection: Connection, context: Context, project: str, patient: str) -> bool:
-    return not _new(connection, project, [tombstone(context.keyring.tombstone_key(project), Of.PATIENT, patient)])
+def _belongings(
+    connection: Connection, context: Context, whom: Whom, person: Person, project: str, patients: Collection[str]
+) -> Belongings:
+    decided, alike = whom.decided(connection, project), whom.alike(connection, project)
+    found = of_person(connection, project, decided, patients, alike=alike, refuse_several=person.by_pseudonym)
+    key, left = context.keyring.tombstone_key(project), set[str]()
+    for some in parts(sorted(found.others)):
+        digests = {tombstone(key, Of.PATIENT, each): each for each in some}
+        left |= {digests[each] for each in digests.keys() - _new(connection, project, digests)}
+    return replace(found, left=frozenset(left))
 
 
-def _there(connection: Connection, context: Context, project: str, patient: str, person: _Person) -> _There:
-    mine = (receipts.c.project == project) & (receipts.c.patient == patient)
-    current = mine & receipts.c.superseded_by.is_(None)
-    made_by = select(receipts.c.path, receipts.c.series, batches.c.run_id).join(
-        batches, batches.c.batch_id == receipts.c.batch_id
-    )
-    there = connection.execute(made_by.where(current)).all()
-    of_patient = (studies.c.project == project) & (studies.c.patient == patient)
-    told = connection.execute(select(studies.c.sealed_known).where(of_patient)).scalars()
-    ids = {*patient_ids_of(context.keyring.seal_of(SEALED_FOR), told), *person.ids}
-    more = person.more.get((project, patient), {})
-    alone = _alone(connection, project, patient)
+def _there(
+    connection: Connection, context: Context, whom: Whom, person: Person, project: str, patients: Collection[str]
+) -> _There:
+    found = _belongings(connection, context, whom, person, project, patients)
     key = context.keyring.tombstone_key(project)
+    more = person.more.get(project, {})
     known = {
-        Of.PATIENT: {patient},
-        Of.PATIENT_ID: ids,
-        Of.STUDY: alone | more.get(Of.STUDY, set()),
-        Of.ACCESSION: _orders(connection, project, alone) | more.get(Of.ACCESSION, set()),
+        Of.PATIENT_ID: {*_ids(connection, context, whom, found, project), *person.ids.get(project, ())},
+        Of.STUDY: {*found.alone, *more.get(Of.STUDY, ())},
+        Of.ACCESSION: {*_orders(connection, project, found.alone), *more.get(Of.ACCESSION, ())},
     }
-    digests = {tombstone(key, of, value) for of, values in known.items() for value in values}
+    digests = {each: {tombstone(key, Of.PATIENT, each)} for each in found.patients}
+    for of, values in known.items():
+        for patient in found.patients[:1]:
+            digests[patient] |= {tombstone(key, of, value) for value in values}
     release = release_receipts.c.name, release_receipts.c.version
-    ours = select(receipts.c.receipt_id).where(mine)
-    counted = select(*release, func.count()).where(release_receipts.c.receipt_id.in_(ours)).group_by(*release)
-    releases = {f"{name}@v{version}": count for name, version, count in connection.execute(counted.order_by(*release))}
-    objects = {row.path: row.run_id for row in there if row.series}
-    return _There(objects, len(there) - len(objects), digests, alone, releases)
+    releases = {}
+    for patient in found.patients:
+        ours = select(receipts.c.receipt_id).where(found.receipts(project, patient))
+        counted = select(*release, func.count()).where(release_receipts.c.receipt_id.in_(ours)).group_by(*release)
+        rows = connection.execute(counted.order_by(*release)).all()
+        releases[patient] = {f"{name}@v{version}": count for name, version, count in rows}
+    return _There(found, _told(connection, found, project), digests, releases)
 
 
-def _alone(connection: Connection, project: str, patient: str) -> set[str]:
-    """The studies of a patient that have no images of anybody else: a UID that two patients have, tells of neither."""
-    mine = (receipts.c.project == project) & (receipts.c.patient == patient)
-    theirs = set(connection.execute(select(receipts.c.study).where(mine).distinct()).scalars())
-    of_project = (receipts.c.project == project) & (receipts.c.patient != patient)
-    shared = {
-        study
-        for study in theirs
-        if connection.execute(select(receipts.c.study).where(of_project, receipts.c.study == study).limit(1)).first()
-    }
-    return theirs - shared
+def _ids(connection: Connection, context: Context, whom: Whom, found: Belongings, project: str) -> Iterator[str]:
+    """What keys the person by the headers. Of a pseudonym of before it counts as long as it keys the person still."""
+    seal, alike = context.keyring.seal_of(SEALED_FOR), whom.alike(connection, project)
+    newest = {each.named for each in found.theirs if each.current} | {found.patients[0]}
+    for patient in found.patients:
+        key = key_of(connection, seal, project, patient)
+        if key and (patient in newest or alike(patient)):
+            yield key
+
+
+def _told(connection: Connection, found: Belongings, project: str) -> dict[str, set[str]]:
+    """What images told of studies that is the person's."""
+    columns, of_project = (studies.c.study, studies.c.patient), studies.c.project == project
+    rows = [*connection.execute(select(*columns).where(of_project, studies.c.patient.in_(found.patients)))]
+    for some in parts(sorted(found.studies)):
+        rows += connection.execute(select(*columns).where(of_project, studies.c.study.in_(some)))
+    told: dict[str, set[str]] = {}
+    alone = found.alone
+    for study, named in rows:
+        if study in alone or found.is_theirs(named, study):
+            told.setdefault(study, set()).add(named)
+    return told
 
 
 def _orders(connection: Connection, project: str, alone: Collection[str]) -> set[str]:
     """Accession numbers, by their pseudonyms, of these studies and of no other."""
     of_project = accessions.c.project == project
-    mine = connection.execute(select(accessions.c.accession).where(of_project, accessions.c.study.in_(alone))).scalars()
-    orders = set(mine)
-    others = select(accessions.c.accession).where(
-        of_project, accessions.c.accession.in_(orders), accessions.c.study.not_in(alone)
-    )
-    return orders - set(connection.execute(others).scalars())
+    orders, others = set[str](), set[str]()
+    for some in parts(sorted(alone)):
+        mine = select(accessions.c.accession).where(of_project, accessions.c.study.in_(some))
+        orders.update(connection.execute(mine).scalars())
+    for some in parts(sorted(orders)):
+        of_these = select(accessions.c.accession, accessions.c.study).where(
+            of_project, accessions.c.accession.in_(some)
+        )
+        others.update(order for order, study in connection.execute(of_these) if study not in alone)
+    return orders - others
 
 
 def _new(connection: Connection, project: str, digests: Collection[str]) -> set[str]:
@@ -381,15 +306,24 @@ def _new(connection: Connection, project: str, digests: Collection[str]) -> set[
     return set(digests) - set(connection.execute(select(tombstones.c.digest).where(mine)).scalars())
 
 
-def _everywhere(context: Context, person: _Person) -> set[str]:
-    return {tombstone(context.keyring.tombstone_key(EVERYWHERE), Of.PATIENT_ID, each) for each in person.ids}
+def _everywhere(context: Context, person: Person) -> set[str]:
+    key = context.keyring.tombstone_key(EVERYWHERE)
+    return {tombstone(key, Of.PATIENT_ID, each) for each in person.ids.get(EVERYWHERE, ())}
 
 
-def _leave(connection: Connection, context: Context, person: _Person, said: Mapping[str, str]) -> Iterator[Left]:
-    for project, patient in person.patients:
-        yield _leave_project(connection, context, project, patient, person, said)
+def _leave(
+    connection: Connection, context: Context, whom: Whom, person: Person, said: Mapping[str, str]
+) -> Iterator[Left]:
+    for project, patients in person.patients.items():
+        there = _there(connection, context, whom, person, project, patients)
+        patients = there.belongings.patients
+        left = [_leave_as(connection, context, project, person, there, patient, said) for patient in patients]
+        if not all(each.again for each in left):
+            erasing.forget(connection, project, there.belongings, told=there.told)
+        yield from left
     if person.leaves_all:
-        new, unknown = _new(connection, EVERYWHERE, _everywhere(context, person)), person.unknown_anywhere
+        new = _new(connection, EVERYWHERE, _everywhere(context, person))
+        unknown = person.unknown_anywhere
         if not new:
             yield Left(EVERYWHERE, "", again=True, unknown_policies=unknown)
             return
@@ -398,27 +332,32 @@ def _leave(connection: Connection, context: Context, person: _Person, said: Mapp
         yield Left(EVERYWHERE, "", event=index, time=time, unknown_policies=unknown)
 
 
-def _leave_project(
-    connection: Connection, context: Context, project: str, patient: str, person: _Person, said: Mapping[str, str]
+def _leave_as(
+    connection: Connection,
+    context: Context,
+    project: str,
+    person: Person,
+    there: _There,
+    patient: str,
+    said: Mapping[str, str],
 ) -> Left:
-    there, unknown = _there(connection, context, project, patient, person), person.unknown.get(project, {})
-    shown = person.shown(project, patient)
-    new = _new(connection, project, there.digests)
-    if not (new or there.objects or there.rows):
-        return Left(project, shown, releases=there.releases, again=True, unknown_policies=unknown)
-    names = erasing.names(connection, context, project, [patient])
-    counts = {"objects": len(there.objects), "rows": there.rows, "names": names, "releases": len(there.releases)}
+    """Take back what is of one of a person's pseudonyms."""
+    shown, unknown = person.shown(project, patient), person.unknown.get(project, {})
+    objects, rows = there.belongings.objects(patient), there.belongings.rows(patient)
+    new, releases = _new(connection, project, there.digests[patient]), there.releases[patient]
+    if not (new or objects or rows):
+        return Left(project, shown, releases=releases, again=True, unknown_policies=unknown)
+    mine = there.belongings.receipts(project, patient)
+    names = erasing.names(connection, context, project, mine)
+    counts = {"objects": len(objects), "rows": rows, "names": names, "releases": len(releases)}
     subject = tombstone(context.keyring.tombstone_key(project), Of.PATIENT, patient)
-    mine = (receipts.c.project == project) & (receipts.c.patient == patient)
     gone = supersede(connection, mine, by=audit.size(connection))
     index, time = _log(connection, context, project, subject, new, said, {**counts, **gone}, unknown)
-    declared = [{"path": path, "run_id": run_id} for path, run_id in there.objects.items()]
+    declared = [{"path": path, "run_id": run_id} for path, run_id in objects.items()]
     if declared:
         connection.execute(upsert(connection, pending).on_conflict_do_nothing(), declared)
-    erasing.forget(connection, project, patient, alone=there.alone)
     connection.execute(insert(departures).values(event_index=index, project=project, patient=patient))
-    found = len(there.objects), there.rows, names, there.releases
-    return Left(project, shown, *found, index, time, unknown_policies=unknown)
+    return Left(project, shown, len(objects), rows, names, releases, index, time, unknown_policies=unknown)
 
 
 def _log(
@@ -451,6 +390,10 @@ def _remove(context: Context) -> None:
     """Delete files of who left while a run has the workspace. They stay declared, for whoever has it next."""
     with context.engine.connect() as connection:
         for row in erasing.begun(context, connection):
-            mine = pending.c.path.startswith(f"{row.patient}/", autoescape=True)
-            paths = connection.execute(select(pending.c.path).where(mine)).scalars().all()
-            erasing.remove(context, row.project, row.patient, paths)
+            theirs = erasing.of_departed(connection, context, row)
+            mine = theirs.receipts(row.project, row.patient) & (receipts.c.superseded_by == row.event_index)
+            # Where a commit is about to record it, there is no receipt yet.
+            its = pending.c.path.startswith(f"{row.patient}/", autoescape=True)
+            declared = select(pending.c.path).where(its | pending.c.path.in_(select(receipts.c.path).where(mine)))
+            # Folders of others are a run's, which may be about to put something there.
+            erasing.remove(context, theirs, [row.patient], connection.execute(declared).scalars().all())

@@ -77,6 +77,8 @@ class Subject(Confidential):
     """Digests of what the header says of its patient: see `persons`."""
     matched: tuple[str, ...] = ()
     """The decisions by which the patient is not the header's own."""
+    same: tuple[str, ...] = ()
+    """The patient, and whom the header and decisions on whole patients name of the same person."""
 
     @property
     def path(self) -> str:
@@ -102,8 +104,8 @@ class Pseudonymiser(Confidential):
         self, keys: ProjectKeys, *, patients: PatientRules | None = None, matches: Matches | None = None
     ) -> None:
         """patients: when two headers are of one patient. matches: what stewards decided on that."""
-        self._rules, self.matches = patients or PatientRules(), matches or Matches()
-        self._keys, self._patients = keys, Patients(self._rules)
+        self.rules, self.matches = patients or PatientRules(), matches or Matches()
+        self._keys, self._patients = keys, Patients(self.rules)
         self._act: dict[Method, Callable[[str, Element, Subject, DateShift], str]] = {
             Method.ACCESSION: lambda value, _element, _subject, _shift: self.accession(value),
             Method.UID: lambda value, _element, _subject, _shift: new_uid(self._keys.uid, value.strip("\0 ")),
@@ -116,7 +118,7 @@ class Pseudonymiser(Confidential):
 
     def with_keys(self, keys: ProjectKeys) -> "Pseudonymiser":
         """The same under other keys, as those of an earlier epoch; what stewards decided is not of these."""
-        return Pseudonymiser(keys, patients=self._rules)
+        return Pseudonymiser(keys, patients=self.rules)
 
     def subject(self, instance: Instance) -> Subject:
         """Name the patient, study, series and instance of `instance` by their pseudonyms.
@@ -137,7 +139,8 @@ class Pseudonymiser(Confidential):
         others = {("other", other) for other in map(self.pseudonym, self._patients.others(instance)) if other != own}
         about = digests(instance, self._keys.person, patient=own) | others
         patient, key, matched = self.matches.of(own, study)
-        return Subject(key or own_id, patient, study, series, sop, own_id, own, number, about, matched)
+        same = self.matches.same(own, study)
+        return Subject(key or own_id, patient, study, series, sop, own_id, own, number, about, matched, same)
 
     def accession(self, value: str) -> str:
         """The pseudonym of an accession number, empty for none."""
@@ -161,10 +164,28 @@ class Pseudonymiser(Confidential):
         """Whether a number in an object is its own patient's, however it is written."""
         return lambda value: bool(value) and subject.number in (value, self._patients.number(value))
 
-    def key(self, number: str) -> str:
-        """What keys the patient of a number that a person or a table gives, without an issuer; empty for nobody's."""
+    def key(self, number: str, *, issuer: str = "") -> str:
+        """What keys the patient of a number that a person or a table gives; empty for nobody's.
+
+        issuer: counts where the policy takes the same number of two issuers for two patients'.
+        """
         number = self._patients.number(number)
-        return self._patients.key(number) if number else ""
+        return self._patients.key(number, issuer=issuer) if number else ""
+
+    def named_by(self, number: str, *, named: str, own_id: str) -> str:
+        """Whom a number that a table gives names, of its own; named and own_id: whom the images of its study name."""
+        number = self._patients.number(number)
+        return named if not number or number == number_of(own_id) else self.pseudonym(self._patients.key(number))
+
+    @property
+    def by_issuers(self) -> bool:
+        """Whether the same number of two issuers is of two patients."""
+        return self._patients.by_issuers
+
+    @property
+    def as_written(self) -> bool:
+        """Whether a number that is written in another way is always another patient's, and one of its own is not."""
+        return self._patients.as_written
 
     def pseudonym(self, key: str) -> str:
         """Of the patient of a key."""

@@ -61,6 +61,10 @@ class Patients(Confidential):
         groups = [frozenset(map(_issuer, group)) for group in rules.same_issuers]
         self._issuers = {each: min(group) for group in _joined(groups) for each in group}
         self._unsaid = self._assigning(rules.issuer_unsaid)
+        self.by_issuers = rules.issuers is Issuers.APART
+        """Whether the same number of two issuers is of two patients."""
+        self.as_written = self._as_written and not self.by_issuers
+        """Whether each number that is written in another way is another patient's, and that is all there is to it."""
 
     def of(self, instance: Instance, study_uid: str) -> tuple[str, str]:
         """The key of whose an instance is, and its number in normal form, empty for none."""
@@ -92,9 +96,7 @@ class Patients(Confidential):
         if self._rules.issuers is Issuers.IGNORED:
             return number
         assigning = self._assigning(issuer) or self._unsaid
-        return (
-            number if assigning == self._unsaid else _MADE + json.dumps(["id", assigning, number], ensure_ascii=False)
-        )
+        return number if assigning == self._unsaid else _key(assigning, number)
 
     def nested(self, number: str, *, beside: str) -> str:
         """What keys another patient's number that is named inside of an object. beside: the key of whose that is.
@@ -135,10 +137,31 @@ class Patients(Confidential):
 
 def number_of(key: str) -> str:
     """The number in a key, in normal form; empty for none."""
+    return _parted(key)[1]
+
+
+def issuer_of(key: str) -> str:
+    """Who issued the number in a key, where it is not that of the issuer who goes unsaid; empty for none."""
+    return _parted(key)[0]
+
+
+def issued(number: str, issuer: str) -> str:
+    """What keys the patient of a number and its issuer as both are written, where no rule joins any two; empty without.
+
+    However policies take numbers, it is known by this who was named with an issuer.
+    """
+    return _key(_issuer(issuer), number) if number and _issuer(issuer) else ""
+
+
+def _key(issuer: str, number: str) -> str:
+    return _MADE + json.dumps(["id", issuer, number], ensure_ascii=False)
+
+
+def _parted(key: str) -> tuple[str, str]:
     if not key.startswith(_MADE):
-        return key
-    kind, *_, last = json.loads(key[len(_MADE) :])
-    return str(last) if kind == "id" else ""
+        return "", key
+    kind, *parts = json.loads(key[len(_MADE) :])
+    return (str(parts[0]), str(parts[-1])) if kind == "id" else ("", "")
 
 
 def birth_date(instance: Instance) -> str:

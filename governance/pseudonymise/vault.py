@@ -8,14 +8,14 @@ nothing opens what it sealed, whoever has the root key; what has both is an olde
 
 import json
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, func, insert, select
 
 from governance.database import Question, erase_deleted, patient_keys, upsert, writing
 from governance.database import originals as table
@@ -29,6 +29,8 @@ from governance.pseudonymise.patients import originals
 KEY_BYTES = 64
 """Of AES-256-SIV (RFC 5297)."""
 MOST_STUDIES = 20_000
+AT_ONCE = 500
+"""Pseudonyms of a statement."""
 _PATIENT_ID, _ISSUER, _STUDY_UID, _ACCESSION = 0x00100020, 0x00100021, 0x0020000D, 0x00080050
 
 MATCHED = "PatientID as matched"
@@ -56,7 +58,7 @@ class Whose(Confidential):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Original(Confidential):
-    """What a pseudonym stands for. patient: the pseudonym of whose it is."""
+    """What a pseudonym stands for. patient: the pseudonym of whom the header or the row names."""
 
     kind: Kind
     pseudonym: str
@@ -75,9 +77,13 @@ class Place(NamedTuple):
 
 
 def of_image(subject: Subject, whose: Whose, *, accession: str) -> tuple[Original, ...]:
-    """What an image tells. accession: the pseudonym of its number, or empty."""
+    """What an image tells. accession: the pseudonym of its number, or empty.
+
+    It is kept under the pseudonym of whom the header names, so that no decision on patients, nor taking it back, makes
+    it another one's: whose it is by these is found when it is opened.
+    """
     return of_study(
-        subject.patient,
+        subject.own,
         subject.study,
         patient_id=(("PatientID", whose.patient_id), *((("IssuerOfPatientID", whose.issuer),) if whose.issuer else ())),
         study_uid=whose.study_uid,
@@ -86,11 +92,15 @@ def of_image(subject: Subject, whose: Whose, *, accession: str) -> tuple[Origina
 
 
 def of_study(
-    patient: str, study: str, *, patient_id: Said, study_uid: str, numbers: Mapping[str, str]
+    patient: str, study: str, *, patient_id: Said, study_uid: str, numbers: Mapping[str, str], named: str = ""
 ) -> tuple[Original, ...]:
-    """What is told of a patient, a study by its UID, and accession numbers by their pseudonyms; empty is untold."""
+    """What is told of a patient, a study by its UID, and accession numbers by their pseudonyms; empty is untold.
+
+    named: whose id it is that is told, where that is not the patient.
+    """
+    whose = named or patient
     return (
-        *([Original(Kind.PATIENT, patient, patient, patient_id)] if patient_id else []),
+        *([Original(Kind.PATIENT, whose, whose, patient_id)] if patient_id else []),
         *([Original(Kind.STUDY, study, patient, (("StudyInstanceUID", study_uid),))] if study_uid else []),
         *(Original(Kind.ACCESSION, each, patient, (("AccessionNumber", number),)) for each, number in numbers.items()),
     )
@@ -159,19 +169,23 @@ class Vault(Confidential):
         Raises:
             Tampered: a row is not where it was kept, or was changed, or the key of its patient is not there.
         """
-        return _telling_most(self._opened(place))
+        return telling_most(self._opened(place))
+
+    def move(self, place: Place, said: Said, *, to: Iterable[str]) -> None:
+        """Keep a value under other patients than where it lies."""
+        for patient in to:
+            pseudonym = patient if place.kind is Kind.PATIENT else place.pseudonym
+            self.keep(place.project, [Original(place.kind, pseudonym, patient, said)], epoch=place.epoch)
+        with writing(self.engine) as connection:
+            key = self._keys_of(connection, place.project, place.epoch, [place.patient])[place.patient]
+            original = Original(place.kind, place.pseudonym, place.patient, said)
+            mark = _row(place.project, place.epoch, original, key)["mark"]
+            connection.execute(delete(table).where(_at(place), table.c.mark == mark))
 
     def _opened(self, place: Place) -> list[Said]:
-        mine = (
-            (table.c.project == place.project)
-            & (table.c.epoch == place.epoch)
-            & (table.c.kind == place.kind.value)
-            & (table.c.pseudonym == place.pseudonym)
-            & (table.c.patient == place.patient)
-        )
         with self.engine.connect() as connection:
             key = self._keys_of(connection, place.project, place.epoch, [place.patient]).get(place.patient)
-            rows = connection.execute(select(table.c.sealed).where(mine)).scalars().all()
+            rows = connection.execute(select(table.c.sealed).where(_at(place))).scalars().all()
         if rows and key is None:
             raise Tampered("the vault has no key for this row any more")
         bound = _bound(place.project, place.epoch, place.kind, place.pseudonym, place.patient)
@@ -230,29 +244,57 @@ class Vault(Confidential):
         return self._seals[project, epoch]
 
 
-def count(vault: Vault, *, project: str, patient: str) -> int:
-    """How many rows there are of a patient, by the pseudonym: what `shred` would make unreadable."""
-    mine = select(func.count()).where(table.c.project == project, table.c.patient == patient)
+@dataclass(frozen=True, slots=True, repr=False)
+class Doomed(Confidential):
+    """What is to be shredded of a patient who left.
+
+    patient: the pseudonym. studies: of this patient, and named: whom their headers name, who may be others; of these
+    goes what `left` says.
+    """
+
+    project: str
+    patient: str
+    studies: Collection[str] = ()
+    named: Collection[str] = ()
+    left: Callable[[Kind, str], bool] | None = None
+
+    def rows(self, connection: Connection) -> Iterator[ColumnElement[bool]]:
+        """Conditions, of which each row fulfils one at most."""
+        of_project = table.c.project == self.project
+        yield of_project & (table.c.patient == self.patient)
+        of_others = of_project & (table.c.patient != self.patient)
+        of_kinds = ((Kind.STUDY, table.c.pseudonym, self.studies), (Kind.ACCESSION, table.c.patient, self.named))
+        for kind, column, among in of_kinds:
+            for some in _parts(sorted(among)):
+                mine = of_others & (table.c.kind == kind.value) & column.in_(some)
+                found = connection.execute(select(table.c.pseudonym).where(mine).distinct()).scalars().all()
+                gone = [each for each in found if self.left is not None and self.left(kind, each)]
+                if gone:
+                    yield mine & table.c.pseudonym.in_(gone)
+
+
+def count(vault: Vault, of: Doomed) -> int:
+    """How many rows `shred` would make unreadable."""
     with vault.engine.connect() as connection:
-        return int(connection.execute(mine).scalar_one())
+        counted = (select(func.count()).select_from(table).where(rows) for rows in of.rows(connection))
+        return sum(int(connection.execute(each).scalar_one()) for each in counted)
 
 
-def shred(vault: Vault, *, project: str, patient: str) -> int:
+def shred(vault: Vault, of: Doomed) -> int:
     """Erase the key of a patient, in each epoch, and what it sealed; returns how many rows nobody can read any more.
 
-    patient: the pseudonym. What is erased stays readable, for who has the root key, in copies of the database that
-    were made before: backups, and a server's journal.
+    What is erased stays readable, for who has the root key, in copies of the database that were made before: backups,
+    and a server's journal.
 
     Raises:
         Unavailable: another program reads the vault; the rows are deleted, and the same call erases their bytes later.
     """
-    of_patient = (table.c.project == project) & (table.c.patient == patient)
-    of_key = (patient_keys.c.project == project) & (patient_keys.c.patient == patient)
+    of_key = (patient_keys.c.project == of.project) & (patient_keys.c.patient == of.patient)
     with writing(vault.engine) as connection:
-        rows = connection.execute(delete(table).where(of_patient)).rowcount
+        gone = sum(connection.execute(delete(table).where(rows)).rowcount for rows in of.rows(connection))
         connection.execute(delete(patient_keys).where(of_key))
     erase_deleted(vault.engine, (patient_keys, table))
-    return rows
+    return gone
 
 
 class Held(Confidential):
@@ -274,10 +316,25 @@ class Held(Confidential):
         self._engine.dispose()
 
 
-def _telling_most(found: Sequence[Said]) -> list[Said]:
+def _at(place: Place) -> ColumnElement[bool]:
+    return (
+        (table.c.project == place.project)
+        & (table.c.epoch == place.epoch)
+        & (table.c.kind == place.kind.value)
+        & (table.c.pseudonym == place.pseudonym)
+        & (table.c.patient == place.patient)
+    )
+
+
+def telling_most(found: Iterable[Said]) -> list[Said]:
     """In order, without those that tell less than another one does."""
+    found = list(dict.fromkeys(found))
     better = [said for said in found if MATCHED not in dict(said)] or found
     return sorted(said for said in better if not any(set(said) < set(other) for other in better))
+
+
+def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    yield from (values[at : at + AT_ONCE] for at in range(0, len(values), AT_ONCE))
 
 
 def _bound(project: str, epoch: int, *rest: str) -> tuple[str, ...]:

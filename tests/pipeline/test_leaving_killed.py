@@ -15,6 +15,7 @@ from governance import pipeline
 from governance.database import departures, events, pending, tombstones
 from governance.errors import Unavailable
 from governance.pipeline import erasing, vaulting, withdrawing
+from governance.pseudonymise.vault import Doomed
 from governance.storage import MARKER
 from tests.databases import alter, rows
 from tests.pipeline.beside import PATIENT, released, run
@@ -84,7 +85,7 @@ def test_whoever_comes_next_carries_it_out(used: pipeline.Context, raw: Path, mo
 
 
 def check(used: pipeline.Context, raw: Path, moment: str, *, healed_by: str) -> None:
-    before, held = files(used), vaulting.count(used, "lung", pseudonym(used))
+    before, held = files(used), vaulting.count(used, Doomed("lung", pseudonym(used)))
 
     assert killed(used, moment) == -signal.SIGKILL
 
@@ -112,11 +113,11 @@ def test_the_vault_shreds_once_and_the_log_says_how_much(
     used: pipeline.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, str]] = []
-    held, whole = vaulting.count(used, "lung", pseudonym(used)), vaulting.shred
+    held, whole = vaulting.count(used, Doomed("lung", pseudonym(used))), vaulting.shred
 
-    def shred(context: pipeline.Context, project: str, patient: str) -> int:
-        asked.append((project, patient))
-        rows = whole(context, project, patient)
+    def shred(context: pipeline.Context, of: Doomed) -> int:
+        asked.append((of.project, of.patient))
+        rows = whole(context, of)
         if len(asked) == 1:
             raise Unavailable("another program reads the vault")
         return rows

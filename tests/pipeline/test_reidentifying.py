@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from governance import keys, pipeline
+from governance import audit, keys, pipeline
 from governance.database import approvers, reidentifications, reidentified, studies
 from governance.errors import GovernanceError, Misconfigured, Refused
 from governance.pipeline import reidentifying
@@ -81,6 +81,27 @@ def test_each_act_is_an_event_that_tells_neither_original_nor_reason(world: Worl
     assert (opened["details"]["pseudonyms"], opened["details"]["values"]) == (1, 1)
     whole = json.dumps(world.events()) + request.read_text()
     assert [text for text in (*PLANTED, REASON, "Incidental") if text in whole] == []
+
+
+def test_the_reason_can_be_erased_and_the_request_answered_all_the_same(world: World) -> None:
+    """Whoever wrote it may have named the patient, who withdraws consent."""
+    request = world.ask()
+    approved = world.approve(request)
+    asked = next(place for place, event in enumerate(world.events()) if event["kind"] == "reidentification-asked")
+    with world.context.engine.connect() as connection:
+        (shown,) = audit.shown(connection, world.context.keyring, event=asked)
+        (sealed,) = connection.execute(select(reidentifications.c.sealed)).scalars()
+    assert shown.opened is not None
+    assert shown.opened[1] == REASON
+    assert "Quillfeather" not in world.context.keyring.unseal(sealed, purpose="reidentification")
+
+    pipeline.redact(world.context, asked, reason="asked to be forgotten", actor="a.steward")
+
+    with world.context.engine.connect() as connection:
+        assert [each.opened for each in audit.shown(connection, world.context.keyring, event=asked)] == [None]
+    assert pipeline.look(request, reason=REASON)[1]
+    assert world.open(request, approved)
+    pipeline.verify_audit(world.context)
 
 
 def test_no_reason_and_no_original_stand_in_any_file_of_the_workspace(
