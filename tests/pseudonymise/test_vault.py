@@ -13,7 +13,7 @@ from governance.errors import Tampered, Unavailable
 from governance.keys import Keyring
 from governance.pseudonymise import vault as vaults
 from governance.pseudonymise.kinds import Kind
-from governance.pseudonymise.vault import MATCHED, Held, Original, Vault, of_study, shred
+from governance.pseudonymise.vault import MATCHED, Doomed, Held, Original, Vault, of_study, shred
 
 RING = Keyring(bytes(range(32)))
 PLANTED = "ZQ77881245"
@@ -139,7 +139,7 @@ def test_no_question_walks_through_a_whole_project(vault: Vault) -> None:
     event.listen(vault.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
     vault.keep("lung", told("LUNG-1", PLANTED, "ACC1"))
     opened(vault, "LUNG-1")
-    shred(vault, project="lung", patient="LUNG-1")
+    shred(vault, Doomed("lung", "LUNG-1"))
     held = Held(vault.engine, "lung")
     asked.append(held._question._sql)
     assert not held.study("LUNG-1", "S-LUNG-1")
@@ -162,7 +162,7 @@ def test_what_was_shredded_does_not_open_even_where_its_rows_are_put_back(vault:
     with vault.engine.connect() as connection:
         rows = [dict(row._mapping) for row in connection.execute(select(originals))]
 
-    made_unreadable = shred(vault, project="lung", patient="LUNG-1")
+    made_unreadable = shred(vault, Doomed("lung", "LUNG-1"))
     nothing = opened(vault, "LUNG-1"), opened(vault, "A-ACC1")
     with writing(vault.engine) as connection:
         connection.execute(delete(originals))
@@ -173,14 +173,14 @@ def test_what_was_shredded_does_not_open_even_where_its_rows_are_put_back(vault:
     with pytest.raises(Tampered):
         opened(vault, "LUNG-1")
     assert opened(vault, "LUNG-2") == ["ZQ77881246"]
-    assert shred(vault, project="lung", patient="LUNG-9") == 0
+    assert shred(vault, Doomed("lung", "LUNG-9")) == 0
 
 
 def test_a_patient_of_another_project_stays(vault: Vault) -> None:
     vault.keep("lung", told("P-1", PLANTED))
     vault.keep("liver", told("P-1", PLANTED))
 
-    shred(vault, project="lung", patient="P-1")
+    shred(vault, Doomed("lung", "P-1"))
 
     assert opened(vault, "P-1") == [PLANTED]
 
@@ -189,7 +189,7 @@ def test_a_shredded_patient_who_is_kept_again_has_another_key(vault: Vault) -> N
     vault.keep("lung", told("P-1", PLANTED))
     with vault.engine.connect() as connection:
         (before,) = connection.execute(select(patient_keys.c.wrapped)).scalars().all()
-    shred(vault, project="lung", patient="P-1")
+    shred(vault, Doomed("lung", "P-1"))
 
     vault.keep("lung", told("P-1", PLANTED))
 
@@ -222,7 +222,7 @@ def test_no_byte_of_an_erased_key_is_left_in_the_files_of_the_database(vault: Va
         (wrapped,) = connection.execute(mine).scalars().all()
     there = bytes(wrapped) in files(place, vault)
 
-    shred(vault, project="lung", patient="LUNG-50")
+    shred(vault, Doomed("lung", "LUNG-50"))
 
     left = files(place, vault)
     assert there
@@ -238,10 +238,10 @@ def test_what_another_program_reads_is_erased_by_the_next_call(place: Place, mon
     with vault.engine.connect() as reader:
         wrapped = bytes(reader.execute(select(patient_keys.c.wrapped)).scalar_one())
         with pytest.raises(Unavailable, match="not erased yet"):
-            shred(vault, project="lung", patient="LUNG-1")
+            shred(vault, Doomed("lung", "LUNG-1"))
     still = wrapped in files(place, vault)
 
-    assert shred(vault, project="lung", patient="LUNG-1") == 0
+    assert shred(vault, Doomed("lung", "LUNG-1")) == 0
     assert still
     assert wrapped not in files(place, vault)
     vault.close()
