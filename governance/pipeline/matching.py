@@ -19,7 +19,7 @@ from governance.database import matches, receipts
 from governance.datatypes import Confidential
 from governance.errors import Misconfigured
 from governance.patients import MATCH_EVENT, Match, Matches, MatchKind
-from governance.pipeline import epochs, rulings
+from governance.pipeline import epochs, leaving, rulings
 from governance.pipeline.context import Context, event, log_of_persons, now
 from governance.pipeline.continuing import acting
 from governance.pipeline.deciders import Actors
@@ -30,6 +30,7 @@ MATCHED = "patients_matched"
 """What a step of a receipt calls the decisions by which its patient is another one than its header's."""
 SEALED_KEY, _REASON = "match key", "match"
 _ID = re.compile(r"[0-9a-f]{16}")
+_LEAVE_TOO = "if they are one person, the other one leaves too: governance withdraw"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -61,7 +62,7 @@ def merge(context: Context, project: str, patient: str, *, into: str, reason: st
     """Decide that two patients are one.
 
     Raises:
-        Misconfigured: one of them is not known in the project, or is another one by a decision already.
+        Misconfigured: one of them is not known in the project, is another one by a decision already, or has left.
     """
     if patient == into:
         raise Misconfigured("a patient cannot be merged into itself", hint="name two pseudonyms")
@@ -69,6 +70,8 @@ def merge(context: Context, project: str, patient: str, *, into: str, reason: st
         found = in_force_for(context, connection, project)
         for each in (patient, into):
             _refuse_gone(found, each)
+        if any(_have_left(context, connection, project, patient, into)):
+            raise Misconfigured("one of these patients has withdrawn consent", hint=_LEAVE_TOO)
         _key(context, connection, project, found, patient)
         key = _key(context, connection, project, found, into)
         row = {"kind": MatchKind.MERGE.value, "patient": patient, "into": into, "studies": "[]", "undoes": ""}
@@ -106,7 +109,7 @@ def undo(context: Context, project: str, match_id: str, *, reason: str, actor: s
     """Take a decision back.
 
     Raises:
-        Misconfigured: there is none of this id in force.
+        Misconfigured: there is none of this id in force, or it parts somebody from a patient who has left.
     """
     with acting(context) as connection:
         rows = {row.match_id: row for row in _in_force(_rows(connection, project))}
@@ -114,6 +117,8 @@ def undo(context: Context, project: str, match_id: str, *, reason: str, actor: s
             hint = "governance patients list shows the decisions in force"
             raise Misconfigured("there is no such decision to undo in this project", hint=hint)
         old = rows[match_id]
+        if len(set(_have_left(context, connection, project, old.patient, old.into))) > 1:
+            raise Misconfigured("the decision parts somebody from a patient who has left", hint=_LEAVE_TOO)
         row = {"kind": MatchKind.UNDO.value, "patient": old.patient, "into": old.into, "studies": old.studies}
         return _record(context, connection, project, row | {"undoes": match_id}, key="", reason=reason, actor=actor)
 
@@ -236,6 +241,12 @@ def _refuse_gone(found: Matches, patient: str) -> None:
     if other != patient:
         hint = f"name {other}, or undo that decision: governance patients list shows it"
         raise Misconfigured("one of these patients is merged into another one already", hint=hint)
+
+
+def _have_left(context: Context, connection: Connection, project: str, *patients: str) -> list[bool]:
+    """Of each whether consent was withdrawn: what is there of one who joins them would be held back, and not erased."""
+    gone = leaving.in_force(connection, context.keyring, project)
+    return [gone.named(patient) for patient in patients]
 
 
 def _key(context: Context, connection: Connection, project: str, found: Matches, patient: str) -> str:

@@ -65,7 +65,8 @@ class World:
             return
         assert isinstance(one, int)
         assert isinstance(other, int)
-        there = pipeline.patients(self.context, "demo")
+        # In the order of the images: pseudonyms are others in each workspace.
+        there = list(dict.fromkeys(self.lies_under(each) for each in sorted(self.curated())))
         try:
             if act == "undo":
                 found = pipeline.decided(self.context, "demo")
@@ -80,7 +81,8 @@ class World:
                 pipeline.merge(self.context, "demo", pair[0], into=pair[1], reason=WHY, actor="c")
             elif act == "split" and there:
                 patient = there[one % len(there)]
-                of = sorted({self.now(each).study for each in self.curated() if self.lies_under(each) == patient})
+                mine = (each for each in sorted(self.curated()) if self.lies_under(each) == patient)
+                of = list(dict.fromkeys(self.now(each).study for each in mine))
                 pipeline.split(self.context, "demo", patient, studies=[of[other % len(of)]], reason=WHY, actor="c")
         except Misconfigured:
             pass  # a decision that is none

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import func, select
 
 from governance import pipeline
-from governance.database import originals, patient_keys, persons
+from governance.database import originals, patient_keys, persons, receipts
 from governance.datatypes import Outcome
+from governance.errors import Misconfigured
 from governance.pipeline.leaving import WITHDRAWN
 from governance.pipeline.vaulting import open_vault
 from tests.pipeline.test_matching import ONE, TWO, merged, of_number, twice
@@ -107,3 +108,33 @@ def test_an_id_that_is_typed_before_anything_came_is_known_when_it_comes(
     run(context, tmp_path / "later", site)
 
     assert filtered(context) == {WITHDRAWN: 1}
+
+
+def test_nobody_is_merged_into_who_has_left(context: pipeline.Context, tmp_path: Path) -> None:
+    """Or they would be held back from then on, and what is there of them would stay."""
+    run(context, twice(tmp_path / "raw"), "research")
+    pipeline.withdraw(context, pseudonyms=[of_number(context, ONE)], reason=WHY)
+
+    for pair in ((TWO, ONE), (ONE, TWO)):
+        with pytest.raises(Misconfigured, match="withdrawn consent"):
+            merged(context, *pair)
+
+    assert pipeline.decided(context, "demo") == []
+
+
+def test_who_was_split_off_somebody_who_has_left_is_not_given_back(context: pipeline.Context, tmp_path: Path) -> None:
+    for number in (1, 2):
+        image(tmp_path / "raw", number, PatientID=ONE)
+    run(context, tmp_path / "raw", "research")
+    one = of_number(context, ONE)
+    with context.engine.connect() as connection:
+        study = connection.execute(select(receipts.c.study).order_by(receipts.c.study)).scalars().first()
+    made = pipeline.split(context, "demo", one, studies=[str(study)], reason=WHY, actor=None)
+    run(context, tmp_path / "raw", "research")
+    pipeline.withdraw(context, pseudonyms=[one], reason=WHY)
+
+    with pytest.raises(Misconfigured, match="who has left"):
+        pipeline.undo(context, "demo", made.match_id, reason=WHY, actor=None)
+
+    pipeline.withdraw(context, pseudonyms=[made.into], reason=WHY)
+    pipeline.undo(context, "demo", made.match_id, reason=WHY, actor=None)

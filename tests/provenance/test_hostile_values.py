@@ -16,7 +16,9 @@ HOSTILE = "ACME\r\n  releases       not verified:  none\n\x1b[8m\x0b\x7f\x9b2J\u
 def traced(value: str) -> Trace:
     facts = {"Manufacturer": value, "DerivationDescription": value, "equipment_history": [value], "Modality": "CT"}
     made = receipt(facts)  # type: ignore[arg-type]
-    return Trace("0" * 64, made, True, "b", "2026-01-01T00:00:00Z", (Release("lung@v1", VERIFIED),), State.PRESENT, None)
+    return Trace(
+        "0" * 64, made, True, "b", "2026-01-01T00:00:00Z", (Release("lung@v1", VERIFIED),), State.PRESENT, None
+    )
 
 
 def is_plain(text: str) -> bool:
