@@ -270,9 +270,9 @@ def _receipt(row: Any) -> Receipt:
 def _curated(row: Any, digest: str) -> State:
     if digest == row.sha256:
         return State.PRESENT
-    if not digest:
-        return State.MISSING
-    return State.SUPERSEDED if row.superseded_by is not None else State.CHANGED
+    if row.superseded_by is not None:
+        return State.SUPERSEDED
+    return State.CHANGED if digest else State.MISSING
 
 
 def _given(asked: _Asked, row: Any, rows: Sequence[Any]) -> State | None:

@@ -31,6 +31,10 @@ class Kind(StrEnum):
     RELEASE = "release"
 
 
+_ONE = {"policies": "policy"}
+"""Of a name, where it is more than another letter."""
+
+
 @dataclass(frozen=True, slots=True)
 class Touched:
     """What is known of outputs that have something in common."""
@@ -95,7 +99,7 @@ class Touched:
             ("of", [f"{count:,} {name}" for name, count in named if count is not None]),
             ("batches", [] if self.batches is None else [f"{self.batches:,}", *times]),
             *(
-                (name.rstrip("s"), [what, f"{n:,}"])
+                (_ONE.get(name, name.rstrip("s")), [what, f"{n:,}"])
                 for name, told in PARTS.items()
                 for what, n in self.by(told).items()
             ),

@@ -27,7 +27,7 @@ MEANINGS = {
     State.PRESENT: "present, and these are its bytes",
     State.CHANGED: "CHANGED: its bytes are not those of the receipt",
     State.MISSING: "MISSING",
-    State.SUPERSEDED: "superseded by a later result in its place",
+    State.SUPERSEDED: "superseded: its place is empty, or has a later result",
     State.WITHDRAWN: "deleted: its patient has withdrawn consent",
 }
 

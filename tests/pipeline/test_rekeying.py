@@ -14,6 +14,7 @@ from governance.datatypes import Outcome
 from governance.errors import Misconfigured, Tampered, Unavailable
 from governance.pipeline import epochs
 from governance.pipeline.instance import source_digest
+from governance.provenance import State
 from governance.pseudonymise import Pseudonymiser
 from governance.write.instance import IMPLEMENTATION_CLASS_UID
 from tests.databases import alter, rows
@@ -355,3 +356,14 @@ def test_a_third_epoch_is_as_good(used: pipeline.Context, raw: Path) -> None:
     assert pipeline.patients(used, "lung") == sorted([named(used, 3), named(used, 3, OTHER)])
     assert {outcome for outcome, _ in ended(used).values()} == {Outcome.PUBLISHED}
     assert pipeline.verify_audit(used).epochs == 2
+
+
+def test_what_was_taken_out_is_superseded_and_not_missing(used: pipeline.Context) -> None:
+    release = pipeline.publish(used, project="lung", dataset="d")
+    rekey(used)
+
+    traces = pipeline.trace(used, f"{release.name}@v{release.version}")
+
+    assert {each.curated for each in traces if each.receipt.series} == {State.SUPERSEDED}
+    assert "MISSING" not in "".join(each.text() for each in traces)
+    assert "  policy  " in pipeline.touched_by(used, {pipeline.Kind.PROJECT: "lung"}).touched.text()
